@@ -1,0 +1,37 @@
+CREATE TABLE IF NOT EXISTS etl.batches (
+    batch_id        bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    task            text NOT NULL,
+    target_table    text NOT NULL,
+    source          text NOT NULL,
+    fingerprint     text NOT NULL,
+    status          text NOT NULL DEFAULT 'running' CHECK (status IN ('running', 'loaded', 'failed')),
+    rows_read       bigint NOT NULL DEFAULT 0,
+    rows_loaded     bigint NOT NULL DEFAULT 0,
+    rows_rejected   bigint NOT NULL DEFAULT 0,
+    rows_superseded bigint NOT NULL DEFAULT 0,
+    rows_waiting    bigint NOT NULL DEFAULT 0,
+    started         timestamptz NOT NULL DEFAULT clock_timestamp(),
+    finished        timestamptz,
+    error           text,
+    details         jsonb NOT NULL DEFAULT '{}',
+    CHECK (status <> 'loaded' OR rows_read = rows_loaded + rows_rejected + rows_superseded + rows_waiting)
+);
+
+CREATE INDEX IF NOT EXISTS batches_running_idx ON etl.batches (target_table, source) WHERE status = 'running';
+
+COMMENT ON TABLE etl.batches IS 'The ledger of all loads, append-only. Grain: one row for each attempt to load a source.';
+COMMENT ON COLUMN etl.batches.batch_id IS 'Number of the batch; rows of raw carry it as _batch_id.';
+COMMENT ON COLUMN etl.batches.task IS 'Luigi task family.';
+COMMENT ON COLUMN etl.batches.target_table IS 'Table or collection loaded.';
+COMMENT ON COLUMN etl.batches.source IS 'File relative to the raw folder, collection, or table read.';
+COMMENT ON COLUMN etl.batches.fingerprint IS 'Hash over all inputs of the load.';
+COMMENT ON COLUMN etl.batches.status IS 'running, loaded or failed.';
+COMMENT ON COLUMN etl.batches.rows_read IS 'Records read = loaded + rejected + superseded + waiting.';
+COMMENT ON COLUMN etl.batches.rows_loaded IS 'Records that are in the target.';
+COMMENT ON COLUMN etl.batches.rows_rejected IS 'Records kept in etl.rejected_rows with a reason.';
+COMMENT ON COLUMN etl.batches.rows_superseded IS 'Records that lost to a later record of the same key.';
+COMMENT ON COLUMN etl.batches.rows_waiting IS 'Sessions whose user or title is not there yet.';
+COMMENT ON COLUMN etl.batches.started IS 'When the attempt began.';
+COMMENT ON COLUMN etl.batches.finished IS 'When it committed or failed.';
+COMMENT ON COLUMN etl.batches.error IS 'Why it failed.';
+COMMENT ON COLUMN etl.batches.details IS 'Further facts, such as columns never seen before.';

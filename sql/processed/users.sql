@@ -1,0 +1,22 @@
+CREATE TABLE IF NOT EXISTS processed.users (
+    user_id                text PRIMARY KEY,
+    age                    smallint CHECK (age BETWEEN 0 AND 120),
+    country                text,
+    subscription_type      text,
+    registration_date      date,
+    total_watch_time_hours numeric(10,2) CHECK (total_watch_time_hours >= 0),
+    _batch_id              bigint NOT NULL,
+    _row                   bigint NOT NULL
+);
+
+CREATE INDEX IF NOT EXISTS users_batch_id_idx ON processed.users (_batch_id);
+
+COMMENT ON TABLE processed.users IS 'Grain: one row for each user.';
+COMMENT ON COLUMN processed.users.user_id IS 'Natural key of the user.';
+COMMENT ON COLUMN processed.users.age IS 'Age in years.';
+COMMENT ON COLUMN processed.users.country IS 'Country of residence.';
+COMMENT ON COLUMN processed.users.subscription_type IS 'Plan of the user.';
+COMMENT ON COLUMN processed.users.registration_date IS 'Date of registration.';
+COMMENT ON COLUMN processed.users.total_watch_time_hours IS 'Lifetime watch time in hours, as the source counts it.';
+COMMENT ON COLUMN processed.users._batch_id IS 'Lineage: _batch_id of the raw row.';
+COMMENT ON COLUMN processed.users._row IS 'Lineage: _row of the raw row.';

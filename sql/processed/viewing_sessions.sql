@@ -1,0 +1,46 @@
+CREATE TABLE IF NOT EXISTS processed.viewing_sessions (
+    session_id             text PRIMARY KEY,
+    user_id                text NOT NULL,
+    content_id             text NOT NULL,
+    watch_date             date NOT NULL,
+    watch_duration_minutes integer CHECK (watch_duration_minutes >= 0),
+    completion_percentage  numeric(5,2) CHECK (completion_percentage BETWEEN 0 AND 100),
+    device_type            text,
+    quality_level          text,
+    _batch_id              bigint NOT NULL,
+    _row                   bigint NOT NULL
+);
+
+CREATE INDEX IF NOT EXISTS viewing_sessions_batch_id_idx ON processed.viewing_sessions (_batch_id);
+CREATE INDEX IF NOT EXISTS viewing_sessions_user_id_idx ON processed.viewing_sessions (user_id);
+
+-- Apart from CREATE TABLE, so that they come back after a parent was dropped with CASCADE.
+DO $$
+BEGIN
+    IF NOT EXISTS (
+        SELECT FROM pg_constraint
+        WHERE conrelid = 'processed.viewing_sessions'::regclass AND conname = 'viewing_sessions_user_id_fkey'
+    ) THEN
+        ALTER TABLE processed.viewing_sessions
+            ADD CONSTRAINT viewing_sessions_user_id_fkey FOREIGN KEY (user_id) REFERENCES processed.users;
+    END IF;
+    IF NOT EXISTS (
+        SELECT FROM pg_constraint
+        WHERE conrelid = 'processed.viewing_sessions'::regclass AND conname = 'viewing_sessions_content_id_fkey'
+    ) THEN
+        ALTER TABLE processed.viewing_sessions
+            ADD CONSTRAINT viewing_sessions_content_id_fkey FOREIGN KEY (content_id) REFERENCES processed.content;
+    END IF;
+END $$;
+
+COMMENT ON TABLE processed.viewing_sessions IS 'Grain: one row for each viewing session.';
+COMMENT ON COLUMN processed.viewing_sessions.session_id IS 'Natural key of the session.';
+COMMENT ON COLUMN processed.viewing_sessions.user_id IS 'Who watched.';
+COMMENT ON COLUMN processed.viewing_sessions.content_id IS 'What was watched.';
+COMMENT ON COLUMN processed.viewing_sessions.watch_date IS 'Day of the session.';
+COMMENT ON COLUMN processed.viewing_sessions.watch_duration_minutes IS 'Minutes watched.';
+COMMENT ON COLUMN processed.viewing_sessions.completion_percentage IS 'Share of the title watched, in percent.';
+COMMENT ON COLUMN processed.viewing_sessions.device_type IS 'Kind of device.';
+COMMENT ON COLUMN processed.viewing_sessions.quality_level IS 'Picture quality.';
+COMMENT ON COLUMN processed.viewing_sessions._batch_id IS 'Lineage: _batch_id of the raw row.';
+COMMENT ON COLUMN processed.viewing_sessions._row IS 'Lineage: _row of the raw row.';
