@@ -1,22 +1,24 @@
 CREATE TABLE IF NOT EXISTS etl.table_updates (
     update_id    text PRIMARY KEY,
     target_table text NOT NULL,
-    inserted     timestamptz NOT NULL DEFAULT now(),
+    inserted     timestamptz NOT NULL DEFAULT clock_timestamp(),
     fingerprint  text NOT NULL,
     inputs       jsonb NOT NULL,
     batch_id     bigint,
-    rows_loaded  bigint NOT NULL DEFAULT 0,
+    holds        jsonb NOT NULL DEFAULT '{}',
+    objects      text[] NOT NULL DEFAULT '{}',
     run_date     date,
     run_started  timestamptz NOT NULL
 );
 
 COMMENT ON TABLE etl.table_updates IS 'Markers: what is loaded now. Grain: one current row for each target.';
 COMMENT ON COLUMN etl.table_updates.update_id IS 'The target: task family and the parameters that tell its targets apart.';
-COMMENT ON COLUMN etl.table_updates.target_table IS 'Relation that must exist, and hold rows if rows_loaded > 0, for the marker to count.';
+COMMENT ON COLUMN etl.table_updates.target_table IS 'Table the task fills, for people.';
 COMMENT ON COLUMN etl.table_updates.inserted IS 'When the marked load committed.';
 COMMENT ON COLUMN etl.table_updates.fingerprint IS 'Hash over all inputs of the load.';
 COMMENT ON COLUMN etl.table_updates.inputs IS 'The inputs behind the fingerprint: name of each input to its digest.';
 COMMENT ON COLUMN etl.table_updates.batch_id IS 'The batch of the ledger that made it.';
-COMMENT ON COLUMN etl.table_updates.rows_loaded IS 'Rows the target held after the load.';
+COMMENT ON COLUMN etl.table_updates.holds IS 'Relation to rows after the load; one that is gone, or empty though it held rows, voids the marker.';
+COMMENT ON COLUMN etl.table_updates.objects IS 'Relations and constraints whose absence voids the marker.';
 COMMENT ON COLUMN etl.table_updates.run_date IS 'Date of the run for targets that depend on it; an older date never overwrites a newer one.';
 COMMENT ON COLUMN etl.table_updates.run_started IS 'Start of the run on the clock of the server; an older run never overwrites a newer one.';

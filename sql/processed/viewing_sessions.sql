@@ -14,24 +14,8 @@ CREATE TABLE IF NOT EXISTS processed.viewing_sessions (
 CREATE INDEX IF NOT EXISTS viewing_sessions_batch_id_idx ON processed.viewing_sessions (_batch_id);
 CREATE INDEX IF NOT EXISTS viewing_sessions_user_id_idx ON processed.viewing_sessions (user_id);
 
--- Apart from CREATE TABLE, so that they come back after a parent was dropped with CASCADE.
-DO $$
-BEGIN
-    IF NOT EXISTS (
-        SELECT FROM pg_constraint
-        WHERE conrelid = 'processed.viewing_sessions'::regclass AND conname = 'viewing_sessions_user_id_fkey'
-    ) THEN
-        ALTER TABLE processed.viewing_sessions
-            ADD CONSTRAINT viewing_sessions_user_id_fkey FOREIGN KEY (user_id) REFERENCES processed.users;
-    END IF;
-    IF NOT EXISTS (
-        SELECT FROM pg_constraint
-        WHERE conrelid = 'processed.viewing_sessions'::regclass AND conname = 'viewing_sessions_content_id_fkey'
-    ) THEN
-        ALTER TABLE processed.viewing_sessions
-            ADD CONSTRAINT viewing_sessions_content_id_fkey FOREIGN KEY (content_id) REFERENCES processed.content;
-    END IF;
-END $$;
+SELECT etl.ensure_foreign_key('processed.viewing_sessions', 'user_id', 'processed.users');
+SELECT etl.ensure_foreign_key('processed.viewing_sessions', 'content_id', 'processed.content');
 
 COMMENT ON TABLE processed.viewing_sessions IS 'Grain: one row for each viewing session.';
 COMMENT ON COLUMN processed.viewing_sessions.session_id IS 'Natural key of the session.';

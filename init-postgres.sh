@@ -1,0 +1,181 @@
+#!/usr/bin/env bash
+#
+# Prepare PostgreSQL (17 or later) for the pipeline: its role, the analysts' role `data_analyst`, the
+# database and its schemas. Needs bash and psql (15 or later). Run it as often as you like: it brings
+# everything to the same state, and passwords to those given now; a password not given stays as it is.
+#
+# 1. An administrator prepares a server; the project's .env names what to make:
+#        set -a; . ./.env; set +a
+#        PGUSER=postgres PGPASSWORD=… ./init-postgres.sh
+#    The connection follows libpq's own variables (PGHOST, PGPORT, PGUSER, PGPASSWORD, PGDATABASE); where
+#    they are unset: POSTGRES_HOST, POSTGRES_PORT, user and database `postgres`. Made are the role
+#    POSTGRES_USER (default: pipeline) with POSTGRES_PASSWORD, the role data_analyst with
+#    DATA_ANALYST_PASSWORD, and the database POSTGRES_DB (default: video_streaming).
+#
+# 2. In /docker-entrypoint-initdb.d of the official image, whose POSTGRES_* variables name the superuser:
+#    set PIPELINE_USER (this is how the script knows), PIPELINE_PASSWORD, PIPELINE_DB and
+#    DATA_ANALYST_PASSWORD for what is to be made.
+#
+# 3. The embedded server runs it by itself, as in 1 and without passwords.
+#
+# The administrator must be a superuser (large objects are closed to everybody else).
+
+prepare() (
+    set -euo pipefail
+
+    if [[ -n ${PIPELINE_USER:-} ]]; then
+        export PGUSER=${PGUSER:-${POSTGRES_USER:-postgres}}
+        export PIPELINE_DB=${PIPELINE_DB:-video_streaming}
+    else
+        [[ -z ${POSTGRES_HOST:-} ]] || export PGHOST=${PGHOST:-$POSTGRES_HOST}
+        [[ -z ${POSTGRES_PORT:-} ]] || export PGPORT=${PGPORT:-$POSTGRES_PORT}
+        export PGUSER=${PGUSER:-postgres}
+        export PIPELINE_USER=${POSTGRES_USER:-pipeline}
+        export PIPELINE_PASSWORD=${POSTGRES_PASSWORD:-}
+        export PIPELINE_DB=${POSTGRES_DB:-video_streaming}
+    fi
+    export PGDATABASE=${PGDATABASE:-postgres}
+    # psql reads the passwords from its environment: on a command line everybody could see them.
+    export PIPELINE_PASSWORD=${PIPELINE_PASSWORD:-} DATA_ANALYST_PASSWORD=${DATA_ANALYST_PASSWORD:-}
+    [[ -n $PIPELINE_PASSWORD ]] || unset PIPELINE_PASSWORD
+    [[ -n $DATA_ANALYST_PASSWORD ]] || unset DATA_ANALYST_PASSWORD
+
+    if ! command -v psql >/dev/null; then
+        echo "init-postgres.sh: psql is not installed or not on PATH" >&2
+        return 1
+    fi
+    if ! sql | psql --no-psqlrc --quiet --tuples-only --set=ON_ERROR_STOP=1 --output=/dev/null; then
+        echo "init-postgres.sh: PostgreSQL was not prepared (see the message above)" >&2
+        return 1
+    fi
+    echo "PostgreSQL is prepared: database $PIPELINE_DB, roles $PIPELINE_USER and data_analyst"
+)
+
+sql() {
+    cat <<'SQL'
+\set SHOW_CONTEXT never
+SET client_min_messages = warning;
+\getenv pipeline_user PIPELINE_USER
+\getenv pipeline_db PIPELINE_DB
+\getenv pipeline_password PIPELINE_PASSWORD
+\getenv analyst_password DATA_ANALYST_PASSWORD
+
+SELECT set_config('init.pipeline_user', :'pipeline_user', false), set_config('init.pipeline_db', :'pipeline_db', false);
+DO $$
+DECLARE
+    pipeline_user text := current_setting('init.pipeline_user');
+    pipeline_db text := current_setting('init.pipeline_db');
+BEGIN
+    IF current_setting('server_version_num')::int < 170000 THEN
+        RAISE EXCEPTION 'PostgreSQL 17 or later is needed; this is %', current_setting('server_version');
+    END IF;
+    IF NOT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) THEN
+        RAISE EXCEPTION 'the administrator % is not a superuser', current_user;
+    END IF;
+    IF pipeline_user = 'data_analyst' OR EXISTS (SELECT FROM pg_roles WHERE rolname = pipeline_user AND rolsuper) THEN
+        RAISE EXCEPTION 'the role of the pipeline cannot be %: it needs an ordinary role of its own', pipeline_user
+            USING HINT = 'Set POSTGRES_USER, or PIPELINE_USER in a container.';
+    END IF;
+    IF pipeline_db IN ('postgres', 'template0', 'template1') THEN
+        RAISE EXCEPTION 'the database of the pipeline cannot be %', pipeline_db
+            USING HINT = 'Set POSTGRES_DB, or PIPELINE_DB in a container.';
+    END IF;
+    IF EXISTS (SELECT FROM pg_database WHERE datname = pipeline_db AND pg_encoding_to_char(encoding) <> 'UTF8') THEN
+        RAISE EXCEPTION 'the database % is not in UTF8', pipeline_db;
+    END IF;
+END $$;
+
+-- Roles. No statement with a password may reach the server's log, nor its statistics.
+SET log_statement = 'none';
+SET log_min_duration_statement = -1;
+SET log_min_duration_sample = -1;
+SET log_min_error_statement = 'panic';
+SET log_transaction_sample_rate = 0;
+SET pg_stat_statements.track_utility = off;
+
+SELECT format('CREATE ROLE %I', name)
+FROM unnest(ARRAY[:'pipeline_user', 'data_analyst']) AS wanted (name)
+WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = name)
+\gexec
+ALTER ROLE :"pipeline_user" LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS;
+ALTER ROLE data_analyst LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS;
+\if :{?pipeline_password}
+    ALTER ROLE :"pipeline_user" PASSWORD :'pipeline_password';
+\endif
+\if :{?analyst_password}
+    ALTER ROLE data_analyst PASSWORD :'analyst_password';
+\endif
+
+-- Conveniences for analysts; what they may do is decided by the grants below. A forgotten transaction must
+-- not keep a publication waiting.
+ALTER ROLE data_analyst SET default_transaction_read_only = on;
+ALTER ROLE data_analyst SET search_path = trusted;
+ALTER ROLE data_analyst SET idle_in_transaction_session_timeout = '10min';
+
+-- The database. Text sorts by code point, the same on every server.
+SELECT format(
+    $f$CREATE DATABASE %I OWNER %I TEMPLATE template0 ENCODING 'UTF8'
+       LOCALE_PROVIDER builtin BUILTIN_LOCALE 'C.UTF-8' LC_COLLATE 'C' LC_CTYPE 'C'$f$, :'pipeline_db', :'pipeline_user')
+WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = :'pipeline_db')
+\gexec
+ALTER DATABASE :"pipeline_db" OWNER TO :"pipeline_user";
+REVOKE ALL ON DATABASE :"pipeline_db" FROM PUBLIC, data_analyst;
+GRANT CONNECT, TEMPORARY ON DATABASE :"pipeline_db" TO :"pipeline_user";
+GRANT CONNECT ON DATABASE :"pipeline_db" TO data_analyst;
+
+-- By default everybody may connect to, and make temporary tables in, every other database. On a server of
+-- our own that ends here; on a shared one it is the administrator's decision.
+SELECT format('REVOKE CONNECT, TEMPORARY ON DATABASE %I FROM PUBLIC', datname)
+FROM pg_database
+WHERE datname IN ('postgres', 'template1')
+    AND NOT EXISTS (
+        SELECT FROM pg_database
+        WHERE NOT datistemplate AND datname NOT IN ('postgres', :'pipeline_db')
+    )
+\gexec
+DO $$
+DECLARE
+    others text := (
+        SELECT string_agg(datname, ', ' ORDER BY datname) FROM pg_database
+        WHERE datallowconn AND datname <> current_setting('init.pipeline_db')
+            AND has_database_privilege('data_analyst', oid, 'CONNECT')
+    );
+BEGIN
+    IF others IS NOT NULL THEN
+        RAISE WARNING 'data_analyst may also connect to: %', others
+            USING HINT = 'REVOKE CONNECT, TEMPORARY ON DATABASE … FROM PUBLIC ends that.';
+    END IF;
+END $$;
+
+\connect :"pipeline_db"
+SET client_min_messages = warning;
+BEGIN;
+
+SELECT format('CREATE SCHEMA IF NOT EXISTS %I AUTHORIZATION %I', name, :'pipeline_user')
+FROM unnest(ARRAY['etl', 'raw', 'processed', 'trusted']) AS wanted (name)
+\gexec
+ALTER SCHEMA etl OWNER TO :"pipeline_user";
+ALTER SCHEMA raw OWNER TO :"pipeline_user";
+ALTER SCHEMA processed OWNER TO :"pipeline_user";
+ALTER SCHEMA trusted OWNER TO :"pipeline_user";
+
+REVOKE ALL ON SCHEMA public, etl, raw, processed, trusted FROM PUBLIC, data_analyst;
+REVOKE ALL ON ALL TABLES IN SCHEMA public, etl, raw, processed, trusted FROM PUBLIC, data_analyst;
+REVOKE ALL ON ALL FUNCTIONS IN SCHEMA public, etl, raw, processed, trusted FROM PUBLIC, data_analyst;
+
+GRANT USAGE ON SCHEMA trusted TO data_analyst;
+GRANT SELECT ON ALL TABLES IN SCHEMA trusted TO data_analyst;
+ALTER DEFAULT PRIVILEGES FOR ROLE :"pipeline_user" IN SCHEMA trusted GRANT SELECT ON TABLES TO data_analyst;
+ALTER DEFAULT PRIVILEGES FOR ROLE :"pipeline_user" REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC;
+
+-- Large objects belong to no schema, so everybody could make some.
+SELECT format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', oid::regprocedure)
+FROM pg_proc
+WHERE pronamespace = 'pg_catalog'::regnamespace AND (proname LIKE 'lo\_%' OR proname IN ('loread', 'lowrite'))
+\gexec
+
+COMMIT;
+SQL
+}
+
+prepare

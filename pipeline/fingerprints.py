@@ -1,0 +1,168 @@
+"""Digests of what a task depends on: files, SQL and Python modules.
+
+Digests are read once per process and then frozen, so that one run decides on one picture of its inputs;
+worker processes inherit the picture by fork.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import importlib.util
+import json
+import os
+import time
+from collections.abc import Iterable, Mapping
+from functools import cache
+from pathlib import Path
+
+from pipeline.settings import get_settings
+
+DIGEST_SIZE = 16  # bytes: enough that two inputs never share a digest by chance
+READ_SIZE = 1 << 20
+# A file changed again within the tick of its clock keeps its mtime, so a digest this young is not kept.
+SETTLED_AFTER_SECONDS = 2
+
+
+def new_digest() -> hashlib.blake2b:
+    """Return the hash that all digests of this project use."""
+    return hashlib.blake2b(digest_size=DIGEST_SIZE)
+
+
+def digest_bytes(content: bytes) -> str:
+    """Return the digest of `content` in hexadecimal."""
+    digest = new_digest()
+    digest.update(content)
+    return digest.hexdigest()
+
+
+def combine(inputs: Mapping[str, str]) -> str:
+    """Return the fingerprint over named inputs, whatever their order."""
+    return digest_bytes(json.dumps(dict(inputs), sort_keys=True, ensure_ascii=True).encode())
+
+
+class DigestCache:
+    """Digests of files by path, size and times, kept in a JSON file between runs.
+
+    Inode and change time are part of the key: a file moved over another one may bring an old mtime along.
+    """
+
+    def __init__(self, store: Path) -> None:
+        """Use `store` as the cache's file; it need not exist."""
+        self.store = store
+        self.changed = False
+        try:
+            self.known: dict[str, list[object]] = json.loads(store.read_text())
+        except (OSError, ValueError):
+            self.known = {}
+
+    def digest(self, path: Path, name: str) -> str:
+        """Return the digest of the file at `path`, known in the cache as `name`.
+
+        Raises:
+            OSError: the file cannot be read.
+        """
+        stat = path.stat()
+        key = [stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino]
+        entry = self.known.get(name)
+        if entry is not None and entry[1:] == key:
+            return str(entry[0])
+        digest = new_digest()
+        with path.open("rb") as file:
+            while block := file.read(READ_SIZE):
+                digest.update(block)
+        if time.time() - max(stat.st_mtime, stat.st_ctime) > SETTLED_AFTER_SECONDS:
+            self.known[name] = [digest.hexdigest(), *key]
+            self.changed = True
+        return digest.hexdigest()
+
+    def save(self, names: Iterable[str]) -> None:
+        """Write the cache for `names` if anything changed; a failure only costs time later."""
+        if not self.changed:
+            return
+        kept = {name: self.known[name] for name in names if name in self.known}
+        partial = self.store.with_name(f"{self.store.name}.{os.getpid()}")
+        try:
+            partial.parent.mkdir(parents=True, exist_ok=True)
+            partial.write_text(json.dumps(kept))
+            partial.replace(self.store)
+        except OSError:
+            partial.unlink(missing_ok=True)
+        self.changed = False
+
+
+@cache
+def raw_files() -> dict[str, str]:
+    """Return the digest of every CSV and JSON file below the raw folder, by its path relative to it."""
+    folder = get_settings().data_raw_path
+    digests = DigestCache(get_settings().logs_path / ".digests.json")
+    found = {}
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder).as_posix()
+        if is_source(name) and path.is_file():
+            found[name] = digests.digest(path, name)
+    digests.save(found)
+    return found
+
+
+def is_source(name: str) -> bool:
+    """Tell whether a path relative to the raw folder is input: CSV or JSON, plain or gzip, not hidden."""
+    hidden = any(part.startswith(".") for part in name.split("/"))
+    plain = name.removesuffix(".gz").lower()
+    return not hidden and plain.endswith((".csv", ".json", ".jsonl", ".ndjson"))
+
+
+@cache
+def sql_digests(patterns: tuple[str, ...]) -> dict[str, str]:
+    """Return the digest of every SQL file that matches a pattern below `sql/`, by `sql <path>`."""
+    folder = get_settings().sql_path
+    paths = sorted({path for pattern in patterns for path in folder.glob(pattern)})
+    return {f"sql {path.relative_to(folder).as_posix()}": digest_bytes(path.read_bytes()) for path in paths}
+
+
+@cache
+def module_digest(module: str) -> str:
+    """Return the digest of a Python module by what it does, without importing it.
+
+    Comments, docstrings and layout do not count, and the result is the same on every Python version this
+    project runs on.
+
+    Raises:
+        ModuleNotFoundError: there is no such module.
+    """
+    spec = importlib.util.find_spec(module)
+    if spec is None or spec.origin is None:
+        raise ModuleNotFoundError(f"a task declares the module {module}, which does not exist")
+    return source_digest(Path(spec.origin).read_text(encoding="utf-8"))
+
+
+def source_digest(source: str) -> str:
+    """Return the digest of Python source code by what it does (see `module_digest`)."""
+    return digest_bytes(json.dumps(_meaning(ast.parse(source)), ensure_ascii=True).encode())
+
+
+def _meaning(node: object) -> object:
+    """Reduce a syntax tree to nested lists that all Python versions agree on.
+
+    `ast.dump` will not do: newer versions add fields and leave out empty ones.
+    """
+    if isinstance(node, ast.AST):
+        fields = [[name, _meaning(getattr(node, name, None))] for name in node._fields if name != "kind"]
+        return [type(node).__name__, *(field for field in fields if field[1] not in (None, []))]
+    if isinstance(node, list):
+        return [_meaning(item) for item in node if not _is_bare_text(item)]
+    if node is None or isinstance(node, (bool, int, str)):
+        return node
+    return repr(node)
+
+
+def _is_bare_text(node: object) -> bool:
+    """Tell whether a statement is a docstring or another string without effect."""
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+
+
+def thaw() -> None:
+    """Forget the frozen picture: the next look reads the inputs afresh."""
+    raw_files.cache_clear()
+    sql_digests.cache_clear()
+    module_digest.cache_clear()

@@ -1,0 +1,1 @@
+"""What happens inside the transaction of each load."""

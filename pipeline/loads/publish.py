@@ -1,0 +1,71 @@
+"""Bringing the views of `trusted` to the present load, all in one transaction."""
+
+from __future__ import annotations
+
+import logging
+
+from psycopg2 import sql
+
+from pipeline.settings import get_settings
+from pipeline.stores import markers
+from pipeline.stores.ledger import Load
+
+logger = logging.getLogger("pipeline")
+
+ANALYST = "data_analyst"
+KINDS = {"v": "VIEW", "m": "MATERIALIZED VIEW"}
+
+
+def publish(load: Load) -> None:
+    """Refresh every materialized view, replace every view whose definition changed, drop those without one.
+
+    Readers see all views of the last load until this one commits. They may wait while a definition is
+    replaced, but no view is ever missing. Which definitions changed follows from the last marker.
+    """
+    # The snapshot of one moment for all views.
+    load.cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+    load.cursor.execute("SET LOCAL work_mem = '128MB'")
+    folder = get_settings().sql_path / "trusted"
+    marker = markers.read_markers(load.cursor, [load.claim.update_id]).get(load.claim.update_id)
+    known = marker.inputs if marker else {}
+    existing = _existing(load)
+    views = [path.stem for path in sorted(folder.glob("*.sql")) if not path.stem.startswith("00_")]
+    for name in sorted(set(existing) - set(views)):
+        _drop(load, name, existing[name])
+    for name in views:
+        key = f"sql trusted/{name}.sql"
+        if name in existing and known.get(key) == load.claim.inputs[key]:
+            _refresh(load, name, existing[name])
+            continue
+        if name in existing:
+            _drop(load, name, existing[name])
+        load.cursor.execute((folder / f"{name}.sql").read_text(encoding="utf-8"))
+        logger.debug("trusted.%s: defined", name)
+    load.cursor.execute(sql.SQL("GRANT SELECT ON ALL TABLES IN SCHEMA trusted TO {}").format(sql.Identifier(ANALYST)))
+    load.holds = {f"trusted.{name}": 0 for name in views}
+    for name, kind in _existing(load).items():
+        if kind == "m":
+            load.cursor.execute(sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier("trusted", name)))
+            load.holds[f"trusted.{name}"] = load.cursor.fetchone()[0]
+    load.rows_read = load.rows_loaded = sum(load.holds.values())
+
+
+def _existing(load: Load) -> dict[str, str]:
+    load.cursor.execute(
+        "SELECT relname, relkind FROM pg_class"
+        " WHERE relnamespace = to_regnamespace('trusted') AND relkind IN ('v', 'm') ORDER BY relname"
+    )
+    return dict(load.cursor.fetchall())
+
+
+def _drop(load: Load, name: str, kind: str) -> None:
+    load.cursor.execute(
+        sql.SQL("DROP {kind} {view}").format(kind=sql.SQL(KINDS[kind]), view=sql.Identifier("trusted", name))
+    )
+
+
+def _refresh(load: Load, name: str, kind: str) -> None:
+    if kind == "m":
+        load.cursor.execute(
+            sql.SQL("REFRESH MATERIALIZED VIEW CONCURRENTLY {}").format(sql.Identifier("trusted", name))
+        )

@@ -1,0 +1,143 @@
+"""Landing a CSV file in its table of `raw`, and taking it out again."""
+
+from __future__ import annotations
+
+import io
+import logging
+from collections.abc import Iterator
+
+from psycopg2 import sql
+from psycopg2.extensions import cursor as Cursor
+
+from pipeline.loads.rejects import RejectSpool, enforce_limit, forget_files, write_files
+from pipeline.settings import get_settings
+from pipeline.sources.csv_files import CsvStream
+from pipeline.sources.files import FileRefusedError, open_raw, table_of
+from pipeline.stores.ledger import Load
+from pipeline.stores.postgres import identifiers, table_columns
+
+logger = logging.getLogger("pipeline")
+
+# Begins the comment of a column that came with a file and is declared nowhere.
+UNDECLARED = "Undeclared"
+COPY_BUFFER = 1 << 18
+
+
+class _Chunks(io.RawIOBase):
+    """Lets COPY read what a generator yields."""
+
+    def __init__(self, chunks: Iterator[bytes]) -> None:
+        super().__init__()
+        self._chunks = chunks
+        self._left = memoryview(b"")
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        if not self._left:
+            self._left = memoryview(next(self._chunks, b""))
+        block, self._left = self._left[:size], self._left[size:]
+        return bytes(block)
+
+
+def land(load: Load, name: str, digest: str, *, allow_empty: bool) -> None:
+    """Replace the rows that a file brought last time by its present ones.
+
+    Args:
+        load: the load in progress.
+        name: path of the file relative to the raw folder.
+        digest: the content the file had when the run began.
+        allow_empty: take a file without records although it had some before.
+
+    Raises:
+        FileRefusedError: the file as a whole cannot be loaded.
+        TooManyRejectsError: too many of its records are no rows.
+        ChangedWhileReadError: its content is not the one with the digest any more.
+    """
+    if load.batch_id is None:
+        raise RuntimeError("the ledger is missing; CreatePostgresTables comes first")
+    cursor, table = load.cursor, table_of(name)
+    had_rows = remove(cursor, table, load.previous_batch_id)
+    spool = RejectSpool(load.batch_id, table, name)
+    with open_raw(get_settings().data_raw_path, name, digest) as file:
+        stream = CsvStream(file, name, spool.add)
+        new_columns = _match(cursor, table, name, stream.columns)
+        target = sql.SQL("COPY {table} ({columns}) FROM STDIN (FORMAT csv)").format(
+            table=sql.Identifier("raw", table), columns=identifiers(["_batch_id", "_row", *stream.columns])
+        )
+        lines = _Chunks(stream.lines(f"{load.batch_id},".encode()))
+        cursor.copy_expert(target.as_string(cursor), lines, COPY_BUFFER)
+        loaded = cursor.rowcount
+    if not stream.records and had_rows and not allow_empty:
+        raise FileRefusedError(
+            f"{name}: no records, but {had_rows:,} rows of it are loaded; if it is meant to be empty, run"
+            " with --allow-empty, otherwise deliver it again"
+        )
+    spool.copy(cursor)
+    enforce_limit(load, "land", name, load.batch_id, stream.records, spool.count)
+    write_files(cursor, [load.batch_id])
+    load.rows_read, load.rows_loaded, load.rows_rejected = stream.records, loaded, spool.count
+    load.holds = {f"raw.{table}": loaded}
+    if new_columns:
+        load.details["new_columns"] = new_columns
+        logger.warning("%s: columns never seen before, kept in raw.%s: %s", name, table, ", ".join(new_columns))
+
+
+def remove(cursor: Cursor, table: str, batch_id: int | None) -> int:
+    """Delete the raw rows of a batch, and its records rejected at landing; return the number of rows."""
+    if batch_id is None:
+        return 0
+    cursor.execute(
+        sql.SQL("DELETE FROM {table} WHERE _batch_id = %s").format(table=sql.Identifier("raw", table)), (batch_id,)
+    )
+    rows = cursor.rowcount
+    cursor.execute("DELETE FROM etl.rejected_rows WHERE batch_id = %s", (batch_id,))
+    forget_files(table, batch_id)
+    return rows
+
+
+def forget_batch(load: Load, table: str) -> None:
+    """Take out everything that a file brought which is not there any more, its marker included."""
+    remove(load.cursor, table, load.previous_batch_id)
+    load.keep_marker = False
+
+
+def declared_columns(cursor: Cursor, table: str) -> list[str]:
+    """Return the columns that every file of a raw table must have."""
+    cursor.execute(
+        """
+        SELECT attname FROM pg_attribute
+        WHERE attrelid = to_regclass(%s) AND attnum > 0 AND NOT attisdropped
+            AND attname NOT IN ('_batch_id', '_row')
+            AND coalesce(col_description(attrelid, attnum), '') NOT LIKE %s
+        ORDER BY attnum
+        """,
+        (f"raw.{table}", f"{UNDECLARED}%"),
+    )
+    return [name for (name,) in cursor.fetchall()]
+
+
+def _match(cursor: Cursor, table: str, name: str, columns: list[str]) -> list[str]:
+    """Compare a header with the table; add the columns that are new, and return them."""
+    declared = declared_columns(cursor, table)
+    missing = [column for column in declared if column not in columns]
+    if missing:
+        raise FileRefusedError(
+            f"{name}: declared columns are missing: {', '.join(missing)}.\n"
+            f"  the file has:      {', '.join(columns)}\n"
+            f"  raw.{table} needs: {', '.join(declared)}\n"
+            "  Correct the header, or the name of the file if it is meant for another table."
+        )
+    known = table_columns(cursor, f"raw.{table}")
+    new = [column for column in columns if column not in known]
+    for column in new:
+        add = sql.SQL("ALTER TABLE {table} ADD COLUMN IF NOT EXISTS {column} text").format(
+            table=sql.Identifier("raw", table), column=sql.Identifier(column)
+        )
+        cursor.execute(add)
+        comment = sql.SQL("COMMENT ON COLUMN {column} IS {text}").format(
+            column=sql.Identifier("raw", table, column), text=sql.Literal(f"{UNDECLARED}: first seen in {name}.")
+        )
+        cursor.execute(comment)
+    return new

@@ -1,0 +1,133 @@
+"""Rejected records: kept in `etl.rejected_rows`, written as files to be corrected, limited in share."""
+
+from __future__ import annotations
+
+import csv
+import json
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+
+from psycopg2.extensions import cursor as Cursor
+
+from pipeline.settings import get_settings
+from pipeline.sources.csv_files import REJECT_COLUMN_PREFIX, RejectedRecord
+from pipeline.stores.ledger import Load, TooManyRejectsError, spool_rejects
+from pipeline.stores.postgres import table_columns
+
+RATIO_APPLIES_FROM = 100  # records; a few bad rows in a tiny file are no reason to stop
+COLUMNS = "batch_id, stage, table_name, source, record, column_name, value, reason, problems, row"
+
+
+class RejectSpool:
+    """Collects rejected records of a file on disk, whatever their number, and copies them to the table."""
+
+    def __init__(self, batch_id: int, table: str, source: str) -> None:
+        self.batch_id = batch_id
+        self.table = table
+        self.source = source
+        self.count = 0
+        self._file = tempfile.TemporaryFile("w+", encoding="utf-8", newline="")  # noqa: SIM115 (closed below)
+        self._writer = csv.writer(self._file)
+
+    def add(self, rejected: RejectedRecord) -> None:
+        """Keep one record."""
+        self.count += 1
+        problem = {"column": None, "value": None, "reason": rejected.reason}
+        self._writer.writerow(
+            [
+                self.batch_id,
+                "land",
+                self.table,
+                self.source,
+                rejected.record,
+                None,
+                None,
+                rejected.reason,
+                json.dumps([problem]),
+                json.dumps(rejected.row).replace("\\u0000", "\\\\x00"),
+            ]
+        )
+
+    def copy(self, cursor: Cursor) -> None:
+        """Copy what was collected to `etl.rejected_rows`."""
+        self._file.seek(0)
+        cursor.copy_expert(f"COPY etl.rejected_rows ({COLUMNS}) FROM STDIN (FORMAT csv)", self._file)
+        self._file.close()
+
+
+def enforce_limit(load: Load, stage: str, source: str, batch_id: int, read: int, rejected: int) -> None:
+    """Stop the load of a source too much of which was rejected.
+
+    Raises:
+        TooManyRejectsError: the share is above `MAX_REJECT_RATIO`; the message names the commonest reasons.
+    """
+    limit = get_settings().max_reject_ratio
+    if read < RATIO_APPLIES_FROM or rejected <= limit * read:
+        return
+    load.cursor.execute(
+        """
+        SELECT coalesce(column_name || ' ', '') || reason, count(*) FROM etl.rejected_rows
+        WHERE batch_id = %s AND stage = %s
+        GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 3
+        """,
+        (batch_id, stage),
+    )
+    reasons = "; ".join(f"{reason} ({count:,})" for reason, count in load.cursor.fetchall())
+    files = write_files(load.cursor, [batch_id])
+    spool = tempfile.TemporaryFile()  # noqa: SIM115 (the ledger reads it after the rollback)
+    spool_rejects(load.cursor, [batch_id], stage, spool)
+    raise TooManyRejectsError(
+        f"{source}: {rejected:,} of {read:,} records were rejected, more than the {limit:.0%} that"
+        f" MAX_REJECT_RATIO allows: {reasons}. Correct the file, or raise the limit; the records are in"
+        f" {', '.join(str(file) for file in files)}",
+        spool,
+    )
+
+
+def write_files(cursor: Cursor, batch_ids: Iterable[int]) -> list[Path]:
+    """Write `<table>-rejected-<batch>.csv` for each batch that has rejected records; return the files.
+
+    The columns are those of the raw table, then the record's number, all reasons and, where the record was
+    no row, its text. A corrected file can be dropped into the raw folder under the same name.
+    """
+    cursor.execute(
+        "SELECT DISTINCT batch_id, table_name FROM etl.rejected_rows WHERE batch_id = ANY(%s) ORDER BY 1",
+        (list(batch_ids),),
+    )
+    return [_write_file(cursor, batch_id, table) for batch_id, table in cursor.fetchall()]
+
+
+def _write_file(cursor: Cursor, batch_id: int, table: str) -> Path:
+    columns = [column for column in table_columns(cursor, f"raw.{table}") if not column.startswith("_")]
+    folder = get_settings().data_rejected_path
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{table}-rejected-{batch_id}.csv"
+    partial = path.with_suffix(".partial")
+    cursor.execute(
+        "SELECT record, problems, row FROM etl.rejected_rows WHERE batch_id = %s ORDER BY record", (batch_id,)
+    )
+    added = [f"{REJECT_COLUMN_PREFIX}{name}" for name in ("record", "reason", "line")]
+    with partial.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow([*columns, *added])
+        for record, problems, row in cursor:
+            reasons = "; ".join(_in_words(problem) for problem in problems)
+            line = row.get("_reject_line", "")
+            writer.writerow([*(row.get(column) for column in columns), record, reasons, line])
+    partial.replace(path)
+    return path
+
+
+def _in_words(problem: dict[str, str | None]) -> str:
+    if problem["column"] is None:
+        return str(problem["reason"])
+    if problem["value"] is None:
+        return f"{problem['column']} is {problem['reason']}"
+    return f"{problem['column']} '{problem['value']}': {problem['reason']}"
+
+
+def forget_files(table: str, batch_id: int | None) -> None:
+    """Delete the reject file of a batch that is no longer loaded."""
+    if batch_id is not None:
+        (get_settings().data_rejected_path / f"{table}-rejected-{batch_id}.csv").unlink(missing_ok=True)

@@ -1,0 +1,197 @@
+"""The kinds of field a catalogue document can have: what each accepts, and its MongoDB type.
+
+Each kind has two readings, both made from its one declaration. The strict one runs wholly inside
+pydantic-core and takes documents as they should be, fast. Where it fails, the lenient one takes what can
+still be understood (numbers as text, Decimal128, blanks) and says in plain words what cannot.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Any, get_args
+
+from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic_core import CoreSchema, core_schema
+
+from pipeline.sources.document_values import to_date, to_decimal, wrong
+
+INT_MAX = 2**31 - 1
+BIGINT_MAX = 2**63 - 1
+# content_id and genre form one index entry, which PostgreSQL limits to 2,704 bytes; 4 bytes a character.
+KEY_LENGTH = 255
+
+JsonSchema = dict[str, Any]
+
+
+def _is_optional(source: object) -> bool:
+    return type(None) in get_args(source)
+
+
+def _text_schema(max_length: int | None) -> CoreSchema:
+    # PostgreSQL stores neither NUL characters nor lone surrogates; those pydantic-core refuses itself.
+    return core_schema.str_schema(
+        strict=True, strip_whitespace=True, min_length=1, max_length=max_length, pattern="^[^\\x00]*$"
+    )
+
+
+def _blank_to_null(value: object) -> object:
+    return None if isinstance(value, str) and not value.strip() else value
+
+
+@dataclass(frozen=True)
+class Text:
+    """Text without blanks around it; blank text is null, or missing where null is not allowed."""
+
+    max_length: int | None = None
+
+    def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """Strict and lenient reading."""
+        text = _text_schema(self.max_length)
+        if not _is_optional(source):
+            return text
+        nullable = core_schema.nullable_schema(text)
+        lenient = core_schema.no_info_before_validator_function(_blank_to_null, nullable)
+        return core_schema.lax_or_strict_schema(lenient, nullable)
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchema:
+        """What MongoDB checks."""
+        optional = schema["type"] == "lax-or-strict"  # required text has one reading
+        return {"bsonType": ["string", "null"] if optional else "string"}
+
+
+@dataclass(frozen=True)
+class Number:
+    """A number from `low` to `high`, rounded half up to `scale` decimals; a whole number if scale is 0.
+
+    The range is checked before rounding, so a value that only rounding would bring inside is out of it.
+    """
+
+    low: Decimal
+    high: Decimal
+    scale: int
+
+    def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """Strict and lenient reading; both give `int` for whole numbers, else `Decimal`."""
+        exact: CoreSchema = core_schema.decimal_schema(strict=True, ge=self.low, le=self.high)
+        fast: CoreSchema
+        if self.scale:
+            fast = core_schema.float_schema(
+                strict=True, ge=float(self.low), le=float(self.high), allow_inf_nan=False
+            )
+            fast = core_schema.no_info_after_validator_function(self._rounding(), fast)
+            exact = core_schema.no_info_after_validator_function(self._rounding(), exact)
+        else:
+            fast = core_schema.int_schema(strict=True, ge=int(self.low), le=int(self.high))
+            exact = core_schema.no_info_after_validator_function(_to_whole, exact)
+        if _is_optional(source):
+            fast, exact = core_schema.nullable_schema(fast), core_schema.nullable_schema(exact)
+        lenient = core_schema.no_info_before_validator_function(to_decimal, exact)
+        return core_schema.lax_or_strict_schema(lenient, fast)
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchema:
+        """What MongoDB checks; the bounds are widened to whole numbers so that it never asks for more."""
+        return {
+            "bsonType": ["int", "long", "double", "decimal", "string", "null"],
+            "minimum": math.floor(self.low),
+            "maximum": math.ceil(self.high),
+        }
+
+    def _rounding(self) -> Callable[[float | Decimal], Decimal]:
+        unit = Decimal(1).scaleb(-self.scale)
+
+        def rounded(value: float | Decimal) -> Decimal:
+            number = Decimal(repr(value)) if isinstance(value, float) else value
+            return abs(number.quantize(unit, ROUND_HALF_UP))  # abs: PostgreSQL knows no -0.0
+
+        return rounded
+
+
+def _to_whole(value: Decimal) -> int:
+    if value != value.to_integral_value():
+        raise wrong("not a whole number")
+    return int(value)
+
+
+def whole(low: int, high: int) -> Number:
+    """A whole number from `low` to `high`; 12.0 and "12" are 12."""
+    return Number(Decimal(low), Decimal(high), 0)
+
+
+def decimal(low: str, high: str, scale: int) -> Number:
+    """A number from `low` to `high`, rounded half up to `scale` decimals."""
+    return Number(Decimal(low), Decimal(high), scale)
+
+
+@dataclass(frozen=True)
+class Day:
+    """A date without a time; see `to_date`."""
+
+    def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """One reading for both."""
+        return core_schema.no_info_plain_validator_function(to_date)
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchema:
+        """What MongoDB checks."""
+        return {"bsonType": ["string", "date", "null"]}
+
+
+@dataclass(frozen=True)
+class Labels:
+    """A list of texts, each once whatever its case and in its first spelling; nulls and blanks dropped.
+
+    One text instead of a list is a list of one.
+    """
+
+    def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """Strict and lenient reading."""
+        labels = core_schema.nullable_schema(core_schema.list_schema(_text_schema(KEY_LENGTH)))
+        strict = core_schema.no_info_after_validator_function(self._distinct, labels)
+        lenient = core_schema.no_info_before_validator_function(self._listed, strict)
+        return core_schema.lax_or_strict_schema(lenient, strict)
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchema:
+        """What MongoDB checks."""
+        return {"bsonType": ["array", "string", "null"], "items": {"bsonType": ["string", "null"]}}
+
+    @staticmethod
+    def _listed(value: object) -> object:
+        labels = [value] if isinstance(value, str) else value
+        if isinstance(labels, list):
+            return [label for label in labels if _blank_to_null(label) is not None]
+        return labels
+
+    @staticmethod
+    def _distinct(labels: list[str] | None) -> list[str]:
+        if not labels or len(set(map(str.casefold, labels))) == len(labels):
+            return labels or []
+        first: dict[str, str] = {}
+        for label in labels:
+            first.setdefault(label.casefold(), label)
+        return list(first.values())
+
+
+@dataclass(frozen=True)
+class Numbered:
+    """A list of embedded documents whose `field` is their number, by position (from 1) where missing."""
+
+    field: str
+
+    def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """The list as declared, then its numbers."""
+        return core_schema.no_info_after_validator_function(self._number, handler(source))
+
+    def _number(self, items: list[dict[str, Any]] | None) -> list[dict[str, Any]]:
+        items = items or []
+        numbers = [item.get(self.field) for item in items]
+        if None in numbers:
+            numbers = [position if n is None else n for position, n in enumerate(numbers, start=1)]
+            for item, number in zip(items, numbers, strict=True):
+                item[self.field] = number
+        if len(set(numbers)) < len(numbers):
+            twice = Counter(numbers).most_common(1)[0][0]
+            raise wrong(f"{self.field} {twice} occurs twice")
+        return items

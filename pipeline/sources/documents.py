@@ -1,0 +1,160 @@
+"""The document contract: movies and series of the catalogue, declared once.
+
+From these models come the checks at landing and at extraction, the rows of the normalized tables (see
+`normalizer`) and the validator of each MongoDB collection.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+from typing import Annotated, Any
+
+from pydantic import BaseModel, Discriminator, Field, Tag
+from typing_extensions import TypedDict  # Pydantic reads typing.TypedDict only from Python 3.12 on
+
+from pipeline.sources.document_fields import (
+    BIGINT_MAX,
+    INT_MAX,
+    KEY_LENGTH,
+    Day,
+    Labels,
+    Numbered,
+    Text,
+    decimal,
+    whole,
+)
+
+# The two shapes of `seasons`. Pydantic puts these names into error locations; blanks keep them apart
+# from field names.
+AS_COUNT, AS_LIST = "as count", "as list"
+
+
+class Title(BaseModel):
+    """What movies and series have in common. Only `content_id` and `title` are required.
+
+    `content_id` may be missing where the document has an `_id` that can be written as text.
+    """
+
+    content_id: Annotated[str, Text(KEY_LENGTH)] = Field(description="Natural key of the title.")
+    title: Annotated[str, Text()] = Field(description="Title as shown.")
+    genre: Annotated[list[str], Labels()] = Field([], description="Genres, or one genre as text.")
+    release_year: Annotated[int | None, whole(1870, 2100)] = Field(None, description="Year of release.")
+    rating: Annotated[Decimal | None, decimal("0", "10", 1)] = Field(None, description="Rating, 0 to 10.")
+    production_budget: Annotated[Decimal | None, decimal("0", "9999999999999.99", 2)] = Field(
+        None, description="Production budget in the currency of the catalogue."
+    )
+
+
+class Movie(Title):
+    """A movie."""
+
+    duration_minutes: Annotated[int | None, whole(1, INT_MAX)] = Field(
+        None, description="Running time in minutes."
+    )
+    views_count: Annotated[int | None, whole(0, BIGINT_MAX)] = Field(
+        None, description="Views as the catalogue counts them."
+    )
+
+
+# Embedded documents are typed dictionaries, checked like models: there may be thousands in a series, and
+# they take two thirds of the time of model objects.
+
+
+class Episode(TypedDict, total=False):
+    """An episode embedded in its season."""
+
+    episode_number: Annotated[
+        int | None,
+        whole(0, INT_MAX),
+        Field(description="Number of the episode in its season; by position if missing."),
+    ]
+    title: Annotated[str | None, Text(), Field(description="Title of the episode.")]
+    duration_minutes: Annotated[int | None, whole(1, INT_MAX), Field(description="Running time in minutes.")]
+    air_date: Annotated[
+        date | None, Day(), Field(description="First broadcast: YYYY-MM-DD or a date, 1900 to 2100.")
+    ]
+
+
+class Season(TypedDict, total=False):
+    """A season embedded in its series."""
+
+    season_number: Annotated[
+        int | None,
+        whole(0, INT_MAX),
+        Field(description="Number of the season, 0 for specials; by position if missing."),
+    ]
+    episode_count: Annotated[
+        int | None,
+        whole(0, INT_MAX),
+        Field(description="Number of its episodes; if missing, the number of those embedded."),
+    ]
+    episodes: Annotated[list[Episode] | None, Numbered("episode_number"), Field(description="Its episodes.")]
+
+
+def _shape_of_seasons(value: object) -> str:
+    return AS_LIST if isinstance(value, list) else AS_COUNT
+
+
+class Series(Title):
+    """A series, with its seasons either counted or embedded."""
+
+    seasons: Annotated[
+        Annotated[int | None, whole(0, INT_MAX), Tag(AS_COUNT)]
+        | Annotated[list[Season], Numbered("season_number"), Tag(AS_LIST)],
+        Discriminator(_shape_of_seasons),
+    ] = Field(None, description="Number of seasons, or the seasons themselves.")
+    episodes_per_season: list[Annotated[int, whole(0, INT_MAX)]] | None = Field(
+        None, description="Number of episodes of each season, from season 1."
+    )
+    avg_episode_duration: Annotated[Decimal | None, decimal("0.1", "99999.9", 1)] = Field(
+        None, description="Mean running time of an episode in minutes."
+    )
+    total_views: Annotated[int | None, whole(0, BIGINT_MAX)] = Field(
+        None, description="Views as the catalogue counts them."
+    )
+
+
+COLLECTIONS: dict[str, type[Movie] | type[Series]] = {"movies": Movie, "series": Series}
+
+# The keywords taken over from JSON Schema, with MongoDB's names. It has no references and no defaults.
+_KEYWORDS = {
+    "bsonType": "bsonType",
+    "type": "bsonType",
+    "description": "description",
+    "minimum": "minimum",
+    "maximum": "maximum",
+}
+
+
+def mongo_validator(collection: str) -> dict[str, Any]:
+    """The `$jsonSchema` validator of a collection, derived from its model.
+
+    It is never stricter than the contract: what can be loaded passes, also numbers as text and documents
+    with only `_id`. Meant for `validationAction: warn`, so that no other program's document is lost.
+
+    Raises:
+        KeyError: there is no such collection.
+    """
+    schema = COLLECTIONS[collection].model_json_schema()
+    validator = _for_mongo(schema, schema.get("$defs", {}))
+    validator["required"] = ["title"]
+    validator["properties"]["content_id"]["bsonType"] = ["string", "null"]
+    return {"$jsonSchema": validator}
+
+
+def _for_mongo(schema: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
+    """Rewrite JSON Schema to what MongoDB supports, with references replaced by what they refer to."""
+    if "$ref" in schema:
+        schema = definitions[schema["$ref"].rpartition("/")[2]] | schema
+    converted = {_KEYWORDS[key]: value for key, value in schema.items() if key in _KEYWORDS}
+    if "properties" in schema:
+        converted["properties"] = {
+            name: _for_mongo(field, definitions) for name, field in schema["properties"].items()
+        }
+    if "items" in schema:
+        converted["items"] = _for_mongo(schema["items"], definitions)
+    for choice in ("anyOf", "oneOf"):
+        if choice in schema:
+            converted["anyOf"] = [_for_mongo(option, definitions) for option in schema[choice]]
+    return converted

@@ -1,0 +1,88 @@
+"""From the documents of MongoDB to one CSV file for each normalized table."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterable, Mapping
+from contextlib import ExitStack
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from pipeline.sources.document_problems import DocumentError, Drift, Problem
+from pipeline.sources.extended_json import extended_json, shown
+from pipeline.sources.normalizer import TABLES, content_id_of, normalize
+
+REJECTED = "rejected.jsonl"
+
+
+class Extraction:
+    """Writes the tables of `normalizer.TABLES`, and the documents that break the contract, to a folder.
+
+    Memory does not grow with the documents, but for the ids of the titles (about 100 bytes each), by which
+    an id that is used twice is found.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        """Write to `folder`, which must exist."""
+        self.folder = folder
+        self.counts: dict[str, dict[str, int]] = {}
+        self.drift: dict[tuple[str, str, str], Drift] = {}
+        self._owners: dict[str, str] = {}  # content_id to collection
+
+    def write(self, collections: Mapping[str, Iterable[dict[str, Any]]]) -> None:
+        """Normalize all documents, collection by collection in the given order.
+
+        The document that comes first keeps an id; a later one with the same id is rejected.
+        """
+        with ExitStack() as stack:
+            writers = {}
+            for table, columns in TABLES.items():
+                path = self.folder / f"{table}.csv"
+                file = stack.enter_context(path.open("w", encoding="utf-8", newline=""))
+                writers[table] = csv.writer(file, lineterminator="\n")
+                writers[table].writerow(columns)
+            rejected = stack.enter_context((self.folder / REJECTED).open("w", encoding="utf-8"))
+            for collection, documents in collections.items():
+                counts = self.counts[collection] = {"read": 0, "normalized": 0, "rejected": 0}
+                for document in documents:
+                    counts["read"] += 1
+                    try:
+                        normalized = normalize(collection, document)
+                        self._claim(normalized.content_id, collection)
+                    except DocumentError as error:
+                        counts["rejected"] += 1
+                        rejected.write(json.dumps(self._rejection(collection, document, error)) + "\n")
+                        continue
+                    counts["normalized"] += 1
+                    for table, rows in normalized.rows.items():
+                        writers[table].writerows(rows)
+                    for drift in normalized.drift:
+                        self.drift.setdefault((collection, drift.path, drift.kind), drift)
+
+    def _claim(self, content_id: str, collection: str) -> None:
+        if content_id in self._owners:
+            owner = self._owners[content_id]
+            raise DocumentError(content_id, [Problem("content_id", content_id, f"used by a document of {owner} already")])
+        self._owners[content_id] = collection
+
+    @staticmethod
+    def _rejection(collection: str, document: dict[str, Any], error: DocumentError) -> dict[str, Any]:
+        try:
+            row = extended_json(document)
+        except ValueError:
+            row = json.dumps({"_reject_line": shown(document)})
+        return {
+            "collection": collection,
+            "document_id": error.document_id or content_id_of(document),
+            "problems": [
+                {"column": each.path or None, "value": each.value, "reason": each.reason} for each in error.problems
+            ],
+            "row": row,
+        }
+
+    def facts(self) -> dict[str, Any]:
+        """Return what the manifest says of the extraction: counts by collection, and drift."""
+        drift = [{"collection": key[0], **asdict(example)} for key, example in self.drift.items()]
+        return {"collections": self.counts, "drift": drift}

@@ -1,0 +1,80 @@
+"""Raw files, plain or gzip, read as a stream while their content is checked against a digest."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from pipeline.fingerprints import READ_SIZE, new_digest
+
+
+class FileRefusedError(Exception):
+    """A whole file cannot be loaded; the message names it, says why and what to do."""
+
+
+class ChangedWhileReadError(Exception):
+    """A file is not the one whose content was fingerprinted before the run; the next run takes it up."""
+
+
+def table_of(name: str) -> str:
+    """Return the table or collection that a file belongs to.
+
+    Args:
+        name: path relative to the raw folder. A file in a folder belongs to the folder's table, another one
+            to its own name up to the first `.` or `-`.
+    """
+    folder, _, base = name.rpartition("/")
+    if folder:
+        return folder.split("/")[0].lower()
+    return base.split(".")[0].split("-")[0].lower()
+
+
+class _DigestingFile(io.RawIOBase):
+    """Passes a file through and computes the digest of what went by."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        super().__init__()
+        self.file = file
+        self.digest = new_digest()
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        block = self.file.read(len(buffer))
+        self.digest.update(block)
+        buffer[: len(block)] = block
+        return len(block)
+
+
+@contextmanager
+def open_raw(folder: Path, name: str, digest: str | None = None) -> Iterator[IO[bytes]]:
+    """Open a raw file for reading, decompressed.
+
+    Args:
+        folder: the raw folder.
+        name: path of the file relative to it.
+        digest: the digest the file had when the run began; checked when the block that reads it ends.
+
+    Raises:
+        FileRefusedError: the gzip stream is cut short or corrupt.
+        ChangedWhileReadError: the content is not the one with the digest.
+    """
+    with (folder / name).open("rb") as file:
+        digesting = _DigestingFile(file)
+        stream: IO[bytes] = io.BufferedReader(digesting, READ_SIZE)
+        try:
+            yield gzip.GzipFile(fileobj=stream) if name.lower().endswith(".gz") else stream
+            while stream.read(READ_SIZE):
+                pass  # what the reader left, so that the digest covers the whole file
+        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+            raise FileRefusedError(
+                f"{name}: the gzip file is cut short or corrupt ({error}); deliver it again"
+            ) from error
+        if digest is not None and digesting.digest.hexdigest() != digest:
+            raise ChangedWhileReadError(f"{name}: changed while it was read; the next run loads it")

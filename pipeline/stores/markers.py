@@ -1,0 +1,184 @@
+"""Reading the markers of PostgreSQL, and whether what they mark is still there."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, datetime
+from functools import cache
+
+from psycopg2 import sql
+from psycopg2.extensions import cursor as Cursor
+
+from pipeline.stores.postgres import session
+
+
+@dataclass(frozen=True)
+class Marker:
+    """What is loaded in a target now; see the comments on `etl.table_updates` for the columns.
+
+    `intact` is False when something the marker counts on was dropped or emptied behind its back;
+    `missing` then names it.
+    """
+
+    update_id: str
+    target_table: str
+    inserted: datetime
+    fingerprint: str
+    inputs: dict[str, str]
+    batch_id: int | None
+    holds: dict[str, int]
+    objects: tuple[str, ...]
+    run_date: date | None
+    run_started: datetime
+    missing: str | None = None
+
+    @property
+    def intact(self) -> bool:
+        """Whether the marked thing is still there."""
+        return self.missing is None
+
+
+COLUMNS = "update_id, target_table, inserted, fingerprint, inputs, batch_id, holds, objects, run_date, run_started"
+
+OBJECTS_QUERY = """
+    SELECT relnamespace::regnamespace::text || '.' || relname AS name
+    FROM pg_class
+    WHERE relnamespace IN (SELECT oid FROM pg_namespace WHERE nspname IN ('etl', 'raw', 'processed', 'trusted'))
+        AND relkind IN ('r', 'v', 'm', 'p', 'i')
+    UNION ALL
+    SELECT connamespace::regnamespace::text || '.' || conname
+    FROM pg_constraint
+    WHERE connamespace IN (SELECT oid FROM pg_namespace WHERE nspname IN ('etl', 'raw', 'processed'))
+        AND contype <> 'n'
+    ORDER BY name
+"""
+
+
+def existing_objects(cursor: Cursor) -> list[str]:
+    """Return relations, indexes and constraints of the pipeline's schemas, as `schema.name`, sorted."""
+    cursor.execute(OBJECTS_QUERY)
+    return list(dict.fromkeys(name for (name,) in cursor.fetchall()))
+
+
+def objects_of(cursor: Cursor, table: str) -> list[str]:
+    """Return the indexes and constraints of a table, as `schema.name`: without them it is not whole."""
+    cursor.execute(
+        """
+        SELECT indexrelid::regclass::text FROM pg_index WHERE indrelid = to_regclass(%(table)s)
+        UNION
+        SELECT connamespace::regnamespace::text || '.' || conname FROM pg_constraint
+        WHERE conrelid = to_regclass(%(table)s) AND contype <> 'n'
+        ORDER BY 1
+        """,
+        {"table": table},
+    )
+    return [name for (name,) in cursor.fetchall()]
+
+
+def read_markers(cursor: Cursor, update_ids: Iterable[str] | None = None) -> dict[str, Marker]:
+    """Read markers (all, or those named) with a look at what they mark.
+
+    Costs a handful of queries, however many markers there are.
+    """
+    cursor.execute("SELECT to_regclass('etl.table_updates') IS NOT NULL")
+    if not cursor.fetchone()[0]:
+        return {}
+    query = f"SELECT {COLUMNS} FROM etl.table_updates"  # noqa: S608 (a constant of this module)
+    if update_ids is None:
+        cursor.execute(query)
+    else:
+        cursor.execute(query + " WHERE update_id = ANY(%s)", (list(update_ids),))
+    rows = [(*row[:7], tuple(row[7]), *row[8:]) for row in cursor.fetchall()]
+    markers = [Marker(*row) for row in rows]
+    objects = set(existing_objects(cursor))
+    filled = _filled(cursor, markers, objects)
+    checked = {}
+    for marker in markers:
+        missing = _missing(marker, objects, filled)
+        checked[marker.update_id] = Marker(*_values(marker)[:-1], missing)
+    return checked
+
+
+def _values(marker: Marker) -> tuple[object, ...]:
+    return tuple(getattr(marker, name) for name in marker.__dataclass_fields__)
+
+
+def _raw_table(marker: Marker) -> str | None:
+    return marker.target_table if marker.target_table.startswith("raw.") else None
+
+
+def _filled(cursor: Cursor, markers: list[Marker], objects: set[str]) -> set[str | int]:
+    """Return which of the marked relations hold rows, and which batches of raw tables do."""
+    filled: set[str | int] = set()
+    batches: dict[str, list[int]] = {}
+    relations: set[str] = set()
+    for marker in markers:
+        table = _raw_table(marker)
+        if table in objects and marker.batch_id is not None and any(marker.holds.values()):
+            batches.setdefault(str(table), []).append(marker.batch_id)
+        elif table is None:
+            relations.update(name for name, rows in marker.holds.items() if rows and name in objects)
+    for table, batch_ids in batches.items():
+        cursor.execute(
+            sql.SQL(
+                "SELECT batch_id FROM unnest(%s) AS batches(batch_id)"
+                " WHERE EXISTS (SELECT FROM {table} WHERE _batch_id = batch_id)"
+            ).format(table=sql.Identifier(*table.split(".", 1))),
+            (batch_ids,),
+        )
+        filled.update(batch_id for (batch_id,) in cursor.fetchall())
+    if relations:
+        exists = sql.SQL(" UNION ALL ").join(
+            sql.SQL("SELECT {name} WHERE EXISTS (SELECT FROM {relation})").format(
+                name=sql.Literal(name), relation=sql.Identifier(*name.split(".", 1))
+            )
+            for name in sorted(relations)
+        )
+        cursor.execute(exists)
+        filled.update(name for (name,) in cursor.fetchall())
+    return filled
+
+
+def _missing(marker: Marker, objects: set[str], filled: set[str | int]) -> str | None:
+    """Say what a marker counts on and is not there; None if all is."""
+    for name in (*marker.objects, *marker.holds):
+        if name not in objects:
+            return f"{name} is missing"
+    if _raw_table(marker):
+        emptied = any(marker.holds.values()) and marker.batch_id not in filled
+        return f"{marker.target_table} has lost the rows of batch {marker.batch_id}" if emptied else None
+    for name, rows in marker.holds.items():
+        if rows and name not in filled:
+            return f"{name} was emptied"
+    return None
+
+
+_snapshots: dict[int, dict[str, Marker]] = {}
+
+
+def markers() -> dict[str, Marker]:
+    """Return all markers as of the first look since `forget` in this process, by update_id.
+
+    Luigi asks for each task by itself; with one connection and query for each, a thousand files would
+    take a thousand times as long.
+    """
+    pid = os.getpid()
+    if pid not in _snapshots:
+        with session() as cursor:
+            _snapshots[pid] = read_markers(cursor)
+    return _snapshots[pid]
+
+
+def forget() -> None:
+    """Let the next look at `markers` read them again."""
+    _snapshots.clear()
+
+
+@cache
+def run_started() -> datetime:
+    """Return when this run began, on the clock of the server: the order of runs that meet."""
+    with session() as cursor:
+        cursor.execute("SELECT clock_timestamp()")
+        return cursor.fetchone()[0]  # type: ignore[no-any-return]

@@ -1,0 +1,194 @@
+"""Connections to MongoDB, and the markers kept there."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pipeline.settings import Settings, get_settings
+from pipeline.stores.embedded import ensure_mongo
+
+if TYPE_CHECKING:
+    from pymongo.database import Database
+
+logger = logging.getLogger("pipeline")
+
+MARKERS = "table_updates"
+MINIMUM_VERSION = (6, 0)
+WAIT_FOR_SERVER_SECONDS = 30
+EXTRACTION_ATTEMPTS = 5
+BATCH_SIZE = 1000  # documents fetched at once
+
+
+class MongoError(Exception):
+    """MongoDB cannot be used; the message says why and what to do."""
+
+
+def server_name(settings: Settings | None = None) -> str:
+    """Return which server and database the settings mean, without credentials."""
+    settings = settings or get_settings()
+    if settings.mongo_host is None:
+        return f"embedded/{settings.mongo_db}"
+    return f"{settings.mongo_host}:{settings.mongo_port}/{settings.mongo_db}"
+
+
+@contextmanager
+def database() -> Iterator[Database[dict[str, Any]]]:
+    """Open the database of the settings, starting the embedded server if that is the one, and close it.
+
+    Clients do not survive a fork, so each piece of work opens its own.
+
+    Raises:
+        MongoError: there is no connection to be had, or the server is too old.
+    """
+    import bson
+    from bson.codec_options import CodecOptions, DatetimeConversion
+    from pymongo import MongoClient
+    from pymongo.errors import ConfigurationError, CursorNotFound, OperationFailure, ServerSelectionTimeoutError
+
+    settings = get_settings()
+    if settings.mongo_host is None:
+        address = ensure_mongo(settings)
+        host, port = address.host, address.port
+    else:
+        host, port = settings.mongo_host, settings.mongo_port
+    client: MongoClient[dict[str, Any]] = MongoClient(
+        host,
+        port,
+        username=settings.mongo_user,
+        password=settings.mongo_password.get_secret_value() or None,
+        serverSelectionTimeoutMS=WAIT_FOR_SERVER_SECONDS * 1000,
+        connectTimeoutMS=10_000,
+        appname="video_streaming_pipeline",
+    )
+    # Dates outside the years 1 to 9999 are legal in BSON; they must not stop the reading of a document.
+    options: CodecOptions[dict[str, Any]] = CodecOptions(
+        document_class=dict, tz_aware=True, datetime_conversion=DatetimeConversion.DATETIME_AUTO
+    )
+    try:
+        version = tuple(client.server_info()["versionArray"][:2])
+        if version < MINIMUM_VERSION:
+            raise MongoError(f"MongoDB 6 or later is needed; {server_name()} is version {version[0]}.{version[1]}")
+        yield client.get_database(settings.mongo_db, codec_options=options)
+    except CursorNotFound:
+        raise  # an operation failure that is no refusal: reading starts afresh
+    except (ServerSelectionTimeoutError, ConfigurationError) as error:
+        raise MongoError(f"no connection to MongoDB ({server_name()}): {error}") from error
+    except OperationFailure as error:
+        raise MongoError(f"MongoDB ({server_name()}) refused: {error.details and error.details['errmsg']}") from error
+    except bson.errors.InvalidBSON as error:
+        raise MongoError(f"MongoDB ({server_name()}) sent a document that cannot be read: {error}") from error
+    finally:
+        client.close()
+
+
+Documents = Callable[[str], Iterable[dict[str, Any]]]
+"""From the name of a collection to its documents."""
+
+Result = TypeVar("Result")
+
+
+def read_snapshot(work: Callable[[Documents], Result]) -> Result:
+    """Let `work` read collections as of one moment, where the server can do that, and return its result.
+
+    If a cursor is lost, because the server was restarted or took too long, `work` starts afresh.
+
+    Raises:
+        MongoError: the server is not there, or refuses.
+    """
+    from pymongo.errors import AutoReconnect, CursorNotFound
+    from tenacity import Retrying, before_sleep_log, retry_if_exception_type, stop_after_attempt, wait_exponential
+
+    for attempt in Retrying(
+        retry=retry_if_exception_type((AutoReconnect, CursorNotFound)),
+        stop=stop_after_attempt(EXTRACTION_ATTEMPTS),
+        wait=wait_exponential(max=5),
+        before_sleep=before_sleep_log(logger, logging.WARNING),
+        reraise=True,
+    ):
+        with attempt, database() as db:
+            # Standalone servers of MongoDB have no snapshots; there the cursor's own view must do.
+            snapshot = "setName" in db.command("hello")
+            with db.client.start_session(snapshot=snapshot) as reading:
+                return work(lambda collection: db[collection].find({}, session=reading, batch_size=BATCH_SIZE))
+    raise AssertionError("unreachable: the last attempt raises")
+
+
+@dataclass(frozen=True)
+class MongoMarker:
+    """What is loaded in a target of MongoDB now; `missing` names a collection that was dropped or emptied."""
+
+    update_id: str
+    inserted: datetime
+    fingerprint: str
+    inputs: dict[str, str]
+    holds: dict[str, int]
+    missing: str | None
+
+    @property
+    def intact(self) -> bool:
+        """Whether the marked thing is still there."""
+        return self.missing is None
+
+
+_snapshots: dict[int, dict[str, MongoMarker]] = {}
+
+
+def markers() -> dict[str, MongoMarker]:
+    """Return all markers as of the first look since `forget` in this process, by update_id."""
+    pid = os.getpid()
+    if pid not in _snapshots:
+        with database() as db:
+            _snapshots[pid] = read_markers(db)
+    return _snapshots[pid]
+
+
+def forget() -> None:
+    """Let the next look at `markers` read them again."""
+    _snapshots.clear()
+
+
+def read_markers(db: Database[dict[str, Any]]) -> dict[str, MongoMarker]:
+    """Read all markers with a look at the collections they mark."""
+    collections = set(db.list_collection_names())
+    filled: dict[str, bool] = {}
+    found = {}
+    for document in db[MARKERS].find():
+        missing = None
+        for name, rows in document["holds"].items():
+            if name not in filled:
+                filled[name] = name in collections and db[name].find_one({}, {"_id": 1}) is not None
+            if name not in collections:
+                missing = f"the collection {name} is missing"
+            elif rows and not filled[name]:
+                missing = f"the collection {name} was emptied"
+        found[document["_id"]] = MongoMarker(
+            update_id=document["_id"],
+            inserted=document["inserted"],
+            fingerprint=document["fingerprint"],
+            # Keys of inputs may hold dots and dollars, which field names had better not.
+            inputs={entry["name"]: entry["digest"] for entry in document["inputs"]},
+            holds=document["holds"],
+            missing=missing,
+        )
+    return found
+
+
+def write_marker(
+    db: Database[dict[str, Any]], update_id: str, fingerprint: str, inputs: dict[str, str], holds: dict[str, int]
+) -> None:
+    """Mark a target as loaded; `holds` maps collections to the documents the load brought."""
+    marker = {
+        "_id": update_id,
+        "inserted": datetime.now(UTC),
+        "fingerprint": fingerprint,
+        "inputs": [{"name": name, "digest": digest} for name, digest in inputs.items()],
+        "holds": holds,
+    }
+    db[MARKERS].replace_one({"_id": update_id}, marker, upsert=True)
+    forget()

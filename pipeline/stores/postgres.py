@@ -1,0 +1,165 @@
+"""Connections to PostgreSQL, and SQL files executed on them."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Literal
+from urllib.parse import quote, urlencode
+
+import psycopg2
+from psycopg2 import sql
+from psycopg2.extensions import connection as Connection
+from psycopg2.extensions import cursor as Cursor
+from tenacity import before_sleep_log, retry, retry_if_exception, stop_after_delay, wait_exponential
+
+from pipeline.settings import Settings, get_settings
+from pipeline.stores.embedded import ensure_postgres
+
+logger = logging.getLogger("pipeline")
+
+Role = Literal["pipeline", "analyst"]
+MINIMUM_VERSION = 170000
+WAIT_FOR_SERVER_SECONDS = 30
+# A load whose client died must not go on: the server looks every second whether it is still there.
+SESSION_OPTIONS = "-c client_connection_check_interval=1000 -c work_mem=64MB -c maintenance_work_mem=256MB"
+# What a server says that is starting or restarting; anything else (password, database) is final.
+PASSING_FAULTS = (
+    "connection refused",
+    "no such file or directory",
+    "starting up",
+    "shutting down",
+    "in recovery",
+    "server closed the connection",
+    "timeout expired",
+)
+
+
+class PostgresError(Exception):
+    """PostgreSQL cannot be used; the message says why and what to do."""
+
+
+def connection_parameters(role: Role = "pipeline") -> dict[str, Any]:
+    """Return what `psycopg2.connect` needs for a role, starting the embedded server if that is the one."""
+    settings = get_settings()
+    user, password = settings.postgres_user, settings.postgres_password.get_secret_value()
+    if role == "analyst":
+        user, password = "data_analyst", settings.data_analyst_password.get_secret_value()
+    if settings.postgres_host is None:
+        address = ensure_postgres(settings)
+        host, port = address.host, address.port
+    else:
+        host, port = settings.postgres_host, settings.postgres_port
+    parameters = {"host": host, "port": port, "user": user, "dbname": settings.postgres_db}
+    return {**parameters, "password": password} if password else parameters
+
+
+def dsn(role: Role = "pipeline") -> str:
+    """Return a connection URI for `psql`; it holds the role's password if one is set."""
+    given = connection_parameters(role)
+    secret = f":{quote(given['password'], safe='')}" if "password" in given else ""
+    query = urlencode({"host": given["host"], "port": given["port"]})
+    return f"postgresql://{quote(given['user'], safe='')}{secret}@/{quote(given['dbname'], safe='')}?{query}"
+
+
+def server_name(settings: Settings | None = None) -> str:
+    """Return which server and database the settings mean, without credentials."""
+    settings = settings or get_settings()
+    if settings.postgres_host is None:
+        return f"embedded/{settings.postgres_db}"
+    return f"{settings.postgres_host}:{settings.postgres_port}/{settings.postgres_db}"
+
+
+def _is_passing(error: BaseException) -> bool:
+    message = str(error).lower()
+    return isinstance(error, psycopg2.OperationalError) and any(fault in message for fault in PASSING_FAULTS)
+
+
+@retry(
+    retry=retry_if_exception(_is_passing),
+    wait=wait_exponential(multiplier=0.1, max=2),
+    stop=stop_after_delay(WAIT_FOR_SERVER_SECONDS),
+    before_sleep=before_sleep_log(logger, logging.WARNING),
+    reraise=True,
+)
+def _connect(role: Role) -> Connection:
+    return psycopg2.connect(
+        **connection_parameters(role),
+        connect_timeout=10,
+        application_name="video_streaming_pipeline",
+        options=SESSION_OPTIONS if role == "pipeline" else None,
+    )
+
+
+def connect(role: Role = "pipeline") -> Connection:
+    """Open a connection; a server that is just starting is waited for.
+
+    Raises:
+        PostgresError: there is no connection to be had, or the server is too old.
+    """
+    try:
+        connection = _connect(role)
+    except psycopg2.OperationalError as error:
+        reason = " ".join(str(error).split())
+        raise PostgresError(f"no connection to PostgreSQL ({server_name()}): {reason}") from error
+    if connection.server_version < MINIMUM_VERSION:
+        version = connection.server_version // 10000
+        connection.close()
+        raise PostgresError(f"PostgreSQL 17 or later is needed; {server_name()} is version {version}")
+    return connection
+
+
+@contextmanager
+def session(role: Role = "pipeline") -> Iterator[Cursor]:
+    """Open a connection for a few statements, each committed by itself, and close it."""
+    connection = connect(role)
+    try:
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            yield cursor
+    finally:
+        connection.close()
+
+
+def read_sql(name: str) -> str:
+    """Return the text of a SQL file, by its path below `sql/`."""
+    return (get_settings().sql_path / name).read_text(encoding="utf-8")
+
+
+def execute_file(
+    cursor: Cursor,
+    file: str,
+    parameters: Mapping[str, object] | None = None,
+    **parts: sql.Composable,
+) -> None:
+    """Execute a SQL file.
+
+    Args:
+        cursor: where to execute it.
+        file: path below `sql/`.
+        parameters: values of `%(name)s` in the file.
+        parts: identifiers and expressions for `{name}` in the file; without any, braces are left alone.
+    """
+    text = read_sql(file)
+    query: str | sql.Composed = sql.SQL(text).format(**parts) if parts else text
+    cursor.execute(query, parameters)
+
+
+def identifiers(names: list[str], qualifier: str | None = None) -> sql.Composed:
+    """Return a list of quoted column names, each qualified if a qualifier is given."""
+    quoted = [sql.Identifier(qualifier, name) if qualifier else sql.Identifier(name) for name in names]
+    return sql.SQL(", ").join(quoted)
+
+
+def table_columns(cursor: Cursor, table: str) -> list[str]:
+    """Return the columns of a table in their order; empty if there is no such table."""
+    cursor.execute(
+        """
+        SELECT attname FROM pg_attribute
+        WHERE attrelid = to_regclass(%s) AND attnum > 0 AND NOT attisdropped
+        ORDER BY attnum
+        """,
+        (table,),
+    )
+    return [name for (name,) in cursor.fetchall()]

@@ -1,0 +1,92 @@
+"""Extracting MongoDB to normalized CSV files."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from datetime import date as Date
+from typing import Any, ClassVar
+
+import luigi
+
+from pipeline.settings import get_settings
+from pipeline.stores import ledger, markers, mongo
+from pipeline.stores.ledger import Load
+from pipeline.targets import FolderTarget
+from pipeline.task import DOCUMENT_MODULES, PipelineTask
+from pipeline.tasks.create import CreateMongodbCollections, CreatePostgresTables
+from pipeline.tasks.land import deliveries
+
+logger = logging.getLogger("pipeline")
+
+CATALOGUE = "LoadNormalizedJsonsToPostgres"
+
+
+class ExtractMongoToCsv(PipelineTask):
+    """Writes the catalogue of MongoDB as one CSV file for each normalized table.
+
+    A live database cannot be hashed, so an extraction is known by its date and by the server it read.
+    """
+
+    date = luigi.DateParameter(default=Date.today(), description="day of the run")
+    modules: ClassVar = ("pipeline.sources.extraction", *DOCUMENT_MODULES)
+
+    def runs_after(self) -> list[luigi.Task]:
+        """The collections and the ledger come first."""
+        return [CreateMongodbCollections(), CreatePostgresTables()]
+
+    def builds_on(self) -> list[PipelineTask]:
+        """The deliveries: what they changed must be extracted again, on the same day too."""
+        return [*deliveries()]
+
+    def facts(self) -> dict[str, str]:
+        """The day, and the database that is read."""
+        return {"date": self.date.isoformat(), "MongoDB": mongo.server_name()}
+
+    def output(self) -> FolderTarget:
+        """Return the folder of the day."""
+        return FolderTarget(get_settings().data_processed_path / self.date.isoformat(), self.fingerprint)
+
+    def complete(self) -> bool:
+        """Tell whether the folder is there, or a newer day is loaded, which an older one must not replace."""
+        catalogue = markers.markers().get(CATALOGUE)
+        if catalogue and catalogue.intact and catalogue.run_date and catalogue.run_date > self.date:
+            return True
+        return self.output().exists()
+
+    def run(self) -> None:
+        """Extract under the lock of the folder, with a row in the ledger."""
+        claim = ledger.Claim(
+            update_id=f"{self.task_family} {self.output().folder}",
+            task=self.task_family,
+            target_table=f"data/processed/{self.date}",
+            source=f"MongoDB {mongo.server_name()}",
+            fingerprint=self.fingerprint,
+            inputs=self.inputs,
+            run_started=markers.run_started(),
+            run_date=self.date,
+        )
+        ledger.execute(claim, self.extract, is_done=self.output().exists)
+
+    def extract(self, load: Load) -> None:
+        """Write the files to a folder of their own and move it into place."""
+        target = self.output()
+        facts = mongo.read_snapshot(lambda documents: self._write(documents, target))
+        for counts in facts["collections"].values():
+            load.rows_read += counts["read"]
+            load.rows_loaded += counts["normalized"]
+            load.rows_rejected += counts["rejected"]
+        for drift in facts["drift"]:
+            logger.warning("%(collection)s: %(kind)s %(path)s, such as %(example)s", drift)
+        target.publish(self.inputs, source=mongo.server_name(), date=self.date.isoformat(), **facts)
+
+    @staticmethod
+    def _write(documents: mongo.Documents, target: FolderTarget) -> dict[str, Any]:
+        from pipeline.sources.documents import COLLECTIONS
+        from pipeline.sources.extraction import Extraction
+
+        shutil.rmtree(target.partial, ignore_errors=True)
+        target.partial.mkdir(parents=True)
+        extraction = Extraction(target.partial)
+        extraction.write({name: documents(name) for name in COLLECTIONS})
+        return extraction.facts()

@@ -1,0 +1,132 @@
+"""Loading `processed`: typed, keyed and audited."""
+
+from __future__ import annotations
+
+import json
+from datetime import date as Date
+from typing import ClassVar
+
+import luigi
+
+from pipeline.loads.merge import MergedTable, merge
+from pipeline.stores.ledger import Load
+from pipeline.targets import MANIFEST
+from pipeline.task import PipelineTask, PostgresTask
+from pipeline.tasks.create import CreatePostgresTables
+from pipeline.tasks.extract import ExtractMongoToCsv
+from pipeline.tasks.land import landed, withdrawn
+
+MERGE_MODULES = ("pipeline.loads.merge",)
+MERGE_SQL = ("load/changed_batches.sql", "load/reject.sql", "load/merge.sql", "load/outcome.sql", "etl/typing.sql")
+
+USERS = MergedTable("users", key="user_id", parents={}, before_delete="load/withdraw_users.sql")
+VIEWING_SESSIONS = MergedTable(
+    "viewing_sessions", key="session_id", parents={"user_id": "users", "content_id": "content"}
+)
+
+
+class LoadNormalizedJsonsToPostgres(PostgresTask):
+    """Brings the catalogue in `processed` to the state of the day's extraction."""
+
+    date = luigi.DateParameter(default=Date.today(), description="day of the run")
+    allow_empty = luigi.BoolParameter(significant=False, description="accept a collection that has become empty")
+    sql: ClassVar = (
+        "load/sync_*.sql",
+        "load/content_removed.sql",
+        *(
+            f"processed/{table}.sql"
+            for table in ("content", "movie_details", "series_details", "genres", "seasons", "episodes")
+        ),
+        "checks/content/*.sql",
+    )
+    modules: ClassVar = ("pipeline.loads.catalogue",)
+    target_table = "processed.content"
+
+    def runs_after(self) -> list[luigi.Task]:
+        """The tables come first."""
+        return [CreatePostgresTables()]
+
+    def builds_on(self) -> list[PipelineTask]:
+        """The extraction."""
+        return [ExtractMongoToCsv(date=self.date)]
+
+    def locks(self) -> tuple[str, ...]:
+        """Sessions are not merged while titles come and go."""
+        return (self.target_table,)
+
+    def load(self, load: Load) -> None:
+        """Load the files of the extraction."""
+        from pipeline.loads.catalogue import load_catalogue
+
+        folder = ExtractMongoToCsv(date=self.date).output().folder
+        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        load_catalogue(load, folder, manifest, allow_empty=self.allow_empty)
+
+
+class MergeTask(PostgresTask):
+    """Brings a table of `processed` to the present batches of its raw table."""
+
+    merged: ClassVar[MergedTable]
+
+    def runs_after(self) -> list[luigi.Task]:
+        """The tables come first, and files that left have left."""
+        return [CreatePostgresTables(), *withdrawn(self.merged.name)]
+
+    def builds_on(self) -> list[PipelineTask]:
+        """The files of the table."""
+        return [*landed(self.merged.name)]
+
+    @property
+    def source(self) -> str:
+        """The raw table."""
+        return self.merged.raw
+
+    def locks(self) -> tuple[str, ...]:
+        """The table, and its raw table: no file lands while batches are merged."""
+        return (self.merged.processed, self.merged.raw)
+
+    def load(self, load: Load) -> None:
+        """Merge what came and what left."""
+        merge(load, self.merged)
+
+
+class LoadUsers(MergeTask):
+    """Loads users; sessions of users who left go back to waiting."""
+
+    sql: ClassVar = (
+        *MERGE_SQL,
+        "load/typed_users.sql",
+        "load/withdraw_users.sql",
+        "processed/users.sql",
+        "checks/users/*.sql",
+    )
+    modules: ClassVar = MERGE_MODULES
+    merged = USERS
+    target_table = USERS.processed
+
+    def locks(self) -> tuple[str, ...]:
+        """Sessions too: those of users who left are taken out."""
+        return (*super().locks(), VIEWING_SESSIONS.processed)
+
+
+class LoadViewingSessions(MergeTask):
+    """Loads sessions; one whose user or title is not there waits."""
+
+    date = luigi.DateParameter(default=Date.today(), description="day of the run")
+    sql: ClassVar = (
+        *MERGE_SQL,
+        "load/typed_viewing_sessions.sql",
+        "processed/viewing_sessions.sql",
+        "checks/viewing_sessions/*.sql",
+    )
+    modules: ClassVar = MERGE_MODULES
+    merged = VIEWING_SESSIONS
+    target_table = VIEWING_SESSIONS.processed
+
+    def builds_on(self) -> list[PipelineTask]:
+        """The files, and the users and titles that sessions refer to."""
+        return [*super().builds_on(), LoadUsers(), LoadNormalizedJsonsToPostgres(date=self.date)]
+
+    def locks(self) -> tuple[str, ...]:
+        """Neither users nor titles come or go meanwhile."""
+        return (*super().locks(), USERS.processed, LoadNormalizedJsonsToPostgres.target_table)

@@ -1,0 +1,118 @@
+"""Publishing: checks across tables, the views of `trusted`, the report."""
+
+from __future__ import annotations
+
+import shutil
+from datetime import date as Date
+from typing import ClassVar
+
+import luigi
+
+from pipeline.loads.checks import run_checks
+from pipeline.loads.publish import publish
+from pipeline.settings import get_settings
+from pipeline.stores import ledger, markers, postgres
+from pipeline.stores.ledger import Load
+from pipeline.targets import FolderTarget
+from pipeline.task import PipelineTask, PostgresTask
+from pipeline.tasks.create import CreatePostgresTables
+from pipeline.tasks.load import LoadNormalizedJsonsToPostgres, LoadUsers, LoadViewingSessions
+
+
+class PublishingTask(PostgresTask):
+    """A task over all tables of `processed`."""
+
+    date = luigi.DateParameter(default=Date.today(), description="day of the run")
+
+    def builds_on(self) -> list[PipelineTask]:
+        """The loads."""
+        return [LoadUsers(), LoadNormalizedJsonsToPostgres(date=self.date), LoadViewingSessions(date=self.date)]
+
+    @property
+    def source(self) -> str:
+        """The tables of `processed`."""
+        return "processed"
+
+    def shared_locks(self) -> tuple[str, ...]:
+        """What is published is one load, not half of the next."""
+        return tuple(task.target_table for task in (LoadUsers, LoadNormalizedJsonsToPostgres, LoadViewingSessions))
+
+
+class CheckQuality(PublishingTask):
+    """Runs the checks across tables, the reconciliation of every batch among them."""
+
+    sql: ClassVar = ("checks/quality/*.sql",)
+    modules: ClassVar = ("pipeline.loads.checks",)
+    target_table = "etl.check_results"
+
+    def load(self, load: Load) -> None:
+        """Run the checks; an `error` with findings stops here, and nothing is published."""
+        load.details["findings"] = run_checks(load.cursor, "quality")
+
+
+class PublishTrusted(PublishingTask):
+    """Brings all views of `trusted` to the present load in one transaction."""
+
+    sql: ClassVar = ("trusted/*.sql",)
+    modules: ClassVar = ("pipeline.loads.publish",)
+    target_table = "trusted"
+
+    def runs_after(self) -> list[luigi.Task]:
+        """Only what was checked is published."""
+        return [CreatePostgresTables(), CheckQuality(date=self.date)]
+
+    def load(self, load: Load) -> None:
+        """Refresh or replace every view."""
+        publish(load)
+
+
+class BuildReport(PipelineTask):
+    """Writes the analysts' page of the day."""
+
+    date = luigi.DateParameter(default=Date.today(), description="day of the run")
+    modules: ClassVar = ("pipeline.report.page", "pipeline.report.plots")
+
+    def builds_on(self) -> list[PipelineTask]:
+        """The published views, and the results of the checks."""
+        return [CheckQuality(date=self.date), PublishTrusted(date=self.date)]
+
+    def facts(self) -> dict[str, str]:
+        """The day, and the database that is shown."""
+        from pipeline.report import template_digest
+
+        return {"date": self.date.isoformat(), "PostgreSQL": postgres.server_name(), "template": template_digest()}
+
+    def output(self) -> FolderTarget:
+        """Return the folder of the day."""
+        return FolderTarget(get_settings().reports_path / self.date.isoformat(), self.fingerprint)
+
+    def complete(self) -> bool:
+        """Tell whether the page is there, or a newer day is published."""
+        published = markers.markers().get(PublishTrusted.__name__)
+        if published and published.intact and published.run_date and published.run_date > self.date:
+            return True
+        return self.output().exists()
+
+    def run(self) -> None:
+        """Build the page under the lock of its folder, with a row in the ledger."""
+        claim = ledger.Claim(
+            update_id=f"{self.task_family} {self.output().folder}",
+            task=self.task_family,
+            target_table=f"data/reports/{self.date}",
+            source="trusted",
+            fingerprint=self.fingerprint,
+            inputs=self.inputs,
+            run_started=markers.run_started(),
+            run_date=self.date,
+        )
+        ledger.execute(claim, self.build, is_done=self.output().exists)
+
+    def build(self, load: Load) -> None:
+        """Write the page to a folder of its own and move it into place."""
+        from pipeline.report.page import write_page
+
+        target = self.output()
+        shutil.rmtree(target.partial, ignore_errors=True)
+        target.partial.mkdir(parents=True)
+        load.rows_read = load.rows_loaded = write_page(target.partial / "index.html", self.date)
+        target.publish(self.inputs, date=self.date.isoformat())

@@ -1,0 +1,12 @@
+-- severity: warn
+-- description: A day among the last 60 days of the data has no session: a file may be missing.
+WITH days AS (
+    SELECT DISTINCT watch_date FROM processed.viewing_sessions
+)
+
+SELECT day::date AS watch_date
+FROM (SELECT min(watch_date) AS first_date, max(watch_date) AS last_date FROM days) AS span
+CROSS JOIN generate_series(
+    greatest(first_date, last_date - 59)::timestamp, last_date::timestamp, interval '1 day'
+) AS day
+WHERE NOT EXISTS (SELECT FROM days WHERE days.watch_date = day::date)

@@ -1,0 +1,5 @@
+-- severity: warn
+-- description: A session lasts longer than 24 hours.
+SELECT session_id, watch_duration_minutes
+FROM processed.viewing_sessions
+WHERE watch_duration_minutes > 24 * 60

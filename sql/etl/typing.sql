@@ -1,0 +1,61 @@
+-- Each body is one expression, so that PostgreSQL inlines it: no call is made for a cell.
+
+CREATE OR REPLACE FUNCTION etl.clean(value text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN nullif(btrim(value, E' \t\n\r\f\v'), '');
+
+COMMENT ON FUNCTION etl.clean(text) IS 'The value without blanks around it; null if nothing is left.';
+
+CREATE OR REPLACE FUNCTION etl.key_problem(value text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE
+    WHEN value IS NULL THEN 'missing'
+    WHEN octet_length(value) > 512 THEN 'longer than 512 bytes'
+END;
+
+COMMENT ON FUNCTION etl.key_problem(text) IS 'Why a cleaned value cannot be a key; null if it can. The limit keeps index entries legal.';
+
+CREATE OR REPLACE FUNCTION etl.whole_problem(value text, low bigint, high bigint) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE
+    WHEN value IS NULL THEN NULL
+    WHEN value !~ '^[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)$' THEN 'not a number'
+    WHEN value !~ '^[+-]?[0-9]+(\.0+)?$' THEN 'not a whole number'
+    WHEN length(value) > 60 OR value::numeric NOT BETWEEN low AND high
+        THEN 'out of range: ' || low || ' to ' || high
+END;
+
+COMMENT ON FUNCTION etl.whole_problem(text, bigint, bigint) IS 'Why a cleaned value is no whole number from low to high; null if it is one, or is null.';
+
+CREATE OR REPLACE FUNCTION etl.numeric_problem(value text, low numeric, high numeric) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE
+    WHEN value IS NULL THEN NULL
+    WHEN value !~ '^[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)$' THEN 'not a number'
+    WHEN length(value) > 60 OR value::numeric NOT BETWEEN low AND high
+        THEN 'out of range: ' || low || ' to ' || high
+END;
+
+COMMENT ON FUNCTION etl.numeric_problem(text, numeric, numeric) IS 'Why a cleaned value is no decimal number from low to high; null if it is one, or is null.';
+
+CREATE OR REPLACE FUNCTION etl.date_problem(value text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE
+    WHEN value IS NULL THEN NULL
+    WHEN value ~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]' THEN 'a time where a date belongs'
+    WHEN value !~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}$' THEN 'not an ISO date (YYYY-MM-DD)'
+    WHEN NOT pg_input_is_valid(value, 'date') THEN 'no such day'
+    WHEN value NOT BETWEEN '1900-01-01' AND '2100-12-31' THEN 'out of range: 1900-01-01 to 2100-12-31'
+END;
+
+COMMENT ON FUNCTION etl.date_problem(text) IS 'Why a cleaned value is no ISO date from 1900 to 2100; null if it is one, or is null.';
+
+CREATE OR REPLACE FUNCTION etl.problem(column_name text, value text, reason text) RETURNS jsonb
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE
+    WHEN reason IS NOT NULL
+        THEN jsonb_build_array(jsonb_build_object('column', column_name, 'value', left(value, 1000), 'reason', reason))
+    ELSE '[]'
+END;
+
+COMMENT ON FUNCTION etl.problem(text, text, text) IS 'A problem as an array of one, no problem as an empty array, to be concatenated.';

@@ -1,0 +1,32 @@
+-- Which batches of {raw} came, and which left, since {processed} was merged last. A full merge takes
+-- everything out and puts everything back in; rows that come out the same are not rewritten.
+CREATE TEMP TABLE current_batches ON COMMIT DROP AS
+SELECT updates.batch_id, batches.source, row_number() OVER (ORDER BY batches.source COLLATE "C") AS source_rank
+FROM etl.table_updates AS updates
+INNER JOIN etl.batches AS batches ON batches.batch_id = updates.batch_id
+WHERE updates.target_table = %(raw)s;
+
+CREATE TEMP TABLE added_batches ON COMMIT DROP AS
+SELECT current_batches.batch_id
+FROM current_batches
+WHERE %(full)s OR NOT EXISTS (
+    SELECT FROM etl.merged_batches AS merged
+    WHERE merged.target_table = %(processed)s AND merged.batch_id = current_batches.batch_id
+);
+
+CREATE TEMP TABLE removed_batches ON COMMIT DROP AS
+SELECT merged.batch_id
+FROM etl.merged_batches AS merged
+WHERE merged.target_table = %(processed)s AND (%(full)s OR NOT EXISTS (
+    SELECT FROM current_batches WHERE current_batches.batch_id = merged.batch_id
+));
+
+-- An index scan of a few batches and a scan of all of them are told apart by these counts.
+ANALYZE current_batches, added_batches, removed_batches;
+
+DELETE FROM etl.merged_batches AS merged
+USING removed_batches AS removed
+WHERE merged.target_table = %(processed)s AND merged.batch_id = removed.batch_id;
+
+INSERT INTO etl.merged_batches (target_table, batch_id)
+SELECT %(processed)s, batch_id FROM added_batches;

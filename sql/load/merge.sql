@@ -1,0 +1,114 @@
+-- Brings processed.{table} from the batches merged so far to the present ones. Every valid raw row of a
+-- present batch ends in exactly one place: processed, or etl.held_rows (superseded or waiting).
+
+-- Keys that lose the row that stands for them now.
+CREATE TEMP TABLE leaving ON COMMIT DROP AS
+SELECT {key} AS key
+FROM processed.{table}
+WHERE _batch_id IN (SELECT batch_id FROM removed_batches)
+UNION
+SELECT held.key
+FROM etl.held_rows AS held
+INNER JOIN removed_batches AS removed ON removed.batch_id = held.batch_id
+WHERE held.table_name = {name} AND held.status = 'waiting';
+
+DELETE FROM etl.held_rows AS held
+USING removed_batches AS removed
+WHERE held.table_name = {name} AND held.batch_id = removed.batch_id;
+
+CREATE TEMP TABLE candidates ON COMMIT DROP AS
+SELECT {typed_columns}, typed._batch_id, typed._row
+FROM typed_{table} AS typed
+WHERE typed._batch_id IN (SELECT batch_id FROM added_batches) AND typed.valid;
+
+-- Held rows that get another chance: of keys in question, or whose parents have arrived.
+CREATE TEMP TABLE reconsidered ON COMMIT DROP AS
+SELECT held.batch_id, held._row
+FROM etl.held_rows AS held
+{held_parents}
+WHERE held.table_name = {name} AND (
+    held.key IN (SELECT key FROM leaving)
+    OR held.key IN (SELECT {key} FROM candidates)
+    OR (held.status = 'waiting' AND NOT ({waits}))
+);
+
+INSERT INTO candidates
+SELECT {typed_columns}, typed._batch_id, typed._row
+FROM typed_{table} AS typed
+INNER JOIN reconsidered ON reconsidered.batch_id = typed._batch_id AND reconsidered._row = typed._row
+WHERE typed.valid;
+
+ANALYZE candidates;
+
+CREATE TEMP TABLE contested ON COMMIT DROP AS
+WITH contenders AS (
+    SELECT {key} AS key, _batch_id, _row FROM candidates
+    UNION ALL
+    SELECT incumbent.{key}, incumbent._batch_id, incumbent._row
+    FROM processed.{table} AS incumbent
+    WHERE incumbent.{key} IN (SELECT {key} FROM candidates)
+        AND incumbent._batch_id NOT IN (SELECT batch_id FROM removed_batches)
+),
+
+repeated AS (
+    SELECT key FROM contenders GROUP BY key HAVING count(*) > 1
+)
+
+SELECT
+    contenders.key,
+    contenders._batch_id,
+    contenders._row,
+    row_number() OVER (
+        PARTITION BY contenders.key ORDER BY batches.source_rank DESC, contenders._row DESC
+    ) = 1 AS wins
+FROM contenders
+INNER JOIN repeated ON repeated.key = contenders.key
+INNER JOIN current_batches AS batches ON batches.batch_id = contenders._batch_id;
+
+ANALYZE contested;
+
+CREATE TEMP TABLE winners ON COMMIT DROP AS
+SELECT typed.*, {waits} AS waits
+FROM candidates AS typed
+LEFT JOIN contested AS loser
+    ON loser._batch_id = typed._batch_id AND loser._row = typed._row AND NOT loser.wins
+{typed_parents}
+WHERE loser.key IS NULL;
+
+ANALYZE winners;
+
+DELETE FROM etl.held_rows AS held
+USING candidates
+WHERE held.batch_id = candidates._batch_id AND held._row = candidates._row;
+
+INSERT INTO etl.held_rows (table_name, batch_id, _row, key, status)
+SELECT {name}, _batch_id, _row, key, 'superseded'
+FROM contested
+WHERE NOT wins
+ON CONFLICT (batch_id, _row) DO NOTHING;
+
+INSERT INTO etl.held_rows (table_name, batch_id, _row, key, status, user_id, content_id)
+SELECT {name}, winners._batch_id, winners._row, winners.{key}, 'waiting', {references}
+FROM winners
+WHERE winners.waits;
+
+CREATE TEMP TABLE gone ON COMMIT DROP AS
+SELECT target.{key}
+FROM processed.{table} AS target
+WHERE (
+    target._batch_id IN (SELECT batch_id FROM removed_batches)
+    OR (target._batch_id, target._row) IN (SELECT _batch_id, _row FROM contested WHERE NOT wins)
+) AND NOT EXISTS (SELECT FROM winners WHERE winners.{key} = target.{key} AND NOT winners.waits);
+
+{before_delete}
+
+DELETE FROM processed.{table} AS target
+USING gone
+WHERE target.{key} = gone.{key};
+
+INSERT INTO processed.{table} AS target ({columns}, _batch_id, _row)
+SELECT {columns}, _batch_id, _row
+FROM winners
+WHERE NOT waits
+ON CONFLICT ({key}) DO UPDATE SET ({columns}, _batch_id, _row) = ROW ({excluded}, excluded._batch_id, excluded._row)
+WHERE ({target}, target._batch_id, target._row) IS DISTINCT FROM ({excluded}, excluded._batch_id, excluded._row);

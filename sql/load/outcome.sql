@@ -1,0 +1,18 @@
+-- What became of the rows of the added batches, batch by batch.
+SELECT
+    batches.batch_id,
+    current_batches.source,
+    batches.rows_loaded AS rows_read,
+    (SELECT count(*) FROM processed.{table} WHERE _batch_id = batches.batch_id) AS rows_loaded,
+    (
+        SELECT count(*) FROM etl.rejected_rows
+        WHERE batch_id = batches.batch_id AND stage = 'load' AND table_name = {name}
+    ) AS rows_rejected,
+    count(held._row) FILTER (WHERE held.status = 'superseded') AS rows_superseded,
+    count(held._row) FILTER (WHERE held.status = 'waiting') AS rows_waiting
+FROM added_batches
+INNER JOIN current_batches ON current_batches.batch_id = added_batches.batch_id
+INNER JOIN etl.batches AS batches ON batches.batch_id = added_batches.batch_id
+LEFT JOIN etl.held_rows AS held ON held.batch_id = added_batches.batch_id AND held.table_name = {name}
+GROUP BY batches.batch_id, current_batches.source, batches.rows_loaded
+ORDER BY current_batches.source;

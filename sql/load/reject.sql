@@ -1,0 +1,28 @@
+-- Keeps the rows of the added batches that cannot be typed. When every row was valid nothing is scanned.
+DELETE FROM etl.rejected_rows AS rejected
+WHERE rejected.stage = 'load' AND rejected.table_name = {name} AND rejected.batch_id IN (
+    SELECT batch_id FROM added_batches
+    UNION ALL
+    SELECT batch_id FROM removed_batches
+);
+
+INSERT INTO etl.rejected_rows (
+    batch_id, stage, table_name, source, record, column_name, value, reason, problems, row
+)
+SELECT
+    typed._batch_id,
+    'load',
+    {name},
+    batches.source,
+    typed._row,
+    typed.problems -> 0 ->> 'column',
+    typed.problems -> 0 ->> 'value',
+    typed.problems -> 0 ->> 'reason',
+    typed.problems,
+    to_jsonb(source_row) - ARRAY['_batch_id', '_row']
+FROM typed_{table} AS typed
+INNER JOIN current_batches AS batches ON batches.batch_id = typed._batch_id
+INNER JOIN raw.{table} AS source_row
+    ON source_row._batch_id = typed._batch_id AND source_row._row = typed._row
+WHERE typed._batch_id IN (SELECT batch_id FROM added_batches) AND NOT typed.valid
+    AND (SELECT count(*) FROM added_batches) > 0;

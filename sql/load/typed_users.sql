@@ -1,0 +1,36 @@
+-- Typed rows of raw.users. Casts are safe only for rows with valid = true.
+CREATE OR REPLACE TEMP VIEW typed_users AS
+WITH cleaned AS (
+    SELECT
+        _batch_id,
+        _row,
+        etl.clean(user_id) AS user_id,
+        etl.clean(age) AS age,
+        etl.clean(country) AS country,
+        etl.clean(subscription_type) AS subscription_type,
+        etl.clean(registration_date) AS registration_date,
+        etl.clean(total_watch_time_hours) AS total_watch_time_hours
+    FROM raw.users
+)
+
+SELECT
+    user_id,
+    age::numeric::smallint AS age,
+    country,
+    subscription_type,
+    registration_date::date AS registration_date,
+    total_watch_time_hours::numeric(10, 2) AS total_watch_time_hours,
+    _batch_id,
+    _row,
+    etl.key_problem(user_id) IS NULL
+        AND etl.whole_problem(age, 0, 120) IS NULL
+        AND etl.date_problem(registration_date) IS NULL
+        AND etl.numeric_problem(total_watch_time_hours, 0, 99999999.99) IS NULL AS valid,
+    etl.problem('user_id', user_id, etl.key_problem(user_id))
+        || etl.problem('age', age, etl.whole_problem(age, 0, 120))
+        || etl.problem('registration_date', registration_date, etl.date_problem(registration_date))
+        || etl.problem(
+            'total_watch_time_hours', total_watch_time_hours,
+            etl.numeric_problem(total_watch_time_hours, 0, 99999999.99)
+        ) AS problems
+FROM cleaned;

@@ -1,0 +1,51 @@
+-- Typed rows of raw.viewing_sessions. Casts are safe only for rows with valid = true.
+CREATE OR REPLACE TEMP VIEW typed_viewing_sessions AS
+WITH cleaned AS (
+    SELECT
+        _batch_id,
+        _row,
+        etl.clean(session_id) AS session_id,
+        etl.clean(user_id) AS user_id,
+        etl.clean(content_id) AS content_id,
+        etl.clean(watch_date) AS watch_date,
+        etl.clean(watch_duration_minutes) AS watch_duration_minutes,
+        etl.clean(completion_percentage) AS completion_percentage,
+        etl.clean(device_type) AS device_type,
+        etl.clean(quality_level) AS quality_level
+    FROM raw.viewing_sessions
+)
+
+SELECT
+    session_id,
+    user_id,
+    content_id,
+    watch_date::date AS watch_date,
+    watch_duration_minutes::numeric::integer AS watch_duration_minutes,
+    completion_percentage::numeric(5, 2) AS completion_percentage,
+    device_type,
+    quality_level,
+    _batch_id,
+    _row,
+    etl.key_problem(session_id) IS NULL
+        AND etl.key_problem(user_id) IS NULL
+        AND etl.key_problem(content_id) IS NULL
+        AND watch_date IS NOT NULL
+        AND etl.date_problem(watch_date) IS NULL
+        AND etl.whole_problem(watch_duration_minutes, 0, 2147483647) IS NULL
+        AND etl.numeric_problem(completion_percentage, 0, 100) IS NULL AS valid,
+    etl.problem('session_id', session_id, etl.key_problem(session_id))
+        || etl.problem('user_id', user_id, etl.key_problem(user_id))
+        || etl.problem('content_id', content_id, etl.key_problem(content_id))
+        || etl.problem(
+            'watch_date', watch_date,
+            CASE WHEN watch_date IS NULL THEN 'missing' ELSE etl.date_problem(watch_date) END
+        )
+        || etl.problem(
+            'watch_duration_minutes', watch_duration_minutes,
+            etl.whole_problem(watch_duration_minutes, 0, 2147483647)
+        )
+        || etl.problem(
+            'completion_percentage', completion_percentage,
+            etl.numeric_problem(completion_percentage, 0, 100)
+        ) AS problems
+FROM cleaned;

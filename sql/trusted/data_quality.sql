@@ -1,0 +1,56 @@
+CREATE VIEW trusted.data_quality AS
+WITH checks AS (
+    SELECT check_name AS name, target_table AS source, severity, findings, last_seen
+    FROM etl.check_results
+),
+
+-- Extraction repeats daily, files are corrected and redelivered: what an older batch of the same source rejected
+-- is no longer so.
+latest_batches AS (
+    SELECT max(b.batch_id) AS batch_id
+    FROM etl.batches AS b
+    WHERE b.status = 'loaded' OR EXISTS (SELECT FROM etl.rejected_rows AS r WHERE r.batch_id = b.batch_id)
+    GROUP BY b.target_table, b.source
+),
+
+rejections AS (
+    SELECT
+        r.reason AS name,
+        r.source,
+        'rejected' AS severity,
+        count(*) AS findings,
+        max(r.rejected_at) AS last_seen
+    FROM etl.rejected_rows AS r
+    INNER JOIN latest_batches USING (batch_id)
+    GROUP BY r.reason, r.source
+),
+
+waiting AS (
+    SELECT
+        CASE WHEN u.user_id IS NULL THEN 'waiting for user' ELSE 'waiting for title' END AS name,
+        b.source,
+        'waiting' AS severity,
+        count(*) AS findings,
+        max(coalesce(b.finished, b.started)) AS last_seen
+    FROM etl.held_rows AS h
+    INNER JOIN etl.batches AS b USING (batch_id)
+    LEFT JOIN processed.users AS u USING (user_id)
+    WHERE h.status = 'waiting'
+    GROUP BY 1, 2
+)
+
+SELECT name, source, severity, findings, last_seen FROM checks
+UNION ALL
+SELECT name, source, severity, findings, last_seen FROM rejections
+UNION ALL
+SELECT name, source, severity, findings, last_seen FROM waiting;
+
+COMMENT ON VIEW trusted.data_quality IS
+    'What is known to be wrong with the data. Grain: one row for each check, also those without findings, and one '
+    'for each source and reason why records of its latest load were rejected or wait.';
+COMMENT ON COLUMN trusted.data_quality.name IS 'The check, the reason of rejection, or what records wait for.';
+COMMENT ON COLUMN trusted.data_quality.source IS 'Table checked, or file or collection the records came from.';
+COMMENT ON COLUMN trusted.data_quality.severity IS
+    'error: stops the load; warn: reported; rejected: not loaded; waiting: loads once its user or title arrives.';
+COMMENT ON COLUMN trusted.data_quality.findings IS 'Number of offending rows; 0 for a check that passed.';
+COMMENT ON COLUMN trusted.data_quality.last_seen IS 'When it was last found; null if never.';

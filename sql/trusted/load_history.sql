@@ -1,0 +1,36 @@
+CREATE VIEW trusted.load_history AS
+SELECT
+    batch_id,
+    task,
+    source,
+    target_table,
+    status,
+    rows_read,
+    rows_loaded,
+    rows_rejected,
+    rows_superseded,
+    rows_waiting,
+    started,
+    finished,
+    round(extract(epoch FROM finished - started), 2) AS seconds,
+    fingerprint,
+    error
+FROM etl.batches;
+
+COMMENT ON VIEW trusted.load_history IS
+    'The ledger of all loads. Grain: one row for each attempt to load a source.';
+COMMENT ON COLUMN trusted.load_history.batch_id IS 'Number of the batch.';
+COMMENT ON COLUMN trusted.load_history.task IS 'Luigi task that loaded it.';
+COMMENT ON COLUMN trusted.load_history.source IS 'File, collection or table read.';
+COMMENT ON COLUMN trusted.load_history.target_table IS 'Table or collection loaded.';
+COMMENT ON COLUMN trusted.load_history.status IS 'running, loaded or failed.';
+COMMENT ON COLUMN trusted.load_history.rows_read IS 'Records read = loaded + rejected + superseded + waiting.';
+COMMENT ON COLUMN trusted.load_history.rows_loaded IS 'Records that came into the target.';
+COMMENT ON COLUMN trusted.load_history.rows_rejected IS 'Records refused with a reason.';
+COMMENT ON COLUMN trusted.load_history.rows_superseded IS 'Records that lost to a later record of the same key.';
+COMMENT ON COLUMN trusted.load_history.rows_waiting IS 'Sessions whose user or title was not there yet.';
+COMMENT ON COLUMN trusted.load_history.started IS 'When the attempt began.';
+COMMENT ON COLUMN trusted.load_history.finished IS 'When it committed or failed; null while it runs.';
+COMMENT ON COLUMN trusted.load_history.seconds IS 'Seconds from start to finish, to 2 decimals.';
+COMMENT ON COLUMN trusted.load_history.fingerprint IS 'Hash over all inputs of the load.';
+COMMENT ON COLUMN trusted.load_history.error IS 'Why it failed.';

@@ -1,0 +1,59 @@
+CREATE MATERIALIZED VIEW trusted.monthly_retention AS
+WITH user_months AS (
+    SELECT DISTINCT
+        user_id,
+        date_trunc('month', watch_date::timestamp)::date AS month
+    FROM processed.viewing_sessions
+),
+
+members AS (
+    SELECT f.user_id, f.cohort_month, u.subscription_type
+    FROM (SELECT user_id, min(month) AS cohort_month FROM user_months GROUP BY user_id) AS f
+    INNER JOIN processed.users AS u USING (user_id)
+),
+
+cohorts AS (
+    SELECT cohort_month, subscription_type, count(*) AS cohort_users
+    FROM members
+    GROUP BY cohort_month, subscription_type
+),
+
+-- Zeros for every month of a cohort, added to what its users did: a join would lose users without a plan.
+activity AS (
+    SELECT c.cohort_month, c.subscription_type, month::date AS month, c.cohort_users, 0 AS active_users
+    FROM cohorts AS c
+    CROSS JOIN LATERAL generate_series(
+        c.cohort_month::timestamp, (SELECT max(month) FROM user_months)::timestamp, interval '1 month'
+    ) AS month
+    UNION ALL
+    SELECT m.cohort_month, m.subscription_type, a.month, 0, count(*)
+    FROM user_months AS a
+    INNER JOIN members AS m USING (user_id)
+    GROUP BY m.cohort_month, m.subscription_type, a.month
+)
+
+SELECT
+    cohort_month,
+    subscription_type,
+    (12 * (extract(year FROM month) - extract(year FROM cohort_month))
+        + extract(month FROM month) - extract(month FROM cohort_month))::integer AS month_number,
+    max(cohort_users) AS cohort_users,
+    sum(active_users)::bigint AS active_users,
+    round(100 * sum(active_users) / max(cohort_users), 2) AS retention
+FROM activity
+GROUP BY cohort_month, subscription_type, month;
+
+CREATE UNIQUE INDEX monthly_retention_key
+    ON trusted.monthly_retention (cohort_month, subscription_type, month_number) NULLS NOT DISTINCT;
+
+COMMENT ON MATERIALIZED VIEW trusted.monthly_retention IS
+    'How many users of a cohort come back in later months. A user belongs to the cohort of the month of the first '
+    'session, under the present plan. Grain: one row for each cohort_month, subscription_type and month_number, '
+    'from 0 to the last month of the data, zeros included.';
+COMMENT ON COLUMN trusted.monthly_retention.cohort_month IS
+    'Month of the first session of these users, as its first day.';
+COMMENT ON COLUMN trusted.monthly_retention.subscription_type IS 'Plan of these users; null if unknown.';
+COMMENT ON COLUMN trusted.monthly_retention.month_number IS 'Months since cohort_month; 0 is cohort_month itself.';
+COMMENT ON COLUMN trusted.monthly_retention.cohort_users IS 'Number of users of the cohort.';
+COMMENT ON COLUMN trusted.monthly_retention.active_users IS 'Number of them with a session in that month.';
+COMMENT ON COLUMN trusted.monthly_retention.retention IS 'active_users in percent of cohort_users.';

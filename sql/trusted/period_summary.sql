@@ -1,0 +1,66 @@
+CREATE MATERIALIZED VIEW trusted.period_summary AS
+WITH user_months AS (
+    SELECT
+        user_id,
+        date_trunc('month', watch_date::timestamp)::date AS month,
+        count(*) AS sessions,
+        sum(watch_duration_minutes) AS minutes,
+        -- Hundredths as whole numbers: exact, and much lighter to sum for many groups than numeric.
+        sum((completion_percentage * 100)::integer) AS completion_hundredths,
+        count(completion_percentage) AS completions
+    FROM processed.viewing_sessions
+    GROUP BY 1, 2
+),
+
+viewing AS (
+    SELECT
+        month,
+        sum(sessions)::bigint AS sessions,
+        count(*) AS active_users,
+        sum(minutes) AS minutes,
+        sum(completion_hundredths) / 100 / nullif(sum(completions), 0) AS avg_completion
+    FROM user_months
+    GROUP BY month
+),
+
+newcomers AS (
+    SELECT month, count(*) AS new_users
+    FROM (SELECT min(month) AS month FROM user_months GROUP BY user_id) AS first_months
+    GROUP BY month
+),
+
+titles AS (
+    SELECT month, count(*) AS titles_watched
+    FROM (
+        SELECT DISTINCT content_id, date_trunc('month', watch_date::timestamp)::date AS month
+        FROM processed.viewing_sessions
+    ) AS title_months
+    GROUP BY month
+)
+
+SELECT
+    v.month,
+    v.sessions,
+    v.active_users,
+    coalesce(n.new_users, 0) AS new_users,
+    round(coalesce(v.minutes, 0) / 60, 2) AS watch_hours,
+    round(v.avg_completion, 2) AS avg_completion,
+    t.titles_watched
+FROM viewing AS v
+INNER JOIN titles AS t USING (month)
+LEFT JOIN newcomers AS n USING (month);
+
+CREATE UNIQUE INDEX period_summary_key ON trusted.period_summary (month);
+
+COMMENT ON MATERIALIZED VIEW trusted.period_summary IS
+    'Viewing by month. Grain: one row for each month with a session.';
+COMMENT ON COLUMN trusted.period_summary.month IS 'The month, as its first day.';
+COMMENT ON COLUMN trusted.period_summary.sessions IS 'Number of sessions.';
+COMMENT ON COLUMN trusted.period_summary.active_users IS
+    'Number of different users with a session; does not add up over months.';
+COMMENT ON COLUMN trusted.period_summary.new_users IS 'Number of users whose first session is in that month.';
+COMMENT ON COLUMN trusted.period_summary.watch_hours IS 'Hours watched.';
+COMMENT ON COLUMN trusted.period_summary.avg_completion IS
+    'Mean completion in percent over sessions that have one; null if none has.';
+COMMENT ON COLUMN trusted.period_summary.titles_watched IS
+    'Number of different titles with a session; does not add up over months.';

