@@ -63,7 +63,9 @@ def birth(pid: int) -> str | None:
             fields = (_PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()
         except (OSError, ValueError):
             return None
-        return None if fields[0] in {"Z", "X"} else fields[19]
+        # Of a killed process with threads, the first may be a zombie while others still hold its files.
+        over = fields[0] in {"Z", "X"} and int(fields[17]) <= 1
+        return None if over else fields[19]
     import psutil
 
     try:

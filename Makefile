@@ -1,0 +1,55 @@
+# Everything runs in .venv; its file .installed says that the requirements are there.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help install run test lint format lock up down clean
+
+help: ## show this help
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
+
+install: $(VENV)/.installed ## make .venv with everything that the pipeline, its embedded servers and its tests need
+
+run: $(VENV)/.installed ## load the warehouse: sample data if data/raw is empty, then RunAll
+	@$(BIN)/python -m pipeline sample --if-empty
+	@$(BIN)/luigi --module pipeline RunAll
+
+test: $(VENV)/.installed ## run all tests against real servers
+	$(BIN)/python -m pytest -n 2 --dist worksteal
+
+lint: $(VENV)/.installed ## check style (ruff) and types (mypy)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(VENV)/.installed ## rewrite the code in house style
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+lock: $(VENV)/.installed ## compile requirements*.txt from pyproject.toml
+	$(BIN)/uv pip compile -q --python-version 3.11 --no-emit-package video-streaming-pipeline \
+	    --no-header -o requirements.txt pyproject.toml
+	$(BIN)/uv pip compile -q --python-version 3.11 --no-emit-package video-streaming-pipeline \
+	    --no-header -c requirements.txt --extra dev -o requirements-dev.txt pyproject.toml
+
+up: $(VENV)/.installed ## start the embedded servers
+	@$(BIN)/python -m pipeline up
+
+down: $(VENV)/.installed ## stop the embedded servers; their data stays
+	@$(BIN)/python -m pipeline down
+
+clean: ## stop the servers and delete what the pipeline made: databases, extractions, reports, logs
+	@if [ -x $(BIN)/python ]; then $(BIN)/python -m pipeline down; fi
+	rm -rf data/embedded data/processed/[!.]* data/rejected/[!.]* data/reports/[!.]* logs/[!.]* logs/.digests.json
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	    || { echo "Python 3.11 or later is needed; name one: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: pyproject.toml requirements.txt requirements-dev.txt | $(VENV)/bin/python
+	@echo "Installing the locked requirements into $(VENV) (a minute or two, once) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt -r requirements-dev.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $@

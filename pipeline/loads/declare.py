@@ -1,0 +1,70 @@
+"""Declaring a raw table from the header of one of its files."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from pipeline.settings import get_settings
+from pipeline.sources.csv_files import CsvStream
+from pipeline.sources.files import FileRefusedError, open_raw, table_of
+
+TABLE_NAME = re.compile(r"[a-z][a-z0-9_]{0,58}")
+
+
+def declare_table(name: str) -> Path:
+    """Write `sql/raw/<table>.sql` for the table of a CSV file, all columns text.
+
+    Args:
+        name: path of the file relative to the raw folder.
+
+    Returns:
+        The SQL file.
+
+    Raises:
+        FileRefusedError: the table is declared already, its name is no plain one, or the header is none.
+    """
+    table = table_of(name)
+    path = get_settings().sql_path / "raw" / f"{table}.sql"
+    if path.exists():
+        raise FileRefusedError(f"{name}: the table raw.{table} is declared already, in {path}")
+    if not TABLE_NAME.fullmatch(table):
+        raise FileRefusedError(
+            f"{name}: '{table}' is no good name for a table; use lower-case letters, digits and underscores"
+        )
+    with open_raw(get_settings().data_raw_path, name) as file:
+        columns = CsvStream(file, name, reject=lambda _: None).columns
+    path.write_text(_definition(table, columns), encoding="utf-8")
+    return path
+
+
+def _definition(table: str, columns: list[str]) -> str:
+    quoted = [_quote(column) for column in columns]
+    lines = ["    _batch_id bigint NOT NULL", "    _row bigint NOT NULL", *(f"    {column} text" for column in quoted)]
+    added = "".join(f"ALTER TABLE raw.{table} ADD COLUMN IF NOT EXISTS {column} text;\n" for column in quoted)
+    comments = "".join(f"COMMENT ON COLUMN raw.{table}.{column} IS 'As in the file.';\n" for column in quoted)
+    return (
+        f"CREATE TABLE IF NOT EXISTS raw.{table} (\n" + ",\n".join(lines) + "\n);\n\n"
+        f"{added}\n"
+        f"CREATE INDEX IF NOT EXISTS {table}_batch_id_idx ON raw.{table} (_batch_id);\n\n"
+        f"COMMENT ON TABLE raw.{table} IS 'Records of {table}.csv and {table}-*.csv as they came."
+        " Grain: one row for each record of a file.';\n"
+        f"COMMENT ON COLUMN raw.{table}._batch_id IS 'Batch (etl.batches) that landed the file.';\n"
+        f"COMMENT ON COLUMN raw.{table}._row IS 'Number of the record in its file, from 1, header not counted.';\n"
+        f"{comments}"
+    )
+
+
+def _quote(name: str) -> str:
+    return name if re.fullmatch(r"[a-z_][a-z0-9_]*", name) and name not in RESERVED else '"' + name.replace('"', '""') + '"'
+
+
+# Words that PostgreSQL does not take as a column's name without quotes.
+RESERVED = frozenset(
+    "all analyse analyze and any array as asc asymmetric both case cast check collate column constraint create"
+    " current_catalog current_date current_role current_time current_timestamp current_user default deferrable desc"
+    " distinct do else end except false fetch for foreign from grant group having in initially intersect into lateral"
+    " leading limit localtime localtimestamp not null offset on only or order placing primary references returning"
+    " select session_user some symmetric system_user table then to trailing true union unique user using variadic when"
+    " where window with".split()
+)

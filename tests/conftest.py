@@ -1,0 +1,50 @@
+"""Servers and project folders for tests: every test has its own databases and folders."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pipeline.settings import Settings
+from pipeline.stores.embedded import ensure_mongo, ensure_postgres, stop
+from tests.project import Project
+
+COURSE_DATA = Path(__file__).resolve().parents[2] / "shared/data/course"
+
+
+@pytest.fixture(scope="session")
+def embedded() -> Iterator[Path]:
+    """Return the folder of the servers that this worker's tests share; they are stopped at the end.
+
+    It is not below pytest's own folder: to that, root's other test runs deny the server's user the way.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="pipeline-test-"))
+    settings = Settings(_env_file=None, embedded_path=folder)  # type: ignore[call-arg]
+    ensure_postgres(settings)
+    ensure_mongo(settings)
+    yield folder
+    stop(settings)
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def project(tmp_path: Path, embedded: Path) -> Project:
+    """Return an empty project of the test's own."""
+    return Project(tmp_path / "project", embedded, f"test_{uuid.uuid4().hex[:12]}")
+
+
+@pytest.fixture
+def course(project: Project) -> Project:
+    """Return a project whose raw folder holds the real input, where that is at hand."""
+    folder = Path(os.environ.get("COURSE_DATA", COURSE_DATA))
+    if not folder.is_dir():
+        pytest.skip("the real input is not at hand")
+    for name in ("users.csv", "viewing_sessions.csv", "content.json"):
+        project.write(name, (folder / name).read_bytes())
+    return project

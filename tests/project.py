@@ -1,0 +1,149 @@
+"""A project folder of a test's own: its files, its databases, and the commands run in it."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+from pymongo import MongoClient
+from pymongo.database import Database
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+# Luigi logs this line as each task starts.
+STARTED = re.compile(r"Worker Worker\(.*?\) running {3}(\w+)\((.*)\)$", re.MULTILINE)
+OWN_SETTINGS = ("POSTGRES_", "MONGO_", "DATA_", "PROJECT_ROOT", "REPORTS_PATH", "LOGS_PATH", "EMBEDDED_", "MAX_REJECT")
+DAY = "2026-03-02"
+
+
+@dataclass(frozen=True)
+class Run:
+    """A command that has ended: its exit code, the tasks it ran, and all it printed."""
+
+    code: int
+    ran: list[str]
+    output: str
+
+
+class Project:
+    """Input folders, settings and databases that no other test uses, on the servers of this test run."""
+
+    def __init__(self, folder: Path, embedded: Path, name: str) -> None:
+        self.folder = folder
+        self.raw = folder / "raw"
+        self.raw.mkdir(parents=True)
+        self.env = {
+            **{key: value for key, value in os.environ.items() if not key.startswith(OWN_SETTINGS)},
+            "PROJECT_ROOT": str(REPOSITORY),
+            "DATA_RAW_PATH": str(self.raw),
+            "DATA_PROCESSED_PATH": str(folder / "processed"),
+            "DATA_REJECTED_PATH": str(folder / "rejected"),
+            "REPORTS_PATH": str(folder / "reports"),
+            "LOGS_PATH": str(folder / "logs"),
+            "EMBEDDED_PATH": str(embedded),
+            "POSTGRES_DB": name,
+            "MONGO_DB": name,
+        }
+
+    def write(self, name: str, content: str | bytes) -> Path:
+        """Write a raw file; one whose name ends in .gz is compressed."""
+        path = self.raw / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        raw = content if isinstance(content, bytes) else content.encode()
+        path.write_bytes(gzip.compress(raw) if name.endswith(".gz") else raw)
+        return path
+
+    def write_rows(self, name: str, rows: Iterable[str]) -> Path:
+        """Write a raw file from its lines."""
+        return self.write(name, "\n".join(rows) + "\n")
+
+    def write_titles(self, name: str = "content.json", **collections: list[dict[str, Any]]) -> Path:
+        """Write a JSON delivery."""
+        return self.write(name, json.dumps(collections))
+
+    def command(self, *arguments: str, **env: str) -> Run:
+        """Run `python <arguments>` and wait for its end."""
+        ended = subprocess.run(
+            [sys.executable, *arguments],
+            cwd=self.env["PROJECT_ROOT"],
+            env={**self.env, **env},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=240,
+            check=False,
+        )
+        output = ended.stdout + ended.stderr
+        ran = [task if task != "LoadCsvToPostgres" else task for task, _ in STARTED.findall(output)]
+        return Run(ended.returncode, ran, output)
+
+    def pipeline(self, *arguments: str, **env: str) -> Run:
+        """Run an operator command."""
+        return self.command("-m", "pipeline", *arguments, **env)
+
+    def task(self, *arguments: str, **env: str) -> Run:
+        """Run a Luigi task; the tasks that ran are named with the file they were for, if any."""
+        run = self.command("-m", "luigi", "--module", "pipeline", *arguments, **env)
+        ran = []
+        for task, parameters in STARTED.findall(run.output):
+            path = re.search(r"path=([^,)]+)", parameters)
+            ran.append(f"{task} {path.group(1)}" if path else task)
+        return Run(run.code, sorted(name for name in ran if name not in WRAPPERS), run.output)
+
+    def run_all(self, *arguments: str, date: str = DAY, **env: str) -> Run:
+        """Run the main job."""
+        return self.task("RunAll", "--date", date, *arguments, **env)
+
+    def must_run(self, *arguments: str, date: str = DAY, **env: str) -> Run:
+        """Run the main job and insist that it succeeds."""
+        run = self.run_all(*arguments, date=date, **env)
+        assert run.code == 0, run.output
+        return run
+
+    def dsn(self, role: str = "pipeline") -> str:
+        """Return a connection URI."""
+        return self.pipeline("dsn", "--role", role).output.strip()
+
+    @contextmanager
+    def connection(self, role: str = "pipeline") -> Iterator[Any]:
+        """Open a connection in autocommit mode."""
+        connection = psycopg2.connect(self.dsn(role))
+        connection.autocommit = True
+        try:
+            yield connection
+        finally:
+            connection.close()
+
+    def rows(self, query: str, *parameters: object, role: str = "pipeline") -> list[tuple[Any, ...]]:
+        """Return the rows of a query; none for a statement without result."""
+        with self.connection(role) as connection, connection.cursor() as cursor:
+            cursor.execute(query, parameters or None)
+            return list(cursor.fetchall()) if cursor.description else []
+
+    def value(self, query: str, *parameters: object) -> Any:
+        """Return the single value of a query."""
+        [(value,)] = self.rows(query, *parameters)
+        return value
+
+    @contextmanager
+    def mongo(self) -> Iterator[Database[dict[str, Any]]]:
+        """Open the project's MongoDB database."""
+        self.pipeline("up")
+        state = json.loads((Path(self.env["EMBEDDED_PATH"]) / "mongodb/server.json").read_text())
+        client: MongoClient[dict[str, Any]] = MongoClient("127.0.0.1", state["port"])
+        try:
+            yield client[self.env["MONGO_DB"]]
+        finally:
+            client.close()
+
+
+WRAPPERS = {"RunAll", "LoadCsvsToPostgres", "LoadJsonsToMongo"}
