@@ -10,7 +10,13 @@ import luigi.configuration
 
 from pipeline.tasks.create import CreateMongodbCollections, CreatePostgresTables
 from pipeline.tasks.extract import ExtractMongoToCsv
-from pipeline.tasks.land import LoadCsvsToPostgres, LoadCsvToPostgres, LoadJsonsToMongo, LoadJsonToMongo, WithdrawCsv
+from pipeline.tasks.land import (
+    LoadCsvsToPostgres,
+    LoadCsvToPostgres,
+    LoadJsonsToMongo,
+    LoadJsonToMongo,
+    WithdrawCsv,
+)
 from pipeline.tasks.load import LoadNormalizedJsonsToPostgres, LoadUsers, LoadViewingSessions
 from pipeline.tasks.publish import BuildReport, CheckQuality, PublishTrusted
 from pipeline.tasks.run_all import RunAll
@@ -39,7 +45,7 @@ def _choose_scheduler() -> None:
 
     Luigi by itself would try for a minute to reach a scheduler that is not there, and then give up.
     """
-    config = luigi.configuration.get_config()
+    config = luigi.configuration.get_config()  # type: ignore[no-untyped-call]
     host = config.get("core", "scheduler_host", "127.0.0.1")
     port = config.getint("core", "scheduler_port", 8082)
     with contextlib.suppress(OSError), socket.create_connection((host, port), timeout=0.5):

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sys
+from datetime import date, datetime
 from typing import Annotated
 
 import typer
 
-from pipeline.settings import SettingsError, get_settings
+from pipeline.errors import PipelineError
+from pipeline.settings import get_settings
 
 app = typer.Typer(
     help="Commands for operators of the video streaming pipeline. The pipeline itself is run by"
@@ -73,6 +75,102 @@ def sample(
     typer.echo(summary(write_sample(get_settings().data_raw_path, sessions, seed, clean)))
 
 
+Day = Annotated[
+    datetime | None,
+    typer.Option("--date", formats=["%Y-%m-%d"], help="day of the run [default: today]", metavar="DATE"),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="print JSON")]
+
+
+def _day(given: datetime | None) -> date:
+    return given.date() if given else date.today()
+
+
+@app.command()
+def explain(
+    task: Annotated[str, typer.Argument(help="a task, such as LoadUsers or 'LoadCsvToPostgres users.csv'")] = "RunAll",
+    day: Day = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show what a run would do, and why, before anything runs.
+
+    Example: python -m pipeline explain LoadViewingSessions
+    """
+    from pipeline.commands.explain import explain as describe
+
+    typer.echo(describe(task, _day(day), as_json=as_json))
+
+
+@app.command()
+def status(as_json: AsJson = False) -> None:
+    """Show what ran last: when, rows, seconds, rejected records, what waits, findings of checks.
+
+    Example: python -m pipeline status --json
+    """
+    from pipeline.commands.status import status as describe
+
+    typer.echo(describe(as_json=as_json))
+
+
+@app.command()
+def redo(
+    task: Annotated[str, typer.Argument(help="a task, such as LoadUsers or 'LoadCsvToPostgres users.csv'")],
+    downstream: Annotated[bool, typer.Option("--downstream", help="and everything built on it")] = False,
+    day: Day = None,
+) -> None:
+    """Have a task done again by the next run, although nothing changed.
+
+    Example: python -m pipeline redo PublishTrusted
+    """
+    from pipeline.commands.markers import redo as void
+
+    voided = void(task, _day(day), with_downstream=downstream)
+    for name in voided:
+        typer.echo(f"{name}: the next run does it again")
+    if not voided:
+        typer.echo(f"{task} never ran; the next run does it anyway")
+
+
+@app.command()
+def accept(
+    task: Annotated[str, typer.Argument(help="a task, such as ExtractMongoToCsv")],
+    day: Day = None,
+) -> None:
+    """Mark a task as current although its code changed, when the change is known to change no result.
+
+    Example: python -m pipeline accept ExtractMongoToCsv
+    """
+    from pipeline.commands.markers import accept as keep
+
+    kept = keep(task, _day(day))
+    for name in kept:
+        typer.echo(f"{name}: accepted as it is")
+    if not kept:
+        typer.echo(f"{task} is current already")
+
+
+@app.command()
+def gc(
+    keep_days: Annotated[int, typer.Option(min=0, help="how many days to keep")],
+    yes: Annotated[bool, typer.Option("--yes", help="do not ask before deleting")] = False,
+) -> None:
+    """Delete old extractions, reports, logs and reject files that nothing needs any more.
+
+    Example: python -m pipeline gc --keep-days 30
+    """
+    from pipeline.commands.gc import candidates, delete, size
+
+    found = candidates(keep_days, date.today())
+    for path in found:
+        typer.echo(f"{size(path):>14,} bytes  {path}")
+    if not found:
+        typer.echo("nothing to delete")
+    elif yes or typer.confirm(f"Delete these {len(found)}?"):
+        for path in found:
+            delete(path)
+        typer.echo(f"deleted {len(found)}")
+
+
 @app.command()
 def declare(path: Annotated[str, typer.Argument(help="CSV file, relative to DATA_RAW_PATH")]) -> None:
     """Write sql/raw/TABLE.sql from the header of a CSV file, so that files of this table are landed.
@@ -86,14 +184,9 @@ def declare(path: Annotated[str, typer.Argument(help="CSV file, relative to DATA
 
 def main() -> None:
     """Run a command; what an operator can mend is one line, not a traceback."""
-    from pipeline.sources.files import FileRefusedError
-    from pipeline.stores.embedded import EmbeddedServerError
-    from pipeline.stores.mongo import MongoError
-    from pipeline.stores.postgres import PostgresError
-
     try:
         app(prog_name="python -m pipeline")
-    except (SettingsError, EmbeddedServerError, PostgresError, MongoError, FileRefusedError, OSError, ValueError) as error:
+    except (PipelineError, OSError, ValueError) as error:
         sys.exit(f"error: {error}")
 
 

@@ -9,10 +9,12 @@ from pathlib import Path
 from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from pipeline.errors import PipelineError
+
 PACKAGE_ROOT = Path(__file__).resolve().parent.parent
 
 
-class SettingsError(Exception):
+class SettingsError(PipelineError):
     """A setting is wrong or missing; the message names the variable and what to do."""
 
 

@@ -157,9 +157,7 @@ class FolderTarget(luigi.Target):
         """
         import shutil
 
-        files = {
-            path.name: {"bytes": path.stat().st_size} for path in sorted(self.partial.iterdir()) if path.is_file()
-        }
+        files = {path.name: {"bytes": path.stat().st_size} for path in sorted(self.partial.iterdir()) if path.is_file()}
         manifest = {
             "fingerprint": self.fingerprint,
             "inputs": inputs,

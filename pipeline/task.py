@@ -12,7 +12,6 @@ from pipeline import fingerprints
 from pipeline.stores import ledger, markers
 from pipeline.targets import MarkerTarget
 
-
 # The document contract and the normalizer: what every stage that reads documents depends on.
 DOCUMENT_MODULES = (
     "pipeline.sources.normalizer",
@@ -56,6 +55,10 @@ class PipelineTask(luigi.Task):
     def update_id(self) -> str:
         """The target's name in the marker table: the same for all dates of a dated task."""
         return self.task_family
+
+    def first_time_cause(self) -> str | None:
+        """Say why there is no marker yet, if there is more to say than that the task never ran."""
+        return None
 
     def requires(self) -> list[luigi.Task]:
         """Return everything that must be complete first."""

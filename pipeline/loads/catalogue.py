@@ -8,6 +8,7 @@ from typing import Any
 
 from psycopg2 import sql
 
+from pipeline.errors import PipelineError
 from pipeline.loads.checks import run_checks
 from pipeline.sources.extraction import REJECTED
 from pipeline.sources.normalizer import TABLES
@@ -25,7 +26,7 @@ KEYS = {
 }
 
 
-class EmptyCatalogueError(Exception):
+class EmptyCatalogueError(PipelineError):
     """A collection that held titles is empty; that is more likely a fault than meant."""
 
 
@@ -53,9 +54,9 @@ def load_catalogue(load: Load, folder: Path, manifest: dict[str, Any], *, allow_
     execute_file(load.cursor, "load/content_removed.sql")
     for table in reversed(list(TABLES)):
         if table != "content":
-            execute_file(load.cursor, "load/sync_delete.sql", **parts[table])
+            execute_file(load.cursor, "load/sync_delete.sql", parts=parts[table])
     for table in TABLES:
-        execute_file(load.cursor, "load/sync_upsert.sql", **parts[table])
+        execute_file(load.cursor, "load/sync_upsert.sql", parts=parts[table])
     _keep_rejected(load, folder)
     run_checks(load.cursor, "content")
     for counts in manifest["collections"].values():

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from psycopg2.extensions import cursor as Cursor
 
+from pipeline.errors import PipelineError
 from pipeline.settings import get_settings
 
 logger = logging.getLogger("pipeline")
@@ -17,7 +18,7 @@ HEADER = re.compile(r"-- severity: (error|warn)\n-- description: (.+)\n")
 EXAMPLES = 5
 
 
-class CheckFailedError(Exception):
+class CheckFailedError(PipelineError):
     """An `error` check has findings; the load is rolled back."""
 
 
@@ -42,7 +43,9 @@ def _run_check(cursor: Cursor, folder: str, name: str, path: Path) -> int:
     text = path.read_text(encoding="utf-8")
     header = HEADER.match(text)
     if header is None:
-        raise ValueError(f"{path}: the first two lines must be '-- severity: error|warn' and '-- description: …'")
+        raise ValueError(
+            f"{path}: the first two lines must be '-- severity: error|warn' and '-- description: …'"
+        )
     severity, description = header.groups()
     cursor.execute(
         f"WITH findings AS MATERIALIZED ({text.rstrip().rstrip(';')}\n)"
@@ -65,5 +68,7 @@ def _run_check(cursor: Cursor, folder: str, name: str, path: Path) -> int:
     if count and severity == "error":
         raise CheckFailedError(f"check {name}: {count:,} findings ({description}), the first: {examples}")
     if count:
-        logger.warning("check %s: %s findings (%s), the first: %s", name, f"{count:,}", description, examples[:1])
+        logger.warning(
+            "check %s: %s findings (%s), the first: %s", name, f"{count:,}", description, examples[:1]
+        )
     return int(count)

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 from psycopg2.extensions import cursor as Cursor
 
 from pipeline.settings import get_settings
-from pipeline.sources.documents import COLLECTIONS
 from pipeline.sources.document_problems import DocumentError, Problem
+from pipeline.sources.documents import COLLECTIONS
 from pipeline.sources.extended_json import extended_json, shown
 from pipeline.sources.files import FileRefusedError, open_raw
 from pipeline.sources.json_files import Document, read_documents

@@ -7,16 +7,17 @@ from dataclasses import dataclass
 
 from psycopg2 import sql
 
+from pipeline.errors import PipelineError
 from pipeline.loads.checks import run_checks
 from pipeline.loads.rejects import enforce_limit, write_files
 from pipeline.stores import markers
 from pipeline.stores.ledger import Load
-from pipeline.stores.postgres import execute_file, identifiers, read_sql, table_columns
+from pipeline.stores.postgres import execute_file, fetch_value, identifiers, read_sql, table_columns
 
 ANALYZE_FROM_ROWS = 1000
 
 
-class MissingColumnsError(Exception):
+class MissingColumnsError(PipelineError):
     """The live table lacks columns that the load writes."""
 
 
@@ -58,7 +59,8 @@ class MergedTable:
     def parts(self, columns: list[str]) -> dict[str, sql.Composable]:
         """Return what the SQL files of a merge leave open."""
         waits = [
-            sql.SQL("{} IS NULL").format(sql.Identifier(table, column)) for column, table in self.parents.items()
+            sql.SQL("{} IS NULL").format(sql.Identifier(table, column))
+            for column, table in self.parents.items()
         ]
         references = [
             sql.Identifier("winners", name) if name in columns and name in self.parents else sql.NULL
@@ -94,17 +96,17 @@ def merge(load: Load, table: MergedTable) -> None:
         MissingColumnsError, TooManyRejectsError, CheckFailedError: see there; nothing is loaded.
     """
     cursor = load.cursor
-    marker = markers.read_markers(cursor, [load.claim.update_id]).get(load.claim.update_id)
-    full = marker is None or not marker.intact or _ways(marker.inputs) != _ways(load.claim.inputs)
+    last = load.previous
+    full = last is None or not last.intact or last.voided or _ways(last.inputs) != _ways(load.claim.inputs)
     execute_file(cursor, f"load/typed_{table.name}.sql")
     parts = table.parts(_columns(load, table))
     execute_file(
         cursor, "load/changed_batches.sql", {"raw": table.raw, "processed": table.processed, "full": full}
     )
-    execute_file(cursor, "load/reject.sql", **parts)
+    execute_file(cursor, "load/reject.sql", parts=parts)
     _enforce_limits(load, table)
     before_delete = sql.SQL(read_sql(table.before_delete) if table.before_delete else "")
-    execute_file(cursor, "load/merge.sql", before_delete=before_delete, **parts)
+    execute_file(cursor, "load/merge.sql", parts={**parts, "before_delete": before_delete})
     _count(load, table, parts)
     if load.rows_read >= ANALYZE_FROM_ROWS:
         cursor.execute(sql.SQL("ANALYZE processed.{table}").format(**parts))
@@ -119,7 +121,9 @@ def _ways(inputs: Mapping[str, str]) -> dict[str, str]:
 def _columns(load: Load, table: MergedTable) -> list[str]:
     """Return the columns to load: those of the typed view, without lineage."""
     typed = table_columns(load.cursor, f"typed_{table.name}")
-    columns = [column for column in typed if column not in ("valid", "problems") and not column.startswith("_")]
+    columns = [
+        column for column in typed if column not in ("valid", "problems") and not column.startswith("_")
+    ]
     live = table_columns(load.cursor, table.processed)
     missing = [column for column in columns if column not in live]
     if missing:
@@ -152,13 +156,13 @@ def _enforce_limits(load: Load, table: MergedTable) -> None:
 
 
 def _count(load: Load, table: MergedTable, parts: Mapping[str, sql.Composable]) -> None:
-    execute_file(load.cursor, "load/outcome.sql", **parts)
+    execute_file(load.cursor, "load/outcome.sql", parts=parts)
     for _, _, read, loaded, rejected, superseded, waiting in load.cursor.fetchall():
         load.rows_read += read
         load.rows_loaded += loaded
         load.rows_rejected += rejected
         load.rows_superseded += superseded
         load.rows_waiting += waiting
-    load.cursor.execute(sql.SQL("SELECT count(*) FROM processed.{table}").format(**parts))
-    load.holds = {table.processed: load.cursor.fetchone()[0]}
+    rows = fetch_value(load.cursor, sql.SQL("SELECT count(*) FROM processed.{table}").format(**parts))
+    load.holds = {table.processed: rows}
     load.objects = tuple(markers.objects_of(load.cursor, table.processed))

@@ -7,8 +7,8 @@ import logging
 from psycopg2 import sql
 
 from pipeline.settings import get_settings
-from pipeline.stores import markers
 from pipeline.stores.ledger import Load
+from pipeline.stores.postgres import fetch_value
 
 logger = logging.getLogger("pipeline")
 
@@ -26,8 +26,7 @@ def publish(load: Load) -> None:
     load.cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
     load.cursor.execute("SET LOCAL work_mem = '128MB'")
     folder = get_settings().sql_path / "trusted"
-    marker = markers.read_markers(load.cursor, [load.claim.update_id]).get(load.claim.update_id)
-    known = marker.inputs if marker else {}
+    known = load.previous.inputs if load.previous and not load.previous.voided else {}
     existing = _existing(load)
     views = [path.stem for path in sorted(folder.glob("*.sql")) if not path.stem.startswith("00_")]
     for name in sorted(set(existing) - set(views)):
@@ -41,12 +40,14 @@ def publish(load: Load) -> None:
             _drop(load, name, existing[name])
         load.cursor.execute((folder / f"{name}.sql").read_text(encoding="utf-8"))
         logger.debug("trusted.%s: defined", name)
-    load.cursor.execute(sql.SQL("GRANT SELECT ON ALL TABLES IN SCHEMA trusted TO {}").format(sql.Identifier(ANALYST)))
+    load.cursor.execute(
+        sql.SQL("GRANT SELECT ON ALL TABLES IN SCHEMA trusted TO {}").format(sql.Identifier(ANALYST))
+    )
     load.holds = {f"trusted.{name}": 0 for name in views}
     for name, kind in _existing(load).items():
         if kind == "m":
-            load.cursor.execute(sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier("trusted", name)))
-            load.holds[f"trusted.{name}"] = load.cursor.fetchone()[0]
+            count = sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier("trusted", name))
+            load.holds[f"trusted.{name}"] = fetch_value(load.cursor, count)
     load.rows_read = load.rows_loaded = sum(load.holds.values())
 
 

@@ -14,6 +14,7 @@ from pipeline.settings import get_settings
 from pipeline.sources.csv_files import CsvStream
 from pipeline.sources.files import FileRefusedError, open_raw, table_of
 from pipeline.stores.ledger import Load
+from pipeline.stores.markers import Marker
 from pipeline.stores.postgres import identifiers, table_columns
 
 logger = logging.getLogger("pipeline")
@@ -58,15 +59,21 @@ def land(load: Load, name: str, digest: str, *, allow_empty: bool) -> None:
     if load.batch_id is None:
         raise RuntimeError("the ledger is missing; CreatePostgresTables comes first")
     cursor, table = load.cursor, table_of(name)
-    had_rows = remove(cursor, table, load.previous_batch_id)
-    spool = RejectSpool(load.batch_id, table, name)
+    batch_id = load.batch_id
+    if load.previous and load.previous.batch_id and load.previous.inputs == load.claim.inputs:
+        # The same rows again, after they were lost: under the same number, so that what was made of them
+        # stays right.
+        batch_id = load.marked_batch_id = load.previous.batch_id
+    remove(cursor, table, load.previous, keep_later_rejects=batch_id != load.batch_id)
+    had_rows = sum(load.previous.holds.values()) if load.previous else 0
+    spool = RejectSpool(batch_id, table, name)
     with open_raw(get_settings().data_raw_path, name, digest) as file:
         stream = CsvStream(file, name, spool.add)
         new_columns = _match(cursor, table, name, stream.columns)
         target = sql.SQL("COPY {table} ({columns}) FROM STDIN (FORMAT csv)").format(
             table=sql.Identifier("raw", table), columns=identifiers(["_batch_id", "_row", *stream.columns])
         )
-        lines = _Chunks(stream.lines(f"{load.batch_id},".encode()))
+        lines = _Chunks(stream.lines(f"{batch_id},".encode()))
         cursor.copy_expert(target.as_string(cursor), lines, COPY_BUFFER)
         loaded = cursor.rowcount
     if not stream.records and had_rows and not allow_empty:
@@ -75,8 +82,8 @@ def land(load: Load, name: str, digest: str, *, allow_empty: bool) -> None:
             " with --allow-empty, otherwise deliver it again"
         )
     spool.copy(cursor)
-    enforce_limit(load, "land", name, load.batch_id, stream.records, spool.count)
-    write_files(cursor, [load.batch_id])
+    enforce_limit(load, "land", name, batch_id, stream.records, spool.count)
+    write_files(cursor, [batch_id])
     load.rows_read, load.rows_loaded, load.rows_rejected = stream.records, loaded, spool.count
     load.holds = {f"raw.{table}": loaded}
     if new_columns:
@@ -84,22 +91,24 @@ def land(load: Load, name: str, digest: str, *, allow_empty: bool) -> None:
         logger.warning("%s: columns never seen before, kept in raw.%s: %s", name, table, ", ".join(new_columns))
 
 
-def remove(cursor: Cursor, table: str, batch_id: int | None) -> int:
-    """Delete the raw rows of a batch, and its records rejected at landing; return the number of rows."""
-    if batch_id is None:
-        return 0
+def remove(cursor: Cursor, table: str, marker: Marker | None, *, keep_later_rejects: bool = False) -> None:
+    """Delete the raw rows that a marker stands for, and its rejected records (but, on request, later ones)."""
+    if marker is None or marker.batch_id is None:
+        return
+    batch_id = marker.batch_id
     cursor.execute(
         sql.SQL("DELETE FROM {table} WHERE _batch_id = %s").format(table=sql.Identifier("raw", table)), (batch_id,)
     )
-    rows = cursor.rowcount
-    cursor.execute("DELETE FROM etl.rejected_rows WHERE batch_id = %s", (batch_id,))
+    cursor.execute(
+        "DELETE FROM etl.rejected_rows WHERE batch_id = %s AND (stage = 'land' OR NOT %s)",
+        (batch_id, keep_later_rejects),
+    )
     forget_files(table, batch_id)
-    return rows
 
 
 def forget_batch(load: Load, table: str) -> None:
     """Take out everything that a file brought which is not there any more, its marker included."""
-    remove(load.cursor, table, load.previous_batch_id)
+    remove(load.cursor, table, load.previous)
     load.keep_marker = False
 
 

@@ -13,13 +13,15 @@ from psycopg2.extensions import cursor as Cursor
 
 from pipeline.report import TEMPLATE
 from pipeline.report.plots import bars, daily
-from pipeline.stores.postgres import session
+from pipeline.stores.postgres import fetch_value, session
 
 SESSION_WEIGHTED_DEVICES = """
     SELECT device_type, round(avg(watch_duration_minutes), 2) AS avg_duration_minutes, count(*) AS sessions
     FROM trusted.session_details GROUP BY device_type ORDER BY device_type
 """
-COMPLETION_BY_TYPE = "SELECT type, avg_completion, sessions FROM trusted.completion_by_content_type ORDER BY type"
+COMPLETION_BY_TYPE = (
+    "SELECT type, avg_completion, sessions FROM trusted.completion_by_content_type ORDER BY type"
+)
 DAILY = "SELECT watch_date, sessions FROM trusted.daily_viewing ORDER BY watch_date"
 QUALITY = "SELECT * FROM trusted.data_quality ORDER BY findings = 0, severity, findings DESC"
 VIEWS = """
@@ -56,7 +58,9 @@ def write_page(path: Path, day: date) -> int:
             "view": "trusted.daily_viewing",
         },
     ]
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
     environment.filters["cell"] = _cell
     template = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
     path.write_text(template.render(day=day, plots=plots, quality=quality, views=views), encoding="utf-8")
@@ -72,8 +76,8 @@ def _view_counts(cursor: Cursor) -> list[dict[str, Any]]:
     cursor.execute(VIEWS)
     views = []
     for name, comment in cursor.fetchall():
-        cursor.execute(sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier("trusted", name)))
-        views.append({"name": f"trusted.{name}", "rows": cursor.fetchone()[0], "comment": comment})
+        rows = fetch_value(cursor, sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier("trusted", name)))
+        views.append({"name": f"trusted.{name}", "rows": rows, "comment": comment})
     return views
 
 

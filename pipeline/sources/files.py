@@ -10,14 +10,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
+from pipeline.errors import PipelineError
 from pipeline.fingerprints import READ_SIZE, new_digest
 
 
-class FileRefusedError(Exception):
+class FileRefusedError(PipelineError):
     """A whole file cannot be loaded; the message names it, says why and what to do."""
 
 
-class ChangedWhileReadError(Exception):
+class ChangedWhileReadError(PipelineError):
     """A file is not the one whose content was fingerprinted before the run; the next run takes it up."""
 
 

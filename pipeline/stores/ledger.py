@@ -13,22 +13,21 @@ from typing import IO
 from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import cursor as Cursor
 
+from pipeline.errors import PipelineError
 from pipeline.stores import markers
-from pipeline.stores.postgres import connect
+from pipeline.stores.postgres import connect, fetch_value
 
 logger = logging.getLogger("pipeline")
 
 LOCK_SPACE = 0x5650  # first key of our advisory locks, apart from those of other programs
-REJECT_COLUMNS = (
-    "batch_id, stage, table_name, source, record, document_id, column_name, value, reason, problems, row"
-)
+REJECT_COLUMNS = "batch_id, stage, table_name, source, record, document_id, column_name, value, reason, problems, row"
 
 
-class SupersededError(Exception):
+class SupersededError(PipelineError):
     """A newer run has loaded the target already; what this run wanted is out of date."""
 
 
-class TooManyRejectsError(Exception):
+class TooManyRejectsError(PipelineError):
     """More records of a source were rejected than `MAX_REJECT_RATIO` allows; nothing of it was loaded.
 
     `rejects` is a file with the rejected rows in COPY's text format, to be kept although the load is not.
@@ -63,13 +62,15 @@ class Load:
     """A load in progress. The task's work fills in what the ledger and the marker are to say.
 
     `rows_read` must equal loaded + rejected + superseded + waiting when the work ends; the ledger refuses
-    anything else.
+    anything else. `previous` is the marker as it was; `marked_batch_id` is the batch that the new one names,
+    if not that of the ledger row.
     """
 
     claim: Claim
     cursor: Cursor
     batch_id: int | None
-    previous_batch_id: int | None = None
+    previous: markers.Marker | None = None
+    marked_batch_id: int | None = None
     rows_read: int = 0
     rows_loaded: int = 0
     rows_rejected: int = 0
@@ -112,8 +113,7 @@ def execute(claim: Claim, work: Callable[[Load], None], is_done: Callable[[], bo
             if is_done() or (marker is not None and _is_settled(marker, claim)):
                 logger.info("%s %s: loaded by another run meanwhile", claim.task, claim.source)
                 return
-            load = Load(claim, cursor, _begin(cursor, claim))
-            load.previous_batch_id = marker.batch_id if marker else None
+            load = Load(claim, cursor, _begin(cursor, claim), previous=marker)
             _run(connection, load, work)
     finally:
         connection.close()
@@ -151,8 +151,7 @@ def _is_settled(marker: markers.Marker, claim: Claim) -> bool:
 
 def _begin(cursor: Cursor, claim: Claim) -> int | None:
     """Open the ledger row; None while there is no ledger yet. Rows of killed attempts are closed."""
-    cursor.execute("SELECT to_regclass('etl.batches') IS NOT NULL")
-    if not cursor.fetchone()[0]:
+    if not fetch_value(cursor, "SELECT to_regclass('etl.batches') IS NOT NULL"):
         return None
     cursor.execute(
         """
@@ -161,14 +160,15 @@ def _begin(cursor: Cursor, claim: Claim) -> int | None:
         """,
         (claim.task, claim.target_table, claim.source),
     )
-    cursor.execute(
+    batch_id: int = fetch_value(
+        cursor,
         """
         INSERT INTO etl.batches (task, target_table, source, fingerprint) VALUES (%s, %s, %s, %s)
         RETURNING batch_id
         """,
         (claim.task, claim.target_table, claim.source, claim.fingerprint),
     )
-    return int(cursor.fetchone()[0])
+    return batch_id
 
 
 def _run(connection: Connection, load: Load, work: Callable[[Load], None]) -> None:
@@ -219,7 +219,7 @@ def _finish(load: Load) -> None:
                 claim.target_table,
                 claim.fingerprint,
                 json.dumps(claim.inputs),
-                load.batch_id,
+                load.marked_batch_id or load.batch_id,
                 json.dumps(load.holds),
                 list(load.objects),
                 claim.run_date,
@@ -241,9 +241,7 @@ def _fail(load: Load, error: BaseException) -> None:
     )
     if isinstance(error, TooManyRejectsError):
         error.rejects.seek(0)
-        load.cursor.execute(
-            "CREATE TEMP TABLE kept ON COMMIT DROP AS SELECT * FROM etl.rejected_rows WITH NO DATA"
-        )
+        load.cursor.execute("CREATE TEMP TABLE kept ON COMMIT DROP AS SELECT * FROM etl.rejected_rows WITH NO DATA")
         load.cursor.copy_expert(f"COPY kept ({REJECT_COLUMNS}) FROM STDIN", error.rejects)
         load.cursor.execute(
             """

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from pipeline.errors import PipelineError
+
 LOCK_TIMEOUT = 300.0
 """Seconds to wait while another process starts or stops the same server (crash recovery may take long)."""
 
@@ -18,7 +20,7 @@ _PROC = Path("/proc")
 _HAS_PROC = (_PROC / "self" / "stat").exists()  # Linux; elsewhere psutil answers, at the price of its import
 
 
-class EmbeddedServerError(Exception):
+class EmbeddedServerError(PipelineError):
     """An embedded server cannot be used; the message says why and what to do."""
 
 

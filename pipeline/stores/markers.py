@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import cache
 
 from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 
-from pipeline.stores.postgres import session
+from pipeline.stores.postgres import fetch_value, session
+
+REDO = "redo"
+"""Stands in place of the fingerprint in a marker that an operator has voided."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,11 @@ class Marker:
     def intact(self) -> bool:
         """Whether the marked thing is still there."""
         return self.missing is None
+
+    @property
+    def voided(self) -> bool:
+        """Whether an operator asked for the load to be done again, whatever its inputs."""
+        return self.fingerprint == REDO
 
 
 COLUMNS = "update_id, target_table, inserted, fingerprint, inputs, batch_id, holds, objects, run_date, run_started"
@@ -82,8 +90,7 @@ def read_markers(cursor: Cursor, update_ids: Iterable[str] | None = None) -> dic
 
     Costs a handful of queries, however many markers there are.
     """
-    cursor.execute("SELECT to_regclass('etl.table_updates') IS NOT NULL")
-    if not cursor.fetchone()[0]:
+    if not fetch_value(cursor, "SELECT to_regclass('etl.table_updates') IS NOT NULL"):
         return {}
     query = f"SELECT {COLUMNS} FROM etl.table_updates"  # noqa: S608 (a constant of this module)
     if update_ids is None:
@@ -94,15 +101,7 @@ def read_markers(cursor: Cursor, update_ids: Iterable[str] | None = None) -> dic
     markers = [Marker(*row) for row in rows]
     objects = set(existing_objects(cursor))
     filled = _filled(cursor, markers, objects)
-    checked = {}
-    for marker in markers:
-        missing = _missing(marker, objects, filled)
-        checked[marker.update_id] = Marker(*_values(marker)[:-1], missing)
-    return checked
-
-
-def _values(marker: Marker) -> tuple[object, ...]:
-    return tuple(getattr(marker, name) for name in marker.__dataclass_fields__)
+    return {marker.update_id: replace(marker, missing=_missing(marker, objects, filled)) for marker in markers}
 
 
 def _raw_table(marker: Marker) -> str | None:
@@ -180,5 +179,5 @@ def forget() -> None:
 def run_started() -> datetime:
     """Return when this run began, on the clock of the server: the order of runs that meet."""
     with session() as cursor:
-        cursor.execute("SELECT clock_timestamp()")
-        return cursor.fetchone()[0]  # type: ignore[no-any-return]
+        started: datetime = fetch_value(cursor, "SELECT clock_timestamp()")
+    return started

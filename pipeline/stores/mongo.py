@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from pipeline.errors import PipelineError
 from pipeline.settings import Settings, get_settings
 from pipeline.stores.embedded import ensure_mongo
 
@@ -25,7 +26,7 @@ EXTRACTION_ATTEMPTS = 5
 BATCH_SIZE = 1000  # documents fetched at once
 
 
-class MongoError(Exception):
+class MongoError(PipelineError):
     """MongoDB cannot be used; the message says why and what to do."""
 
 

@@ -14,6 +14,7 @@ from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import cursor as Cursor
 from tenacity import before_sleep_log, retry, retry_if_exception, stop_after_delay, wait_exponential
 
+from pipeline.errors import PipelineError
 from pipeline.settings import Settings, get_settings
 from pipeline.stores.embedded import ensure_postgres
 
@@ -36,7 +37,7 @@ PASSING_FAULTS = (
 )
 
 
-class PostgresError(Exception):
+class PostgresError(PipelineError):
     """PostgreSQL cannot be used; the message says why and what to do."""
 
 
@@ -84,12 +85,13 @@ def _is_passing(error: BaseException) -> bool:
     reraise=True,
 )
 def _connect(role: Role) -> Connection:
-    return psycopg2.connect(
+    connection: Connection = psycopg2.connect(
         **connection_parameters(role),
         connect_timeout=10,
         application_name="video_streaming_pipeline",
         options=SESSION_OPTIONS if role == "pipeline" else None,
     )
+    return connection
 
 
 def connect(role: Role = "pipeline") -> Connection:
@@ -131,7 +133,7 @@ def execute_file(
     cursor: Cursor,
     file: str,
     parameters: Mapping[str, object] | None = None,
-    **parts: sql.Composable,
+    parts: Mapping[str, sql.Composable] | None = None,
 ) -> None:
     """Execute a SQL file.
 
@@ -150,6 +152,13 @@ def identifiers(names: list[str], qualifier: str | None = None) -> sql.Composed:
     """Return a list of quoted column names, each qualified if a qualifier is given."""
     quoted = [sql.Identifier(qualifier, name) if qualifier else sql.Identifier(name) for name in names]
     return sql.SQL(", ").join(quoted)
+
+
+def fetch_value(cursor: Cursor, query: str | sql.Composable, parameters: object = None) -> Any:
+    """Return the one value that a query gives."""
+    cursor.execute(query, parameters)  # type: ignore[arg-type]
+    rows = cursor.fetchall()
+    return rows[0][0]
 
 
 def table_columns(cursor: Cursor, table: str) -> list[str]:

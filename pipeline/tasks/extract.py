@@ -22,6 +22,22 @@ logger = logging.getLogger("pipeline")
 CATALOGUE = "LoadNormalizedJsonsToPostgres"
 
 
+def newer_day(update_id: str, day: Date) -> bool:
+    """Tell whether a target holds the state of a day after `day`."""
+    marker = markers.markers().get(update_id)
+    return bool(marker and marker.intact and marker.run_date and marker.run_date > day)
+
+
+def day_cause(update_id: str, day: Date, target: FolderTarget) -> str | None:
+    """Say why the folder of a day is not there, from what was loaded last."""
+    marker = markers.markers().get(update_id)
+    if marker is None or marker.run_date is None:
+        return None
+    if marker.run_date == day:
+        return f"{target.folder.parent.name}/{target.folder.name} is missing"
+    return f"new day: {marker.run_date} → {day}"
+
+
 class ExtractMongoToCsv(PipelineTask):
     """Writes the catalogue of MongoDB as one CSV file for each normalized table.
 
@@ -43,16 +59,17 @@ class ExtractMongoToCsv(PipelineTask):
         """The day, and the database that is read."""
         return {"date": self.date.isoformat(), "MongoDB": mongo.server_name()}
 
+    def first_time_cause(self) -> str | None:
+        """Tell a new day from a folder that was deleted."""
+        return day_cause(CATALOGUE, self.date, self.output())
+
     def output(self) -> FolderTarget:
         """Return the folder of the day."""
         return FolderTarget(get_settings().data_processed_path / self.date.isoformat(), self.fingerprint)
 
     def complete(self) -> bool:
         """Tell whether the folder is there, or a newer day is loaded, which an older one must not replace."""
-        catalogue = markers.markers().get(CATALOGUE)
-        if catalogue and catalogue.intact and catalogue.run_date and catalogue.run_date > self.date:
-            return True
-        return self.output().exists()
+        return newer_day(CATALOGUE, self.date) or self.output().exists()
 
     def run(self) -> None:
         """Extract under the lock of the folder, with a row in the ledger."""

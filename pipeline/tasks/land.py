@@ -9,6 +9,7 @@ from typing import ClassVar
 import luigi
 
 from pipeline import fingerprints
+from pipeline.errors import PipelineError
 from pipeline.loads.raw_table import forget_batch, land
 from pipeline.settings import get_settings
 from pipeline.sources.files import table_of
@@ -21,7 +22,7 @@ from pipeline.tasks.create import CreateMongodbCollections, CreatePostgresTables
 logger = logging.getLogger("pipeline")
 
 
-class NoInputError(Exception):
+class NoInputError(PipelineError):
     """The raw folder is absent or holds no input; nothing is loaded and nothing withdrawn."""
 
 

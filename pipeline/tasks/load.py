@@ -17,7 +17,13 @@ from pipeline.tasks.extract import ExtractMongoToCsv
 from pipeline.tasks.land import landed, withdrawn
 
 MERGE_MODULES = ("pipeline.loads.merge",)
-MERGE_SQL = ("load/changed_batches.sql", "load/reject.sql", "load/merge.sql", "load/outcome.sql", "etl/typing.sql")
+MERGE_SQL = (
+    "load/changed_batches.sql",
+    "load/reject.sql",
+    "load/merge.sql",
+    "load/outcome.sql",
+    "etl/typing.sql",
+)
 
 USERS = MergedTable("users", key="user_id", parents={}, before_delete="load/withdraw_users.sql")
 VIEWING_SESSIONS = MergedTable(

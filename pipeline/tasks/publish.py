@@ -16,6 +16,7 @@ from pipeline.stores.ledger import Load
 from pipeline.targets import FolderTarget
 from pipeline.task import PipelineTask, PostgresTask
 from pipeline.tasks.create import CreatePostgresTables
+from pipeline.tasks.extract import day_cause, newer_day
 from pipeline.tasks.load import LoadNormalizedJsonsToPostgres, LoadUsers, LoadViewingSessions
 
 
@@ -26,7 +27,11 @@ class PublishingTask(PostgresTask):
 
     def builds_on(self) -> list[PipelineTask]:
         """The loads."""
-        return [LoadUsers(), LoadNormalizedJsonsToPostgres(date=self.date), LoadViewingSessions(date=self.date)]
+        return [
+            LoadUsers(),
+            LoadNormalizedJsonsToPostgres(date=self.date),
+            LoadViewingSessions(date=self.date),
+        ]
 
     @property
     def source(self) -> str:
@@ -80,7 +85,15 @@ class BuildReport(PipelineTask):
         """The day, and the database that is shown."""
         from pipeline.report import template_digest
 
-        return {"date": self.date.isoformat(), "PostgreSQL": postgres.server_name(), "template": template_digest()}
+        return {
+            "date": self.date.isoformat(),
+            "PostgreSQL": postgres.server_name(),
+            "template": template_digest(),
+        }
+
+    def first_time_cause(self) -> str | None:
+        """Tell a new day from a page that was deleted."""
+        return day_cause(PublishTrusted.__name__, self.date, self.output())
 
     def output(self) -> FolderTarget:
         """Return the folder of the day."""
@@ -88,10 +101,7 @@ class BuildReport(PipelineTask):
 
     def complete(self) -> bool:
         """Tell whether the page is there, or a newer day is published."""
-        published = markers.markers().get(PublishTrusted.__name__)
-        if published and published.intact and published.run_date and published.run_date > self.date:
-            return True
-        return self.output().exists()
+        return newer_day(PublishTrusted.__name__, self.date) or self.output().exists()
 
     def run(self) -> None:
         """Build the page under the lock of its folder, with a row in the ledger."""

@@ -55,7 +55,9 @@ def assert_same_rows(actual: list[tuple[Any, ...]], wanted: list[tuple[Any, ...]
     got, want = sorted(map(tuple, actual), key=sort_key), sorted(map(tuple, wanted), key=sort_key)
     assert len(got) == len(want), f"{what}: {len(got)} rows instead of {len(want)}"
     different = [(a, b) for a, b in zip(got, want, strict=True) if a != b]
-    assert not different, f"{what}: {len(different)} rows differ, the first:\n{different[0][0]}\n{different[0][1]}"
+    assert not different, (
+        f"{what}: {len(different)} rows differ, the first:\n{different[0][0]}\n{different[0][1]}"
+    )
 
 
 def test_the_real_input_loads_whole(course: Project) -> None:
@@ -77,7 +79,9 @@ def test_the_real_input_loads_whole(course: Project) -> None:
     assert course.rows("SELECT * FROM etl.held_rows") == []
 
 
-def test_the_sample_equals_an_independent_computation_cell_by_cell(sampled: tuple[Project, dict[str, Any]]) -> None:
+def test_the_sample_equals_an_independent_computation_cell_by_cell(
+    sampled: tuple[Project, dict[str, Any]],
+) -> None:
     project, _ = sampled
     warehouse = expected(project.raw)
     for table in TABLES:
@@ -87,19 +91,28 @@ def test_the_sample_equals_an_independent_computation_cell_by_cell(sampled: tupl
     for view, wanted in views.items():
         actual = table_rows(project, f"trusted.{view}")
         assert_same_rows(actual, wanted, view)
-        assert all(
-            not isinstance(value, float) for row in actual for value in row
-        ), f"{view}: figures are exact numbers"
+        assert all(not isinstance(value, float) for row in actual for value in row), (
+            f"{view}: figures are exact numbers"
+        )
 
 
 def test_the_very_rows_the_sample_spoiled_are_rejected(sampled: tuple[Project, dict[str, Any]]) -> None:
     project, truth = sampled
     spoiled = {(name, each["record"]) for name, file in truth["files"].items() for each in file["rejected"]}
-    rejected = project.rows("SELECT source, record FROM etl.rejected_rows WHERE stage IN ('land', 'load') AND record IS NOT NULL AND document_id IS NULL AND table_name IN ('users', 'viewing_sessions')")
+    rejected = project.rows(
+        "SELECT source, record FROM etl.rejected_rows WHERE stage IN ('land', 'load') AND record IS NOT NULL AND document_id IS NULL AND table_name IN ('users', 'viewing_sessions')"
+    )
     assert set(rejected) == spoiled
     assert len(rejected) == len(spoiled)
     documents = {(each["collection"], each["content_id"]) for each in truth["documents"]["rejected"]}
-    assert set(project.rows("SELECT table_name, document_id FROM etl.rejected_rows WHERE table_name IN ('movies', 'series')")) == documents
+    assert (
+        set(
+            project.rows(
+                "SELECT table_name, document_id FROM etl.rejected_rows WHERE table_name IN ('movies', 'series')"
+            )
+        )
+        == documents
+    )
 
 
 def test_every_batch_reconciles_as_the_sample_says(sampled: tuple[Project, dict[str, Any]]) -> None:
@@ -109,13 +122,20 @@ def test_every_batch_reconciles_as_the_sample_says(sampled: tuple[Project, dict[
     )
     assert ledger
     assert all(read == accounted and status == "loaded" for read, accounted, status in ledger)
-    outcomes = {row[0]: row[1:] for row in project.rows("SELECT source, read, loaded, rejected, superseded, waiting FROM etl.file_outcomes")}
+    outcomes = {
+        row[0]: row[1:]
+        for row in project.rows(
+            "SELECT source, read, loaded, rejected, superseded, waiting FROM etl.file_outcomes"
+        )
+    }
     wanted = {
         name: tuple(each[key] for key in ("read", "loaded", "rejected", "superseded", "waiting"))
         for name, each in expected(project.raw).outcomes.items()
     }
     assert outcomes == wanted
-    assert {name: file["records"] for name, file in truth["files"].items()} == {name: row[0] for name, row in outcomes.items()}
+    assert {name: file["records"] for name, file in truth["files"].items()} == {
+        name: row[0] for name, row in outcomes.items()
+    }
     assert sum(row[3] for row in outcomes.values()) == truth["superseded"]["count"]
     assert sum(row[4] for row in outcomes.values()) == truth["waiting"]["count"]
 

@@ -1,0 +1,118 @@
+"""Why a task will run: the present inputs against those of its marker, in words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import luigi
+
+from pipeline.stores.markers import REDO
+from pipeline.targets import CurrentState
+from pipeline.task import PipelineTask
+from pipeline.tasks.land import LoadCsvsToPostgres, LoadJsonsToMongo, WithdrawCsv
+from pipeline.tasks.run_all import RunAll
+
+SHOWN_DIGITS = 4
+GROUPS = (LoadCsvsToPostgres, LoadJsonsToMongo)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether a task will run, and why; `task` is the family, `subject` the file it is for, if any.
+
+    `depth` is the task's place in the tree (0 for the main job), `changed` its inputs that differ, and
+    `is_stage` is False for tasks that only group others.
+    """
+
+    task: str
+    subject: str | None
+    depth: int
+    will_run: bool
+    causes: list[str]
+    changed: dict[str, tuple[str | None, str | None]] = field(default_factory=dict)
+    is_stage: bool = True
+
+    @property
+    def name(self) -> str:
+        """The task and its file."""
+        return f"{self.task} {self.subject}" if self.subject else self.task
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the verdict for programs."""
+        state = "will run" if self.will_run else "complete"
+        return {"task": self.task, "file": self.subject, "state": state, "causes": self.causes}
+
+
+def verdicts(root: luigi.Task) -> list[Verdict]:
+    """Return a verdict on a task and on everything below it, parents first; each task once."""
+    found: list[Verdict] = []
+    seen: set[str] = set()
+
+    def visit(task: luigi.Task, depth: int) -> None:
+        if task.task_id in seen:
+            return
+        seen.add(task.task_id)
+        if isinstance(task, PipelineTask):
+            found.append(judge(task, depth))
+        else:
+            complete = bool(task.complete())
+            found.append(Verdict(task.task_family, None, depth, not complete, [], is_stage=False))
+        if isinstance(root, RunAll) and depth == 1 and not isinstance(task, GROUPS):
+            return  # the main job names every stage itself
+        for below in task.requires():
+            visit(below, depth + 1)
+
+    visit(root, 0)
+    return found
+
+
+def judge(task: PipelineTask, depth: int = 0) -> Verdict:
+    """Tell whether a task will run, and why."""
+    subject = getattr(task, "path", None)
+    if task.complete():
+        return Verdict(task.task_family, subject, depth, will_run=False, causes=[])
+    if isinstance(task, WithdrawCsv):
+        return Verdict(task.task_family, subject, depth, True, ["the file is not in the raw folder any more"])
+    current: CurrentState | None = task.output().current()
+    if current is None:
+        cause = task.first_time_cause() or "never ran"
+        return Verdict(task.task_family, subject, depth, True, [cause])
+    causes = [current.missing] if current.missing else []
+    if current.fingerprint == REDO:
+        causes.append("to be done again, as asked by redo")
+    changed = {
+        name: (current.inputs.get(name), task.inputs.get(name))
+        for name in {**current.inputs, **task.inputs}
+        if current.inputs.get(name) != task.inputs.get(name)
+    }
+    causes += [in_words(name, *values) for name, values in changed.items()]
+    return Verdict(task.task_family, subject, depth, True, causes or ["its task was renamed"], changed)
+
+
+def in_words(name: str, old: str | None, new: str | None) -> str:
+    """Say in words that an input differs: new, gone, or changed from one digest to another."""
+    kind, _, subject = name.partition(" ")
+    match kind:
+        case "task":
+            return f"upstream: {subject} {_what_happened(old, new)}"
+        case "sql":
+            return f"sql/{subject} {_what_happened(old, new)}"
+        case "module":
+            return f"{subject.replace('.', '/')}.py {_what_happened(old, new)}"
+        case "content":
+            return f"content {_short(old)} → {_short(new)}"
+        case "date":
+            return f"new day: {old} → {new}"
+        case "template":
+            return "the template of the page changed"
+        case _:
+            return f"other server: {name} {old} → {new}"
+
+
+def _what_happened(old: str | None, new: str | None) -> str:
+    return "is new" if old is None else "is gone" if new is None else "changed"
+
+
+def _short(digest: str | None) -> str:
+    return f"{digest[:SHOWN_DIGITS]}…" if digest else "none"

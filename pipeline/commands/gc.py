@@ -1,0 +1,69 @@
+"""Clearing away what no marker needs any more."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import time
+from datetime import date, timedelta
+from pathlib import Path
+
+from pipeline.settings import get_settings
+from pipeline.stores.markers import markers
+
+DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+LEFTOVER = re.compile(r"\.\d{4}-\d{2}-\d{2}\.(?:partial|old)")
+REJECT_FILE = re.compile(r".+-rejected-(\d+)\.csv")
+SECONDS_A_DAY = 86_400
+# A folder that is being written is no leftover.
+LEFTOVER_AFTER_SECONDS = 3_600
+
+
+def candidates(keep_days: int, today: date) -> list[Path]:
+    """Return what can be deleted: old extractions and reports, leftovers of killed runs, old logs and rejects.
+
+    Kept, whatever their age: the extraction and the report of the day that is loaded now, and the reject
+    files of batches that are.
+
+    Args:
+        keep_days: days to keep, today not counted.
+        today: the day to count from.
+    """
+    settings = get_settings()
+    loaded = markers().values()
+    days_in_use = {marker.run_date.isoformat() for marker in loaded if marker.run_date}
+    batches_in_use = {str(marker.batch_id) for marker in loaded}
+    oldest = today - timedelta(days=keep_days)
+    found: list[Path] = []
+    for folder in (settings.data_processed_path, settings.reports_path):
+        for path in sorted(folder.glob("*")) if folder.is_dir() else []:
+            if DAY.fullmatch(path.name) and path.name < oldest.isoformat() and path.name not in days_in_use:
+                found.append(path)
+            elif LEFTOVER.fullmatch(path.name) and _age(path) > LEFTOVER_AFTER_SECONDS:
+                found.append(path)
+    for path in sorted(settings.data_rejected_path.glob("*.csv")):
+        batch = REJECT_FILE.fullmatch(path.name)
+        if batch and batch.group(1) not in batches_in_use and _age(path) > keep_days * SECONDS_A_DAY:
+            found.append(path)
+    for path in sorted(settings.logs_path.glob("*.log*")) + sorted(settings.logs_path.glob("*.jsonl*")):
+        if _age(path) > keep_days * SECONDS_A_DAY:
+            found.append(path)
+    return found
+
+
+def size(path: Path) -> int:
+    """Return the bytes that a file, or a folder with all below it, takes."""
+    files = [path] if path.is_file() else [below for below in path.rglob("*") if below.is_file()]
+    return sum(file.stat().st_size for file in files)
+
+
+def delete(path: Path) -> None:
+    """Delete a file or a folder."""
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _age(path: Path) -> float:
+    return time.time() - path.stat().st_mtime
