@@ -14,6 +14,7 @@ install: $(VENV)/.installed ## make .venv with everything that the pipeline, its
 run: $(VENV)/.installed ## load the warehouse: sample data if data/raw is empty, then RunAll
 	@$(BIN)/python -m pipeline sample --if-empty
 	@$(BIN)/luigi --module pipeline RunAll
+	@$(BIN)/python -m pipeline next
 
 test: $(VENV)/.installed ## run all tests against real servers
 	$(BIN)/python -m pytest -n 2 --dist worksteal

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from datetime import date, datetime
 from typing import Annotated
@@ -37,6 +38,23 @@ def down() -> None:
 
     for line in stop(get_settings()) or ["nothing was running"]:
         typer.echo(line)
+
+
+@app.command(name="next")
+def what_next() -> None:
+    """Say where to look after a run: the report, the views, what was rejected."""
+    from pipeline.stores import postgres
+    from pipeline.stores.local_cluster import find_binaries
+
+    reports = sorted(get_settings().reports_path.glob("*/index.html"))
+    psql = shutil.which("psql") or find_binaries() / "psql"
+    typer.echo("\nLook at it:")
+    if reports:
+        typer.echo(f"  report    file://{reports[-1]}")
+    typer.echo(f"  views     {psql} '{postgres.dsn('analyst')}' -c 'SELECT * FROM period_summary'")
+    typer.echo("  status    .venv/bin/python -m pipeline status      (rows, rejected records, what waits)")
+    typer.echo("  explain   .venv/bin/python -m pipeline explain     (what the next run would do, and why)")
+    typer.echo("  stop      make down                                (the database servers go on until then)")
 
 
 @app.command()

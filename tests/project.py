@@ -19,7 +19,7 @@ from pymongo import MongoClient
 from pymongo.database import Database
 
 REPOSITORY = Path(__file__).resolve().parent.parent
-# Luigi logs this line as each task starts.
+# Luigi logs a line like this as each task starts.
 STARTED = re.compile(r"Worker Worker\(.*?\) running {3}(\w+)\((.*)\)$", re.MULTILINE)
 OWN_SETTINGS = (
     "POSTGRES_",
@@ -36,11 +36,12 @@ DAY = "2026-03-02"
 
 @dataclass(frozen=True)
 class Run:
-    """A command that has ended: its exit code, the tasks it ran, and all it printed."""
+    """A command that has ended: its exit code, the tasks it ran, all it printed, and what it logged."""
 
     code: int
     ran: list[str]
     output: str
+    log: str = ""
 
 
 class Project:
@@ -92,7 +93,7 @@ class Project:
             check=False,
         )
         output = ended.stdout + ended.stderr
-        return Run(ended.returncode, [task for task, _ in STARTED.findall(output)], output)
+        return Run(ended.returncode, [], output)
 
     def pipeline(self, *arguments: str, **env: str) -> Run:
         """Run an operator command."""
@@ -100,12 +101,15 @@ class Project:
 
     def task(self, *arguments: str, **env: str) -> Run:
         """Run a Luigi task; the tasks that ran are named with the file they were for, if any."""
+        log = self.folder / "logs/luigi.log"
+        known = log.stat().st_size if log.exists() else 0
         run = self.command("-m", "luigi", "--module", "pipeline", *arguments, **env)
+        logged = log.read_bytes()[known:].decode() if log.exists() else ""
         ran = []
-        for task, parameters in STARTED.findall(run.output):
+        for task, parameters in STARTED.findall(logged):
             path = re.search(r"path=([^,)]+)", parameters)
             ran.append(f"{task} {path.group(1)}" if path else task)
-        return Run(run.code, sorted(name for name in ran if name not in WRAPPERS), run.output)
+        return Run(run.code, sorted(name for name in ran if name not in WRAPPERS), run.output, logged)
 
     def run_all(self, *arguments: str, date: str = DAY, **env: str) -> Run:
         """Run the main job."""

@@ -1,19 +1,29 @@
-"""JSON files as a stream of documents: an envelope of collections, an array, or JSON Lines."""
+"""JSON files as a stream of documents: an envelope of collections, an array, or JSON Lines.
+
+Built on the decoder of the standard library, one document at a time: it knows the place of a fault, and a
+number or text that cannot be stored costs its document alone rather than the file.
+"""
 
 from __future__ import annotations
 
+import codecs
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import IO, Any
+from decimal import Decimal
+from json.scanner import NUMBER_RE
+from typing import IO, Any, NoReturn
 
-import ijson
 from bson import json_util
 
-from pipeline.sources.documents import COLLECTIONS
+from pipeline.sources.documents import COLLECTIONS, Series
 from pipeline.sources.files import FileRefusedError, table_of
 
-PEEK_BYTES = 1 << 16
+READ_SIZE = 1 << 16
+MAX_DOCUMENT = 1 << 27  # characters; MongoDB takes 16 MiB, which JSON may write several times as long
+LONGEST_TOKEN = 16  # of literals and escapes, which a read may have cut in two
+BLANKS = " \t\r\n"
+BYTE_ORDER_MARK = "\ufeff"
 EXTENDED_JSON = json_util.JSONOptions(tz_aware=True)
 
 
@@ -21,155 +31,191 @@ EXTENDED_JSON = json_util.JSONOptions(tz_aware=True)
 class Document:
     """A document of a file: its collection, its number (from 1) there, and its content.
 
-    `fault` says why a line of JSON Lines is no document; `content` is then the line's text.
+    `fault` says why a line of JSON Lines is no document, and `place` where in the line; `content` is then
+    the line's text. The number of a line counts all lines.
     """
 
     collection: str
     number: int
     content: Any
     fault: str | None = None
+    place: str | None = None
 
 
 def read_documents(file: IO[bytes], name: str) -> Iterator[Document]:
-    """Yield the documents of a file in their order, in constant memory.
+    """Yield the documents of a file in their order, in memory for one document.
+
+    Bytes that are not UTF-8 become lone surrogates, which the contract refuses in that document. The
+    literals NaN and Infinity are taken, since many programs write them; the contract refuses them too.
 
     Args:
         file: the content, decompressed.
         name: path relative to the raw folder. The collection of an array or of JSON Lines follows from it.
 
     Raises:
-        FileRefusedError: the content is not JSON (the message gives line and column), or holds something
-            else than documents of the known collections.
+        FileRefusedError: the content is not JSON (the message gives line and column, from 1, the column in
+            characters), or holds something else than documents of the known collections.
     """
-    buffered = _Rewound(file)
-    start = buffered.peek().lstrip(b"\xef\xbb\xbf \t\r\n")
-    try:
-        if not start:
-            raise FileRefusedError(f"{name}: the file is empty; deliver it again")
-        if start.startswith(b"["):
-            yield from _array(buffered, name)
-        elif _is_envelope(start):
-            yield from _envelope(buffered, name)
-        else:
-            yield from _lines(buffered, name)
-    except ijson.JSONError as error:
-        line, column = buffered.position
-        raise FileRefusedError(
-            f"{name}: not JSON at or after line {line}, column {column} ({_first_line(error)}); deliver it again"
-        ) from error
+    text = _Text(file, name)
+    start = text.next_character()
+    if not start:
+        raise FileRefusedError(f"{name}: the file is empty; deliver it again")
+    if start == "[":
+        collection = _collection(name)
+        for number, content in enumerate(text.elements(), start=1):
+            yield Document(collection, number, content)
+        text.end()
+    elif _is_envelope(text.ahead(), name):
+        yield from _envelope(text, name)
+        text.end()
+    else:
+        yield from _lines(text, name)
 
 
-class _Rewound:
-    """A stream whose beginning was looked at already; it knows how far its readers came."""
+class _Text:
+    """The text of a file, read forwards; what was used is forgotten."""
 
-    def __init__(self, file: IO[bytes]) -> None:
+    def __init__(self, file: IO[bytes], name: str) -> None:
         self._file = file
-        self._head = file.read(PEEK_BYTES)
-        self._lines = 1
-        self._column = 0
+        self._name = name
+        self._decoder = codecs.getincrementaldecoder("utf-8-sig")("surrogateescape")
+        self._text = ""
+        self._at = 0  # the next character
+        self._line, self._column = 1, 1  # of the text's first character
+        self._ended = False
 
-    def peek(self) -> bytes:
-        return self._head
+    def _fill(self) -> bool:
+        """Read on; a text that is not used up doubles. Return whether there was more."""
+        if self._ended:
+            return False
+        rest = self._text[self._at :]
+        if len(rest) > MAX_DOCUMENT:
+            self._refuse(f"one document is longer than {MAX_DOCUMENT:,} characters; it begins", self._at)
+        self._line, self._column = self._position(self._at)
+        block = self._file.read(max(READ_SIZE, len(rest)))
+        self._ended = not block
+        self._text, self._at = rest + self._decoder.decode(block, final=self._ended), 0
+        return True
 
-    def read(self, size: int = -1) -> bytes:
-        # A small buffer keeps the position that is reported close to the fault.
-        block, self._head = (self._head[:size], self._head[size:]) if self._head else (self._file.read(size), b"")
-        breaks = block.count(b"\n")
-        self._lines += breaks
-        self._column = len(block) - block.rfind(b"\n") - 1 if breaks else self._column + len(block)
-        return block
+    def _position(self, at: int) -> tuple[int, int]:
+        breaks = self._text.count("\n", 0, at)
+        if breaks:
+            return self._line + breaks, at - self._text.rfind("\n", 0, at)
+        return self._line, self._column + at
 
-    def __iter__(self) -> Iterator[bytes]:
-        rest = b""
-        while block := self.read(PEEK_BYTES):
-            *lines, rest = (rest + block).split(b"\n")
-            yield from lines
-        if rest:
-            yield rest
+    def _refuse(self, what: str, at: int) -> NoReturn:
+        line, column = self._position(at)
+        raise FileRefusedError(f"{self._name}: {what} at line {line}, column {column}; deliver it again")
 
-    @property
-    def position(self) -> tuple[int, int]:
-        return self._lines, self._column
+    def _refuse_token(self, expected: str) -> NoReturn:
+        cut = self._at == len(self._text)
+        self._refuse(f"cut short, expecting {expected}" if cut else f"not JSON, expecting {expected}", self._at)
+
+    def next_character(self) -> str:
+        """Skip blanks and return the character that follows, without using it; nothing at the end."""
+        while True:
+            while self._at < len(self._text):
+                character = self._text[self._at]
+                if character not in BLANKS:
+                    return character
+                self._at += 1
+            if not self._fill():
+                return ""
+
+    def ahead(self) -> str:
+        """Return what is read already but not used."""
+        return self._text[self._at :]
+
+    def take(self, *wanted: str) -> str:
+        """Use one of some characters and return it."""
+        character = self.next_character()
+        if not character or character not in wanted:
+            self._refuse_token(" or ".join(f"'{each}'" for each in wanted))
+        self._at += 1
+        return character
+
+    def end(self) -> None:
+        """Insist that nothing follows."""
+        if self.next_character():
+            self._refuse("not JSON, something follows the end of the list or object", self._at)
+
+    def value(self) -> Any:
+        """Use a JSON value and return it."""
+        if not self.next_character():
+            self._refuse_token("a value")
+        while True:
+            try:
+                value, end = _decode(self._text, self._at)
+            except json.JSONDecodeError as error:
+                in_text = error.msg.startswith("Unterminated string")
+                if in_text or error.pos > len(self._text) - LONGEST_TOKEN:
+                    if self._fill():
+                        continue
+                    if in_text or error.pos == len(self._text):
+                        where = f"({error.msg} column {self._position(error.pos)[1]})" if in_text else f"({error.msg})"
+                        self._refuse(f"cut short {where}", len(self._text))
+                self._refuse(f"not JSON ({error.msg})", error.pos)
+            except RecursionError:
+                self._refuse("a document is nested too deeply to be read; it begins", self._at)
+            # A number that ends where the text does may go on.
+            if isinstance(value, int | float | Decimal) and end > len(self._text) - LONGEST_TOKEN and self._fill():
+                continue
+            found = _extended(value, self._text, self._at, end)
+            self._at = end
+            return found
+
+    def elements(self) -> Iterator[Any]:
+        """Use a list and yield its elements."""
+        self.take("[")
+        if self.next_character() == "]":
+            self.take("]")
+            return
+        yield self.value()
+        while self.take(",", "]") == ",":
+            yield self.value()
+
+    def key(self) -> str:
+        """Use a key and its colon, and return the key."""
+        if self.next_character() != '"':
+            self._refuse_token("a name in double quotes")
+        key = str(self.value())
+        self.take(":")
+        return key
+
+    def lines(self) -> Iterator[str]:
+        """Use all lines and yield them without their ends."""
+        searched = 0
+        while True:
+            end = self._text.find("\n", self._at + searched)
+            if end >= 0:
+                line, self._at, searched = self._text[self._at : end], end + 1, 0
+                yield line
+                continue
+            searched = len(self._text) - self._at
+            if not self._fill():
+                if searched:
+                    yield self._text[self._at :]
+                return
 
 
-def _first_line(error: Exception) -> str:
-    text = error.args[0] if error.args else error
-    return (text.decode(errors="replace") if isinstance(text, bytes) else str(text)).strip().split("\n")[0]
+_fast = json.JSONDecoder()
+# Python reads whole numbers of up to 4,300 digits; a longer one must not hide the document around it.
+_patient = json.JSONDecoder(parse_int=lambda digits: int(digits) if len(digits) < 4300 else Decimal(digits))  # noqa: PLR2004
 
 
-def _is_envelope(start: bytes) -> bool:
-    """Tell `{"movies": […` from a first line of JSON Lines, by the first key and what follows it."""
-    events = ijson.basic_parse(_Bytes(start))
+def _decode(text: str, at: int) -> tuple[Any, int]:
     try:
-        next(events)
-        _, key = next(events)
-        event, _ = next(events)
-    except (ijson.JSONError, StopIteration):
-        return False
-    return event == "start_array" and (key in COLLECTIONS or key not in ("genre", "seasons", "episodes_per_season"))
+        return _fast.raw_decode(text, at)
+    except json.JSONDecodeError:
+        raise
+    except ValueError:
+        return _patient.raw_decode(text, at)
 
 
-class _Bytes:
-    def __init__(self, content: bytes) -> None:
-        self._content = content
-
-    def read(self, size: int = -1) -> bytes:
-        block, self._content = self._content[:size], self._content[size:]
-        return block
-
-
-def _collection(name: str) -> str:
-    collection = table_of(name)
-    if collection not in COLLECTIONS:
-        raise FileRefusedError(
-            f"{name}: the name gives no known collection; name it {' or '.join(f'{c}-….json' for c in COLLECTIONS)},"
-            f' or put the documents into an envelope {{"{next(iter(COLLECTIONS))}": […]}}'
-        )
-    return collection
-
-
-def _array(file: _Rewound, name: str) -> Iterator[Document]:
-    collection = _collection(name)
-    for number, content in enumerate(ijson.items(file, "item", use_float=True), start=1):
-        yield Document(collection, number, _bson(content))
-
-
-def _envelope(file: _Rewound, name: str) -> Iterator[Document]:
-    numbers = dict.fromkeys(COLLECTIONS, 0)
-    builder, depth, collection = ijson.ObjectBuilder(), 0, ""
-    for event, value in ijson.basic_parse(file, use_float=True):
-        if depth == 1 and event == "map_key":
-            collection = value
-            if collection not in COLLECTIONS:
-                raise FileRefusedError(f"{name}: unknown collection '{value}'; known are {', '.join(COLLECTIONS)}")
-            continue
-        opens, closes = event in ("start_map", "start_array"), event in ("end_map", "end_array")
-        if depth == 1 and event not in ("start_array", "end_map"):
-            raise FileRefusedError(f"{name}: '{collection}' must hold a list of documents")
-        depth -= closes
-        if depth >= 2:  # noqa: PLR2004 (inside the list of a collection)
-            builder.event(event, value)
-            if depth == 2 and not opens:  # noqa: PLR2004 (a whole document, or a value where one belongs)
-                numbers[collection] += 1
-                yield Document(collection, numbers[collection], _bson(builder.value))
-                builder = ijson.ObjectBuilder()
-        depth += opens
-
-
-def _lines(file: _Rewound, name: str) -> Iterator[Document]:
-    collection = _collection(name)
-    for number, line in enumerate(file, start=1):
-        text = line.strip().removeprefix(b"\xef\xbb\xbf")
-        if not text:
-            continue
-        try:
-            content = json.loads(text)
-        except ValueError as error:  # also text that is not UTF-8
-            if number == 1:
-                raise FileRefusedError(f"{name}: not JSON at line 1 ({error}); deliver it again") from error
-            yield Document(collection, number, text.decode(errors="backslashreplace"), f"not JSON: {error}")
-        else:
-            yield Document(collection, number, _bson(content))
+def _extended(value: Any, text: str, start: int, end: int) -> Any:
+    """Convert Extended JSON; most documents have no name with a dollar, and are left alone."""
+    marked = text.find('"$', start, end) >= 0 or text.find("\\u0024", start, end) >= 0
+    return _bson(value) if marked else value
 
 
 def _bson(value: Any) -> Any:
