@@ -65,9 +65,7 @@ def load_catalogue(load: Load, folder: Path, manifest: dict[str, Any], *, allow_
         load.rows_rejected += counts["rejected"]
     load.details["drift"] = manifest["drift"]
     load.holds = {f"processed.{table}": _count(load, f"processed.{table}") for table in TABLES}
-    load.objects = tuple(
-        name for table in TABLES for name in markers.objects_of(load.cursor, f"processed.{table}")
-    )
+    load.objects = tuple(name for table in TABLES for name in markers.objects_of(load.cursor, f"processed.{table}"))
 
 
 def _stage(load: Load, table: str, folder: Path) -> None:
@@ -102,9 +100,7 @@ def _refuse_emptied(load: Load) -> None:
 
 def _parts(table: str) -> dict[str, sql.Composable]:
     columns, key = list(TABLES[table]), KEYS[table]
-    same = [
-        sql.SQL("{} = {}").format(sql.Identifier("staged", name), sql.Identifier("target", name)) for name in key
-    ]
+    same = [sql.SQL("{} = {}").format(sql.Identifier("staged", name), sql.Identifier("target", name)) for name in key]
     return {
         "table": sql.SQL(table),
         "columns": identifiers(columns),

@@ -28,9 +28,7 @@ def create_collections(db: Database[dict[str, Any]]) -> dict[str, int]:
             db.command("collMod", name, **rules)
         else:
             _create(db, name, rules)
-        db[name].create_index(
-            "content_id", name="content_id_key", unique=True, partialFilterExpression=ONLY_WITH_ID
-        )
+        db[name].create_index("content_id", name="content_id_key", unique=True, partialFilterExpression=ONLY_WITH_ID)
     return dict.fromkeys(COLLECTIONS, 0)
 
 

@@ -7,7 +7,6 @@ taken apart record by record, so that a bad record is rejected alone.
 from __future__ import annotations
 
 import csv
-import io
 import re
 import sys
 from collections import deque
@@ -24,7 +23,10 @@ MAX_RECORD_BYTES = 64 << 20
 MAX_NAME_BYTES = 63  # of a column in PostgreSQL
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 REJECT_COLUMN_PREFIX = "_reject_"
-RESERVED_COLUMNS = {"_batch_id", "_row"}
+MAX_COLUMNS = 1_598  # of a table in PostgreSQL, without the two of ours
+# Ours, and those that every table of PostgreSQL has.
+RESERVED_COLUMNS = {"_batch_id", "_row", "tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"}
+SURROGATES = "surrogateescape"  # how bytes that are not UTF-8 pass through text
 LINE = re.compile(rb"[^\r\n]*(?:\r\n|\n|\r|\Z)")
 
 csv.field_size_limit(sys.maxsize)
@@ -58,8 +60,7 @@ class CsvStream:
         self._file = file
         self._name = name
         self._reject = reject
-        self._carry = b""
-        self._at_start = True
+        self._carry = file.read(len(BYTE_ORDER_MARK)).removeprefix(BYTE_ORDER_MARK)
         self.records = 0
         self._header, self._rest = self._read_header()
         self._kept = [
@@ -71,8 +72,6 @@ class CsvStream:
         """Return whole physical lines, at least one; nothing at the end of the file."""
         parts = [self._carry]
         while block := self._file.read(BLOCK_SIZE):
-            if self._at_start:
-                block, self._at_start = block.removeprefix(BYTE_ORDER_MARK), False
             # A carriage return at the very end may be half of a line end.
             cut = max(block.rfind(b"\n"), block.rfind(b"\r", 0, -1)) + 1
             if cut:
@@ -88,21 +87,27 @@ class CsvStream:
         while block and not block.strip():
             block = self._next_block()
         if not block:
-            raise FileRefusedError(f"{self._name}: the file is empty, it has no header")
+            raise FileRefusedError(f"{self._name}: the file is empty, it has no header; deliver it again")
         lines = deque(LINE.findall(block))
         while not (first := lines.popleft()).strip():
             pass
         try:
-            names = next(csv.reader([first.decode("utf-8").rstrip("\r\n")]))
+            first.decode("utf-8")
         except UnicodeDecodeError as error:
             raise FileRefusedError(
                 f"{self._name}: the header is not UTF-8 (byte {error.start}); save the file as UTF-8"
             ) from error
+        names = _parse(first, strict=False)
+        if names is None:
+            raise FileRefusedError(f"{self._name}: a quote in the header is never closed; it must be on one line")
         header = [name.strip().lower() for name in names]
         self._check(header)
         return header, b"".join(lines)
 
     def _check(self, header: list[str]) -> None:
+        if len(header) > MAX_COLUMNS:
+            raise FileRefusedError(f"{self._name}: {len(header):,} columns, more than the {MAX_COLUMNS:,} of a table")
+        seen = set()
         for position, name in enumerate(header, start=1):
             if not name:
                 problem = f"column {position} has no name"
@@ -112,11 +117,15 @@ class CsvStream:
                 problem = f"the column name '{name[:80]}' is longer than {MAX_NAME_BYTES} bytes"
             elif name in RESERVED_COLUMNS:
                 problem = f"the column name '{name}' is reserved"
-            elif header.count(name) > 1:
+            elif name in seen:
                 problem = f"the column '{name}' stands there twice"
             else:
+                seen.add(name)
                 continue
-            raise FileRefusedError(f"{self._name}: {problem}; the header is: {', '.join(header)}")
+            shown = ", ".join(header).replace("\0", "\\x00")
+            raise FileRefusedError(f"{self._name}: {problem}; correct the header, which is: {shown}")
+        if all(name.startswith(REJECT_COLUMN_PREFIX) for name in header):
+            raise FileRefusedError(f"{self._name}: the header has no columns but those that reject files add")
 
     def lines(self, prefix: bytes = b"") -> Iterator[bytes]:
         """Yield the good records as CSV: `prefix`, the record's number, then the columns of `columns`."""
@@ -150,23 +159,39 @@ class CsvStream:
 
     def _one_by_one(self, block: bytes, prefix: bytes) -> Iterator[bytes]:
         lines = deque(LINE.findall(block))
-        start = prefix.decode().rstrip(",").split(",") if prefix else []
         while lines:
             line = lines.popleft()
             if not line.strip(b"\r\n"):
                 continue
             self.records += 1
-            more = self._until_quote_closes(line, lines)
-            fields = self._fields(b"".join([line, *more]), quiet=bool(more)) if more is not None else None
-            if fields is None and (more is None or more):
-                lines.extendleft(reversed(more or []))
-                self._refuse(line, "a quote is never closed")
-            elif fields is not None:
-                out = io.StringIO()
-                csv.writer(out, lineterminator="\n").writerow(
-                    [*start, self.records, *(fields[position] for position in self._kept)]
-                )
-                yield out.getvalue().encode()
+            fields = self._fields(line, lines)
+            if fields is not None:
+                # Quoted whatever it holds, but for nothing at all, which is null.
+                values = ['"' + value.replace('"', '""') + '"' if value else "" for value in self._of_kept(fields)]
+                yield b"%b%d,%b\n" % (prefix, self.records, ",".join(values).encode())
+
+    def _of_kept(self, fields: list[str]) -> list[str]:
+        if len(self._kept) == len(self._header):
+            return fields
+        return [fields[position] for position in self._kept if position < len(fields)]
+
+    def _fields(self, line: bytes, lines: deque[bytes]) -> list[str] | None:
+        """Return the fields of the record that begins with `line`; None if it is rejected.
+
+        The further physical lines of a record are taken from `lines`. They stay there if they make no record of
+        it: then a quote was forgotten, and what comes after its line is read as if it were not there.
+        """
+        more = self._until_quote_closes(line, lines)
+        record = b"".join([line, *more]) if more else line
+        fields = None if more is None else _parse(record, strict=bool(more))
+        reason = self._fault(record, fields, len(more or []))
+        if reason is None:
+            return fields
+        if more and (fields is None or len(fields) != len(self._header)):
+            lines.extendleft(reversed(more))
+            record, fields = line, None
+        self._refuse(record, reason, fields)
+        return None
 
     def _until_quote_closes(self, line: bytes, lines: deque[bytes]) -> list[bytes] | None:
         """Take the further physical lines of a record that begins with `line`; None if its quote stays open."""
@@ -184,36 +209,48 @@ class CsvStream:
             open_quote ^= taken[-1].count(b'"') % 2 == 1
         return taken
 
-    def _fields(self, record: bytes, *, quiet: bool) -> list[str] | None:
-        """Return the fields of a record; None if it is none, which is reported unless `quiet`."""
-        expected = len(self._header)
+    def _fault(self, record: bytes, fields: list[str] | None, further_lines: int) -> str | None:
+        """Say why a record is no row; None if it is one."""
+        if fields is None:
+            return "a quote is never closed"
+        count, expected = len(fields), len(self._header)
+        columns = f"too {'few' if count < expected else 'many'} columns: {count} instead of {expected}"
+        if count != expected and further_lines:
+            return f"{columns}, if its quote closes {further_lines} lines below"
         try:
-            text = record.decode("utf-8")
+            record.decode("utf-8")
         except UnicodeDecodeError as error:
-            reason = f"not UTF-8: byte {error.start + 1} of the record is 0x{record[error.start]:02x}"
-        else:
-            if "\0" in text:
-                reason = f"a NUL byte at byte {record.index(0) + 1} of the record"
-            else:
-                fields = self._parse(text)
-                if len(fields) == expected:
-                    return fields
-                few = "few" if len(fields) < expected else "many"
-                reason = f"too {few} columns: {len(fields)} instead of {expected}"
-        if not quiet:
-            self._refuse(record, reason)
+            return f"not UTF-8: byte {error.start + 1} of the record is 0x{record[error.start]:02x}"
+        if b"\0" in record:
+            return f"a NUL byte at byte {record.index(0) + 1} of the record"
+        return columns if count != expected else None
+
+    def _refuse(self, record: bytes, reason: str, fields: list[str] | None) -> None:
+        line = record.decode("utf-8", SURROGATES).rstrip("\r\n")
+        if fields is None:
+            fields = next(csv.reader([line]))
+        values = zip(self.columns, self._of_kept(fields), strict=False)
+        row: dict[str, object] = {column: _readable(value) for column, value in values}
+        self._reject(RejectedRecord(self.records, reason, {**row, "_reject_line": _readable(line)}))
+
+
+def _parse(record: bytes, *, strict: bool) -> list[str] | None:
+    """Return the fields of a record, bytes that are not UTF-8 as surrogates; None if its quotes do not match.
+
+    A quote that closes before the end of its value is let pass in a single line, but not (`strict`) where it
+    decides which lines belong together: two forgotten quotes would swallow the records between them.
+    """
+    text = record.decode("utf-8", SURROGATES).rstrip("\r\n")
+    if '"' not in text:
+        return text.split(",")
+    reader = csv.reader([text, ""], strict=strict)
+    try:
+        fields = next(reader)
+    except csv.Error:
         return None
+    return fields if reader.line_num == 1 else None  # an open quote makes it read on
 
-    @staticmethod
-    def _parse(text: str) -> list[str]:
-        try:
-            return next(csv.reader([text.rstrip("\r\n")]), [])
-        except csv.Error:  # a line end after a quote within an unquoted field
-            return []
 
-    def _refuse(self, record: bytes, reason: str) -> None:
-        line = record.decode("utf-8", errors="backslashreplace").rstrip("\r\n").replace("\0", "\\x00")
-        row: dict[str, object] = {"_reject_line": line}
-        fields = self._parse(line.replace("\r", " ").replace("\n", " "))
-        row.update(zip(self._header, fields, strict=False))
-        self._reject(RejectedRecord(self.records, reason, row))
+def _readable(text: str) -> str:
+    """Return text that PostgreSQL can keep, with escapes for the bytes it cannot."""
+    return text.encode("utf-8", SURROGATES).decode("utf-8", "backslashreplace").replace("\0", "\\x00")

@@ -64,7 +64,9 @@ class Extraction:
     def _claim(self, content_id: str, collection: str) -> None:
         if content_id in self._owners:
             owner = self._owners[content_id]
-            raise DocumentError(content_id, [Problem("content_id", content_id, f"used by a document of {owner} already")])
+            raise DocumentError(
+                content_id, [Problem("content_id", content_id, f"used by a document of {owner} already")]
+            )
         self._owners[content_id] = collection
 
     @staticmethod

@@ -111,14 +111,15 @@ def execute(claim: Claim, work: Callable[[Load], None], is_done: Callable[[], bo
             _lock(cursor, claim)
             marker = markers.read_markers(cursor, [claim.update_id]).get(claim.update_id)
             if is_done() or (marker is not None and _is_settled(marker, claim)):
-                logger.info("%s %s: loaded by another run meanwhile", claim.task, claim.source)
+                logger.info("%s: loaded by another run meanwhile", claim.update_id)
                 return
             load = Load(claim, cursor, _begin(cursor, claim), previous=marker)
             _run(connection, load, work)
     finally:
         connection.close()
         markers.forget()
-    logger.info("%s %s: %s (%.1f s)", claim.task, claim.source, load.summary(), time.monotonic() - started)
+    subject = "" if claim.source == claim.task else f" {claim.source}"
+    logger.info("%s%s: %s (%.1f s)", claim.task, subject, load.summary(), time.monotonic() - started)
 
 
 def _lock(cursor: Cursor, claim: Claim) -> None:

@@ -16,6 +16,7 @@ from pipeline.stores.embedded import ensure_mongo
 
 if TYPE_CHECKING:
     from pymongo.database import Database
+    from pymongo.errors import OperationFailure
 
 logger = logging.getLogger("pipeline")
 
@@ -67,9 +68,13 @@ def database() -> Iterator[Database[dict[str, Any]]]:
         connectTimeoutMS=10_000,
         appname="video_streaming_pipeline",
     )
-    # Dates outside the years 1 to 9999 are legal in BSON; they must not stop the reading of a document.
+    # Dates outside the years 1 to 9999 and text that is not UTF-8 are found in BSON; they must not stop the
+    # reading of a document. The contract refuses the lone surrogates that such text becomes.
     options: CodecOptions[dict[str, Any]] = CodecOptions(
-        document_class=dict, tz_aware=True, datetime_conversion=DatetimeConversion.DATETIME_AUTO
+        document_class=dict,
+        tz_aware=True,
+        datetime_conversion=DatetimeConversion.DATETIME_AUTO,
+        unicode_decode_error_handler="surrogateescape",
     )
     try:
         version = tuple(client.server_info()["versionArray"][:2])
@@ -81,11 +86,18 @@ def database() -> Iterator[Database[dict[str, Any]]]:
     except (ServerSelectionTimeoutError, ConfigurationError) as error:
         raise MongoError(f"no connection to MongoDB ({server_name()}): {error}") from error
     except OperationFailure as error:
-        raise MongoError(f"MongoDB ({server_name()}) refused: {error.details and error.details['errmsg']}") from error
+        raise MongoError(f"MongoDB ({server_name()}) refused: {_refusal(error)}") from error
     except bson.errors.InvalidBSON as error:
         raise MongoError(f"MongoDB ({server_name()}) sent a document that cannot be read: {error}") from error
     finally:
         client.close()
+
+
+def _refusal(error: OperationFailure) -> str:
+    """What the server said, without the documents that PyMongo repeats."""
+    details = error.details or {}
+    failed = [each["errmsg"] for each in details.get("writeErrors", [])]
+    return str(failed[0] if failed else details.get("errmsg", error))
 
 
 Documents = Callable[[str], Iterable[dict[str, Any]]]

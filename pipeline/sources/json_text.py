@@ -1,0 +1,209 @@
+"""JSON text read forwards, value by value, with the place of any fault."""
+
+from __future__ import annotations
+
+import codecs
+import json
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import IO, Any, NoReturn
+
+from bson import json_util
+from bson.codec_options import DatetimeConversion
+from bson.errors import BSONError
+
+from pipeline.sources.files import FileRefusedError
+
+READ_SIZE = 1 << 16
+MAX_DOCUMENT = 1 << 27  # characters; MongoDB takes 16 MiB, which JSON may write several times as long
+LONGEST_TOKEN = 16  # of literals and escapes, which a read may have cut in two
+BLANKS = " \t\r\n"
+# Dates outside the years 1 to 9999 are legal in BSON.
+EXTENDED_JSON = json_util.JSONOptions(tz_aware=True, datetime_conversion=DatetimeConversion.DATETIME_AUTO)
+
+
+class JsonText:
+    """The text of a file, read forwards; what was used is forgotten.
+
+    Every method that finds something else than it should raises FileRefusedError with line and column.
+    """
+
+    def __init__(self, file: IO[bytes], name: str) -> None:
+        self._file = file
+        self._name = name
+        self._decoder = codecs.getincrementaldecoder("utf-8-sig")("surrogateescape")
+        self._text = ""
+        self._at = 0  # the next character
+        self._line, self._column = 1, 1  # of the text's first character
+        self._ended = False
+
+    def _fill(self) -> bool:
+        """Read on; a text that is not used up doubles. Return whether there was more."""
+        if self._ended:
+            return False
+        rest = self._text[self._at :]
+        if len(rest) > MAX_DOCUMENT:
+            self._refuse(f"one document is longer than {MAX_DOCUMENT:,} characters; it begins", self._at)
+        self._line, self._column = self._position(self._at)
+        block = self._file.read(max(READ_SIZE, len(rest)))
+        self._ended = not block
+        self._text, self._at = rest + self._decoder.decode(block, final=self._ended), 0
+        return True
+
+    def _position(self, at: int) -> tuple[int, int]:
+        breaks = self._text.count("\n", 0, at)
+        if breaks:
+            return self._line + breaks, at - self._text.rfind("\n", 0, at)
+        return self._line, self._column + at
+
+    def _refuse(self, what: str, at: int) -> NoReturn:
+        line, column = self._position(at)
+        raise FileRefusedError(f"{self._name}: {what} at line {line}, column {column}; deliver it again")
+
+    def _refuse_token(self, expected: str) -> NoReturn:
+        cut = self._at == len(self._text)
+        self._refuse(f"cut short, expecting {expected}" if cut else f"not JSON, expecting {expected}", self._at)
+
+    def next_character(self) -> str:
+        """Skip blanks and return the character that follows, without using it; nothing at the end."""
+        while True:
+            while self._at < len(self._text):
+                character = self._text[self._at]
+                if character not in BLANKS:
+                    return character
+                self._at += 1
+            if not self._fill():
+                return ""
+
+    def ahead(self) -> str:
+        """Return what is read already but not used."""
+        return self._text[self._at :]
+
+    def take(self, *wanted: str) -> str:
+        """Use one of some characters and return it."""
+        character = self.next_character()
+        if not character or character not in wanted:
+            self._refuse_token(" or ".join(f"'{each}'" for each in wanted))
+        self._at += 1
+        return character
+
+    def end(self) -> None:
+        """Insist that nothing follows."""
+        if self.next_character():
+            self._refuse("not JSON, something follows the end of the list or object", self._at)
+
+    def value(self) -> Any:
+        """Use a JSON value and return it."""
+        if not self.next_character():
+            self._refuse_token("a value")
+        while True:
+            try:
+                value, end = decode(self._text, self._at)
+            except json.JSONDecodeError as error:
+                in_text = error.msg.startswith("Unterminated string")
+                if in_text or error.pos > len(self._text) - LONGEST_TOKEN:
+                    if self._fill():
+                        continue
+                    if in_text or error.pos == len(self._text):
+                        where = f"({error.msg} column {self._position(error.pos)[1]})" if in_text else f"({error.msg})"
+                        self._refuse(f"cut short {where}", len(self._text))
+                self._refuse(f"not JSON ({error.msg})", error.pos)
+            except RecursionError:
+                self._refuse("a document is nested too deeply to be read; it begins", self._at)
+            # A number that ends where the text does may go on.
+            if isinstance(value, int | float | Decimal) and end > len(self._text) - LONGEST_TOKEN and self._fill():
+                continue
+            found = _extended(value, self._text, self._at, end)
+            self._at = end
+            return found
+
+    def elements(self) -> Iterator[Any]:
+        """Use a list and yield its elements."""
+        self.take("[")
+        if self.next_character() == "]":
+            self.take("]")
+            return
+        yield self.value()
+        while self.take(",", "]") == ",":
+            yield self.value()
+
+    def key(self) -> str:
+        """Use a key and its colon, and return the key."""
+        if self.next_character() != '"':
+            self._refuse_token("a name in double quotes")
+        key = str(self.value())
+        self.take(":")
+        return key
+
+    def lines(self) -> Iterator[str]:
+        """Use all lines and yield them without their ends."""
+        searched = 0
+        while True:
+            end = self._text.find("\n", self._at + searched)
+            if end >= 0:
+                line, self._at, searched = self._text[self._at : end], end + 1, 0
+                yield line
+                continue
+            searched = len(self._text) - self._at
+            if not self._fill():
+                if searched:
+                    yield self._text[self._at :]
+                return
+
+
+_fast = json.JSONDecoder()
+# Python reads whole numbers of up to 4,300 digits; a longer one must not hide the document around it.
+_patient = json.JSONDecoder(parse_int=lambda digits: int(digits) if len(digits) < 4300 else Decimal(digits))  # noqa: PLR2004
+
+
+def decode(text: str, at: int) -> tuple[Any, int]:
+    """Decode the JSON value at a place of a text, and return it with the place behind it.
+
+    Raises:
+        json.JSONDecodeError: there is none.
+        RecursionError: it is nested too deeply.
+    """
+    try:
+        return _fast.raw_decode(text, at)
+    except json.JSONDecodeError:
+        raise
+    except ValueError:
+        return _patient.raw_decode(text, at)
+
+
+def decode_line(line: str) -> Any:
+    """Decode a line that holds one JSON value and nothing else.
+
+    Raises:
+        json.JSONDecodeError: it does not.
+        RecursionError: it is nested too deeply.
+    """
+    value, end = decode(line, 0)
+    if end < len(line):
+        raise json.JSONDecodeError("Extra data", line, end)
+    return _extended(value, line, 0, end)
+
+
+def _extended(value: Any, text: str, start: int, end: int) -> Any:
+    """Convert Extended JSON; most documents have no name with a dollar, and are left alone."""
+    if text.find('"$', start, end) < 0 and text.find("\\u0024", start, end) < 0:
+        return value
+    try:
+        return _bson(value)
+    except RecursionError:
+        return value  # deeper than MongoDB takes, and refused for that
+
+
+def _bson(value: Any) -> Any:
+    """Replace what is written as MongoDB Extended JSON by the value it means; malformed marks stay as they are."""
+    if isinstance(value, dict):
+        converted = {key: _bson(item) for key, item in value.items()}
+        if any(key.startswith("$") for key in converted):
+            try:
+                return json_util.object_hook(converted, EXTENDED_JSON)
+            except (TypeError, ValueError, KeyError, ArithmeticError, BSONError):
+                return converted
+        return converted
+    if isinstance(value, list):
+        return [_bson(item) for item in value]
+    return value
