@@ -5,9 +5,11 @@
 
 import contextlib
 import socket
+import sys
 
 import luigi.configuration
 
+from pipeline.settings import SettingsError, get_settings
 from pipeline.tasks.create import CreateMongodbCollections, CreatePostgresTables
 from pipeline.tasks.extract import ExtractMongoToCsv
 from pipeline.tasks.land import (
@@ -55,4 +57,9 @@ def _choose_scheduler() -> None:
     config.set("worker", "keep_alive", "false")
 
 
+try:
+    get_settings()
+except SettingsError as error:
+    print(f"error: {error}", file=sys.stderr)  # noqa: T201 (nothing can log yet)
+    sys.exit(40)
 _choose_scheduler()

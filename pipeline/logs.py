@@ -5,14 +5,19 @@ from __future__ import annotations
 import logging
 import re
 import sys
+import traceback
 from logging.handlers import WatchedFileHandler
 
-from pipeline.errors import PipelineError
 from pipeline.settings import get_settings
 
 LOG_NAME = "luigi.log"
 # How Luigi begins its lines about a task: "[pid 7] Worker Worker(salt=…) failed    LoadUsers()".
 WORKER_PREFIX = re.compile(r"\[pid \d+\] Worker Worker\(.*?\) (\w+)\s+")
+TRACEBACK = "Traceback (most recent call last):"
+# Everything up to the last indented line of a traceback; what follows is what the exception says.
+LAST_FRAME = re.compile(r"\A.*^ +\S[^\n]*\n(?=\S)", re.DOTALL | re.MULTILINE)
+# Errors of our own explain themselves; their class says nothing more.
+OWN_ERROR = re.compile(r"\Apipeline\.[\w.]+: ")
 SUMMARY = "===== Luigi Execution Summary ====="
 
 
@@ -26,28 +31,49 @@ class LogFileHandler(WatchedFileHandler):
 
 
 class TerminalHandler(logging.StreamHandler):  # type: ignore[type-arg]
-    """Prints what the pipeline says, and of Luigi only warnings, errors and the summary."""
+    """Prints what the pipeline says, and of Luigi only warnings, errors and the summary.
+
+    A cause that stops several tasks is printed once.
+    """
 
     def __init__(self) -> None:
         super().__init__(sys.stderr)
+        self._causes: set[str] = set()
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Tell whether a record is for the terminal."""
-        if record.name == "pipeline" or record.levelno >= logging.WARNING:
+        if record.name == "pipeline":
             return True
-        return SUMMARY in str(record.msg)
+        if record.levelno < logging.WARNING:
+            return SUMMARY in str(record.msg)
+        cause = cause_of(record)
+        known = cause in self._causes
+        self._causes.add(cause)
+        return not known
 
 
 class TerminalFormatter(logging.Formatter):
-    """Time and message; of an error its cause in a line, since the traceback is in the log."""
+    """Time and message; of an error its cause, since the traceback is in the log."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the record as a line."""
         message = WORKER_PREFIX.sub(r"\1 ", record.getMessage()).strip()
-        if record.exc_info and record.exc_info[1]:
-            error = record.exc_info[1]
-            name = "" if isinstance(error, PipelineError) else f"{type(error).__name__}: "
-            where = get_settings().logs_path / LOG_NAME
-            message = f"{message}: {name}{str(error).strip()}\n         (traceback in {where})"
+        cause = cause_of(record)
+        if cause:
+            message = f"{message.partition(TRACEBACK)[0].strip().rstrip(':')}: {cause}"
+            message += f"\n         (traceback in {get_settings().logs_path / LOG_NAME})"
         level = f"{record.levelname} " if record.levelno >= logging.WARNING else ""
         return f"{self.formatTime(record, '%H:%M:%S')} {level}{message}"
+
+
+def cause_of(record: logging.LogRecord) -> str:
+    """Return what an exception says that a record carries, or quotes in its message; nothing without one."""
+    if record.exc_info and record.exc_info[1]:
+        error = record.exc_info[1]
+        said = "".join(traceback.format_exception_only(error)).strip()
+    else:
+        _, found, quoted = record.getMessage().rpartition(TRACEBACK)
+        if not found:
+            return ""
+        said = LAST_FRAME.sub("", quoted).strip()
+    return OWN_ERROR.sub("", said)

@@ -6,6 +6,7 @@ import gzip
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator
@@ -63,6 +64,7 @@ class Project:
             "POSTGRES_DB": name,
             "MONGO_DB": name,
         }
+        self._dsns: dict[str, str] = {}
 
     def write(self, name: str, content: str | bytes) -> Path:
         """Write a raw file; one whose name ends in .gz is compressed."""
@@ -79,6 +81,27 @@ class Project:
     def write_titles(self, name: str = "content.json", **collections: list[dict[str, Any]]) -> Path:
         """Write a JSON delivery."""
         return self.write(name, json.dumps(collections))
+
+    def copy_code(self) -> Path:
+        """Give the project a copy of the code, which a test may edit; return its folder."""
+        code = self.folder / "code"
+        skipped = shutil.ignore_patterns("__pycache__")
+        for folder in ("pipeline", "sql"):
+            shutil.copytree(REPOSITORY / folder, code / folder, ignore=skipped)
+        for file in ("luigi.cfg", "init-postgres.sh", "pyproject.toml"):
+            shutil.copy2(REPOSITORY / file, code / file)
+        self.env |= {"PROJECT_ROOT": str(code), "PYTHONPATH": str(code)}
+        return code
+
+    def move(self, folder: Path) -> None:
+        """Move the project with all it holds to another place."""
+        old, new = str(self.folder), str(folder)
+        self.folder.rename(folder)
+        self.folder, self.raw = folder, folder / "raw"
+        self.env = {
+            name: new + value.removeprefix(old) if value.startswith(old) else value for name, value in self.env.items()
+        }
+        self._dsns.clear()
 
     def command(self, *arguments: str, **env: str) -> Run:
         """Run `python <arguments>` and wait for its end."""
@@ -111,6 +134,17 @@ class Project:
             ran.append(f"{task} {path.group(1)}" if path else task)
         return Run(run.code, sorted(name for name in ran if name not in WRAPPERS), run.output, logged)
 
+    def explain(self, task: str = "RunAll", date: str = DAY, **env: str) -> dict[str, list[str]]:
+        """Return the tasks that a run would run, as `task` names them, each with its causes."""
+        told = self.pipeline("explain", task, "--date", date, "--json", **env)
+        assert told.code == 0, told.output
+        verdicts = [each for each in json.loads(told.output) if each["task"] not in WRAPPERS]
+        return {
+            f"{each['task']} {each['file']}" if each["file"] else each["task"]: each["causes"]
+            for each in verdicts
+            if each["state"] == "will run"
+        }
+
     def run_all(self, *arguments: str, date: str = DAY, **env: str) -> Run:
         """Run the main job."""
         return self.task("RunAll", "--date", date, *arguments, **env)
@@ -127,8 +161,12 @@ class Project:
 
     @contextmanager
     def connection(self, role: str = "pipeline") -> Iterator[Any]:
-        """Open a connection in autocommit mode."""
-        connection = psycopg2.connect(self.dsn(role))
+        """Open a connection in autocommit mode; the server is asked for its address once."""
+        try:
+            connection = psycopg2.connect(self._dsns[role])
+        except (KeyError, psycopg2.OperationalError):
+            self._dsns[role] = self.dsn(role)
+            connection = psycopg2.connect(self._dsns[role])
         connection.autocommit = True
         try:
             yield connection

@@ -83,7 +83,7 @@ def judge(task: PipelineTask, depth: int = 0) -> Verdict:
         causes.append("to be done again, as asked by redo")
     changed = {
         name: (current.inputs.get(name), task.inputs.get(name))
-        for name in {**current.inputs, **task.inputs}
+        for name in {**task.inputs, **current.inputs}
         if current.inputs.get(name) != task.inputs.get(name)
     }
     causes += [in_words(name, *values) for name, values in changed.items()]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,13 @@ from psycopg2 import sql
 
 from pipeline.errors import PipelineError
 from pipeline.loads.checks import run_checks
+from pipeline.loads.rejects import RATIO_APPLIES_FROM
+from pipeline.settings import get_settings
 from pipeline.sources.extraction import REJECTED
 from pipeline.sources.normalizer import TABLES
 from pipeline.stores import markers
-from pipeline.stores.ledger import Load
-from pipeline.stores.postgres import execute_file, identifiers
+from pipeline.stores.ledger import Load, TooManyRejectsError, spool_rejects
+from pipeline.stores.postgres import execute_file, fetch_value, identifiers
 
 KEYS = {
     "content": ["content_id"],
@@ -43,9 +46,16 @@ def load_catalogue(load: Load, folder: Path, manifest: dict[str, Any], *, allow_
         allow_empty: accept that a collection which had titles has none any more.
 
     Raises:
+        TooManyRejectsError: too many documents of the extraction were rejected.
         EmptyCatalogueError: a collection has become empty.
         CheckFailedError: an `error` check has findings.
     """
+    for counts in manifest["collections"].values():
+        load.rows_read += counts["read"]
+        load.rows_loaded += counts["normalized"]
+        load.rows_rejected += counts["rejected"]
+    _keep_rejected(load, folder)
+    _enforce_limit(load)
     for table in TABLES:
         _stage(load, table, folder)
     if not allow_empty:
@@ -57,12 +67,7 @@ def load_catalogue(load: Load, folder: Path, manifest: dict[str, Any], *, allow_
             execute_file(load.cursor, "load/sync_delete.sql", parts=parts[table])
     for table in TABLES:
         execute_file(load.cursor, "load/sync_upsert.sql", parts=parts[table])
-    _keep_rejected(load, folder)
     run_checks(load.cursor, "content")
-    for counts in manifest["collections"].values():
-        load.rows_read += counts["read"]
-        load.rows_loaded += counts["normalized"]
-        load.rows_rejected += counts["rejected"]
     load.details["drift"] = manifest["drift"]
     load.holds = {f"processed.{table}": _count(load, f"processed.{table}") for table in TABLES}
     load.objects = tuple(name for table in TABLES for name in markers.objects_of(load.cursor, f"processed.{table}"))
@@ -105,6 +110,7 @@ def _parts(table: str) -> dict[str, sql.Composable]:
         "table": sql.SQL(table),
         "columns": identifiers(columns),
         "excluded": identifiers(columns, "excluded"),
+        "staged": identifiers(columns, "staged"),
         "target": identifiers(columns, "target"),
         "key": identifiers(key),
         "same_key": sql.SQL(" AND ").join(same),
@@ -138,6 +144,28 @@ def _keep_rejected(load: Load, folder: Path) -> None:
             )
 
 
+def _enforce_limit(load: Load) -> None:
+    limit, read, rejected = get_settings().max_reject_ratio, load.rows_read, load.rows_rejected
+    if read < RATIO_APPLIES_FROM or rejected <= limit * read or load.batch_id is None:
+        return
+    load.cursor.execute(
+        """
+        SELECT coalesce(column_name || ' ', '') || reason, count(*) FROM etl.rejected_rows
+        WHERE batch_id = %s
+        GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 3
+        """,
+        (load.batch_id,),
+    )
+    reasons = "; ".join(f"{reason} ({count:,})" for reason, count in load.cursor.fetchall())
+    spool = tempfile.TemporaryFile()  # noqa: SIM115 (the ledger reads it after the rollback)
+    spool_rejects(load.cursor, [load.batch_id], "extract", spool)
+    raise TooManyRejectsError(
+        f"{rejected:,} of {read:,} documents of MongoDB were rejected, more than the {limit:.0%} that"
+        f" MAX_REJECT_RATIO allows: {reasons}. Correct them in MongoDB, or raise the limit.",
+        spool,
+    )
+
+
 def _count(load: Load, table: str) -> int:
-    load.cursor.execute(sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(*table.split("."))))
-    return int(load.cursor.fetchone()[0])
+    query = sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(*table.split(".")))
+    return int(fetch_value(load.cursor, query))

@@ -43,9 +43,7 @@ def _run_check(cursor: Cursor, folder: str, name: str, path: Path) -> int:
     text = path.read_text(encoding="utf-8")
     header = HEADER.match(text)
     if header is None:
-        raise ValueError(
-            f"{path}: the first two lines must be '-- severity: error|warn' and '-- description: …'"
-        )
+        raise ValueError(f"{path}: the first two lines must be '-- severity: error|warn' and '-- description: …'")
     severity, description = header.groups()
     cursor.execute(
         f"WITH findings AS MATERIALIZED ({text.rstrip().rstrip(';')}\n)"
@@ -68,7 +66,5 @@ def _run_check(cursor: Cursor, folder: str, name: str, path: Path) -> int:
     if count and severity == "error":
         raise CheckFailedError(f"check {name}: {count:,} findings ({description}), the first: {examples}")
     if count:
-        logger.warning(
-            "check %s: %s findings (%s), the first: %s", name, f"{count:,}", description, examples[:1]
-        )
+        logger.warning("check %s: %s findings (%s), the first: %s", name, f"{count:,}", description, examples[:1])
     return int(count)

@@ -23,7 +23,11 @@ def create_collections(db: Database[dict[str, Any]]) -> dict[str, int]:
     existing = set(db.list_collection_names())
     for name in COLLECTIONS:
         # Documents of other programs are rejected at extraction, with a reason; MongoDB itself only warns.
-        rules = {"validator": mongo_validator(name), "validationLevel": "moderate", "validationAction": "warn"}
+        rules: dict[str, Any] = {
+            "validator": mongo_validator(name),
+            "validationLevel": "moderate",
+            "validationAction": "warn",
+        }
         if name in existing:
             db.command("collMod", name, **rules)
         else:

@@ -56,15 +56,5 @@ def _definition(table: str, columns: list[str]) -> str:
 
 
 def _quote(name: str) -> str:
-    return name if re.fullmatch(r"[a-z_][a-z0-9_]*", name) and name not in RESERVED else '"' + name.replace('"', '""') + '"'
-
-
-# Words that PostgreSQL does not take as a column's name without quotes.
-RESERVED = frozenset(
-    "all analyse analyze and any array as asc asymmetric both case cast check collate column constraint create"
-    " current_catalog current_date current_role current_time current_timestamp current_user default deferrable desc"
-    " distinct do else end except false fetch for foreign from grant group having in initially intersect into lateral"
-    " leading limit localtime localtimestamp not null offset on only or order placing primary references returning"
-    " select session_user some symmetric system_user table then to trailing true union unique user using variadic when"
-    " where window with".split()
-)
+    """Return a column's name in quotes, since it may be any word or hold any character."""
+    return '"' + name.replace('"', '""') + '"'

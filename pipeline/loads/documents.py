@@ -10,6 +10,7 @@ from typing import IO, Protocol
 from psycopg2.extensions import cursor as Cursor
 
 from pipeline.loads.document_batches import write_spooled
+from pipeline.loads.rejects import RATIO_APPLIES_FROM
 from pipeline.loads.storable import Storable, storable
 from pipeline.settings import get_settings
 from pipeline.sources.document_problems import DocumentError
@@ -20,8 +21,6 @@ from pipeline.sources.json_files import Document, read_documents
 from pipeline.stores import mongo
 from pipeline.stores.ledger import Load
 from pipeline.stores.postgres import session
-
-RATIO_APPLIES_FROM = 100
 
 
 class JsonDelivery(Protocol):
@@ -114,13 +113,10 @@ def keep_rejected(cursor: Cursor, batch_id: int, source: str, document: Document
     """Keep a rejected document with its reasons in `etl.rejected_rows`."""
     first = error.problems[0]
     problems = [{"column": each.path or None, "value": each.value, "reason": each.reason} for each in error.problems]
-    if document.fault:
+    try:
+        row = extended_json({"_reject_line": document.content} if document.fault else document.content)
+    except ValueError:
         row = json.dumps({"_reject_line": shown(document.content)})
-    else:
-        try:
-            row = extended_json(document.content)
-        except ValueError:
-            row = json.dumps({"_reject_line": shown(document.content)})
     cursor.execute(
         """
         INSERT INTO etl.rejected_rows

@@ -58,10 +58,7 @@ class MergedTable:
 
     def parts(self, columns: list[str]) -> dict[str, sql.Composable]:
         """Return what the SQL files of a merge leave open."""
-        waits = [
-            sql.SQL("{} IS NULL").format(sql.Identifier(table, column))
-            for column, table in self.parents.items()
-        ]
+        waits = [sql.SQL("{} IS NULL").format(sql.Identifier(table, column)) for column, table in self.parents.items()]
         references = [
             sql.Identifier("winners", name) if name in columns and name in self.parents else sql.NULL
             for name in ("user_id", "content_id")
@@ -100,9 +97,7 @@ def merge(load: Load, table: MergedTable) -> None:
     full = last is None or not last.intact or last.voided or _ways(last.inputs) != _ways(load.claim.inputs)
     execute_file(cursor, f"load/typed_{table.name}.sql")
     parts = table.parts(_columns(load, table))
-    execute_file(
-        cursor, "load/changed_batches.sql", {"raw": table.raw, "processed": table.processed, "full": full}
-    )
+    execute_file(cursor, "load/changed_batches.sql", {"raw": table.raw, "processed": table.processed, "full": full})
     execute_file(cursor, "load/reject.sql", parts=parts)
     _enforce_limits(load, table)
     before_delete = sql.SQL(read_sql(table.before_delete) if table.before_delete else "")
@@ -121,9 +116,7 @@ def _ways(inputs: Mapping[str, str]) -> dict[str, str]:
 def _columns(load: Load, table: MergedTable) -> list[str]:
     """Return the columns to load: those of the typed view, without lineage."""
     typed = table_columns(load.cursor, f"typed_{table.name}")
-    columns = [
-        column for column in typed if column not in ("valid", "problems") and not column.startswith("_")
-    ]
+    columns = [column for column in typed if column not in ("valid", "problems") and not column.startswith("_")]
     live = table_columns(load.cursor, table.processed)
     missing = [column for column in columns if column not in live]
     if missing:

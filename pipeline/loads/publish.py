@@ -40,9 +40,7 @@ def publish(load: Load) -> None:
             _drop(load, name, existing[name])
         load.cursor.execute((folder / f"{name}.sql").read_text(encoding="utf-8"))
         logger.debug("trusted.%s: defined", name)
-    load.cursor.execute(
-        sql.SQL("GRANT SELECT ON ALL TABLES IN SCHEMA trusted TO {}").format(sql.Identifier(ANALYST))
-    )
+    load.cursor.execute(sql.SQL("GRANT SELECT ON ALL TABLES IN SCHEMA trusted TO {}").format(sql.Identifier(ANALYST)))
     load.holds = {f"trusted.{name}": 0 for name in views}
     for name, kind in _existing(load).items():
         if kind == "m":

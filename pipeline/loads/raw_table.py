@@ -5,7 +5,9 @@ from __future__ import annotations
 import io
 import logging
 from collections.abc import Iterator
+from typing import IO
 
+import psycopg2
 from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 
@@ -25,19 +27,24 @@ COPY_BUFFER = 1 << 18
 
 
 class _Chunks(io.RawIOBase):
-    """Lets COPY read what a generator yields."""
+    """Lets COPY read what a generator yields. The driver hides what goes wrong meanwhile: that is in `error`."""
 
     def __init__(self, chunks: Iterator[bytes]) -> None:
         super().__init__()
         self._chunks = chunks
         self._left = memoryview(b"")
+        self.error: Exception | None = None
 
     def readable(self) -> bool:
         return True
 
     def read(self, size: int = -1) -> bytes:
         if not self._left:
-            self._left = memoryview(next(self._chunks, b""))
+            try:
+                self._left = memoryview(next(self._chunks, b""))
+            except Exception as error:
+                self.error = error
+                raise
         block, self._left = self._left[:size], self._left[size:]
         return bytes(block)
 
@@ -64,18 +71,14 @@ def land(load: Load, name: str, digest: str, *, allow_empty: bool) -> None:
         # The same rows again, after they were lost: under the same number, so that what was made of them
         # stays right.
         batch_id = load.marked_batch_id = load.previous.batch_id
-    remove(cursor, table, load.previous, keep_later_rejects=batch_id != load.batch_id)
     had_rows = sum(load.previous.holds.values()) if load.previous else 0
     spool = RejectSpool(batch_id, table, name)
     with open_raw(get_settings().data_raw_path, name, digest) as file:
-        stream = CsvStream(file, name, spool.add)
+        stream = _open_stream(cursor, table, name, file, spool)
+        # New columns come before anything is deleted: files that land side by side never wait for each other.
         new_columns = _match(cursor, table, name, stream.columns)
-        target = sql.SQL("COPY {table} ({columns}) FROM STDIN (FORMAT csv)").format(
-            table=sql.Identifier("raw", table), columns=identifiers(["_batch_id", "_row", *stream.columns])
-        )
-        lines = _Chunks(stream.lines(f"{batch_id},".encode()))
-        cursor.copy_expert(target.as_string(cursor), lines, COPY_BUFFER)
-        loaded = cursor.rowcount
+        remove(cursor, table, load.previous, keep_later_rejects=batch_id != load.batch_id)
+        loaded = _copy(cursor, table, stream, batch_id)
     if not stream.records and had_rows and not allow_empty:
         raise FileRefusedError(
             f"{name}: no records, but {had_rows:,} rows of it are loaded; if it is meant to be empty, run"
@@ -83,12 +86,37 @@ def land(load: Load, name: str, digest: str, *, allow_empty: bool) -> None:
         )
     spool.copy(cursor)
     enforce_limit(load, "land", name, batch_id, stream.records, spool.count)
+    if load.previous and load.previous.batch_id != batch_id:
+        forget_files(table, load.previous.batch_id)
     write_files(cursor, [batch_id])
     load.rows_read, load.rows_loaded, load.rows_rejected = stream.records, loaded, spool.count
     load.holds = {f"raw.{table}": loaded}
     if new_columns:
         load.details["new_columns"] = new_columns
         logger.warning("%s: columns never seen before, kept in raw.%s: %s", name, table, ", ".join(new_columns))
+
+
+def _open_stream(cursor: Cursor, table: str, name: str, file: IO[bytes], spool: RejectSpool) -> CsvStream:
+    try:
+        return CsvStream(file, name, spool.add)
+    except FileRefusedError as error:
+        needs = ", ".join(declared_columns(cursor, table))
+        raise FileRefusedError(f"{error}\n  raw.{table} needs: {needs}") from error
+
+
+def _copy(cursor: Cursor, table: str, stream: CsvStream, batch_id: int) -> int:
+    """Copy the records of a file; return the number of rows."""
+    target = sql.SQL("COPY {table} ({columns}) FROM STDIN (FORMAT csv)").format(
+        table=sql.Identifier("raw", table), columns=identifiers(["_batch_id", "_row", *stream.columns])
+    )
+    lines = _Chunks(stream.lines(f"{batch_id},".encode()))
+    try:
+        cursor.copy_expert(target.as_string(cursor), lines, COPY_BUFFER)
+    except psycopg2.Error:
+        if lines.error:
+            raise lines.error from None
+        raise
+    return int(cursor.rowcount)
 
 
 def remove(cursor: Cursor, table: str, marker: Marker | None, *, keep_later_rejects: bool = False) -> None:
@@ -103,12 +131,13 @@ def remove(cursor: Cursor, table: str, marker: Marker | None, *, keep_later_reje
         "DELETE FROM etl.rejected_rows WHERE batch_id = %s AND (stage = 'land' OR NOT %s)",
         (batch_id, keep_later_rejects),
     )
-    forget_files(table, batch_id)
 
 
 def forget_batch(load: Load, table: str) -> None:
     """Take out everything that a file brought which is not there any more, its marker included."""
     remove(load.cursor, table, load.previous)
+    if load.previous:
+        forget_files(table, load.previous.batch_id)
     load.keep_marker = False
 
 

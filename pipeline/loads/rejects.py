@@ -11,7 +11,7 @@ from pathlib import Path
 from psycopg2.extensions import cursor as Cursor
 
 from pipeline.settings import get_settings
-from pipeline.sources.csv_files import REJECT_COLUMN_PREFIX, RejectedRecord
+from pipeline.sources.csv_files import REJECT_COLUMN_PREFIX, RESERVED_COLUMNS, RejectedRecord
 from pipeline.stores.ledger import Load, TooManyRejectsError, spool_rejects
 from pipeline.stores.postgres import table_columns
 
@@ -45,7 +45,7 @@ class RejectSpool:
                 None,
                 rejected.reason,
                 json.dumps([problem]),
-                json.dumps(rejected.row).replace("\\u0000", "\\\\x00"),
+                json.dumps(rejected.row),
             ]
         )
 
@@ -63,7 +63,7 @@ def enforce_limit(load: Load, stage: str, source: str, batch_id: int, read: int,
         TooManyRejectsError: the share is above `MAX_REJECT_RATIO`; the message names the commonest reasons.
     """
     limit = get_settings().max_reject_ratio
-    if read < RATIO_APPLIES_FROM or rejected <= limit * read:
+    if read < RATIO_APPLIES_FROM or rejected / read <= limit:
         return
     load.cursor.execute(
         """
@@ -99,7 +99,7 @@ def write_files(cursor: Cursor, batch_ids: Iterable[int]) -> list[Path]:
 
 
 def _write_file(cursor: Cursor, batch_id: int, table: str) -> Path:
-    columns = [column for column in table_columns(cursor, f"raw.{table}") if not column.startswith("_")]
+    columns = [column for column in table_columns(cursor, f"raw.{table}") if column not in RESERVED_COLUMNS]
     folder = get_settings().data_rejected_path
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{table}-rejected-{batch_id}.csv"

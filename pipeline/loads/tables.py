@@ -20,9 +20,7 @@ def create_tables(load: Load) -> None:
         for path in in_order(folder / schema):
             load.cursor.execute(path.read_text(encoding="utf-8"))
     load.cursor.execute((folder / "trusted/00_schema.sql").read_text(encoding="utf-8"))
-    load.objects = tuple(
-        name for name in markers.existing_objects(load.cursor) if name.partition(".")[0] in SCHEMAS
-    )
+    load.objects = tuple(name for name in markers.existing_objects(load.cursor) if name.partition(".")[0] in SCHEMAS)
 
 
 def in_order(folder: Path) -> list[Path]:

@@ -66,6 +66,7 @@ class CsvStream:
         self._kept = [
             position for position, column in enumerate(self._header) if not column.startswith(REJECT_COLUMN_PREFIX)
         ]
+        self._is_plain = len(self._kept) == len(self._header)
         self.columns = [self._header[position] for position in self._kept]
 
     def _next_block(self) -> bytes:
@@ -128,19 +129,19 @@ class CsvStream:
             raise FileRefusedError(f"{self._name}: the header has no columns but those that reject files add")
 
     def lines(self, prefix: bytes = b"") -> Iterator[bytes]:
-        """Yield the good records as CSV: `prefix`, the record's number, then the columns of `columns`."""
+        """Yield the good records as CSV, many at a time: `prefix`, the record's number, the values of `columns`."""
         block = self._rest or self._next_block()
         while block:
             plain = self._plain(block, prefix)
-            if plain is not None:
-                yield plain
-            else:
+            if plain is None:
                 yield from self._one_by_one(block, prefix)
+            elif plain:  # not only blank lines
+                yield plain
             block = self._next_block()
 
     def _plain(self, block: bytes, prefix: bytes) -> bytes | None:
         """Return a block with nothing special in it ready for COPY; None if it needs a closer look."""
-        if b'"' in block or b"\0" in block or len(self._kept) < len(self._header):
+        if b'"' in block or b"\0" in block or not self._is_plain:
             return None
         if b"\r" in block:
             block = block.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
@@ -158,20 +159,37 @@ class CsvStream:
         return b"".join([b"%b%d,%b\n" % (prefix, n, record) for n, record in enumerate(records, first)])
 
     def _one_by_one(self, block: bytes, prefix: bytes) -> Iterator[bytes]:
-        lines = deque(LINE.findall(block))
+        lines = deque(filter(None, LINE.findall(block)))
+        out, size = [], 0
         while lines:
             line = lines.popleft()
             if not line.strip(b"\r\n"):
                 continue
             self.records += 1
-            fields = self._fields(line, lines)
-            if fields is not None:
-                # Quoted whatever it holds, but for nothing at all, which is null.
-                values = ['"' + value.replace('"', '""') + '"' if value else "" for value in self._of_kept(fields)]
-                yield b"%b%d,%b\n" % (prefix, self.records, ",".join(values).encode())
+            text = self._text(line, lines)
+            if text is not None:
+                out.append(b"%b%d,%b\n" % (prefix, self.records, text))
+                size += len(text)
+            if size > BLOCK_SIZE:
+                yield b"".join(out)
+                out, size = [], 0
+        if out:
+            yield b"".join(out)
+
+    def _text(self, line: bytes, lines: deque[bytes]) -> bytes | None:
+        """Return the record that begins with `line` as CSV, without its end; None if it is rejected."""
+        special = b'"' in line or b"\0" in line or not line.isascii()
+        if self._is_plain and not special and line.count(b",") == len(self._header) - 1:
+            return line.rstrip(b"\r\n")
+        fields = self._fields(line, lines)
+        if fields is None:
+            return None
+        # Quoted whatever they hold, but for nothing at all, which is null.
+        values = ['"' + value.replace('"', '""') + '"' if value else "" for value in self._of_kept(fields)]
+        return ",".join(values).encode()
 
     def _of_kept(self, fields: list[str]) -> list[str]:
-        if len(self._kept) == len(self._header):
+        if self._is_plain:
             return fields
         return [fields[position] for position in self._kept if position < len(fields)]
 
@@ -200,7 +218,7 @@ class CsvStream:
         size = len(line)
         while open_quote:
             if not lines:
-                lines.extend(line for line in LINE.findall(self._next_block()) if line)
+                lines.extend(filter(None, LINE.findall(self._next_block())))
             if not lines or size > MAX_RECORD_BYTES:
                 lines.extendleft(reversed(taken))
                 return None

@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
 from pipeline.errors import PipelineError
 from pipeline.fingerprints import READ_SIZE, new_digest
@@ -69,13 +69,23 @@ def open_raw(folder: Path, name: str, digest: str | None = None) -> Iterator[IO[
     with (folder / name).open("rb") as file:
         digesting = _DigestingFile(file)
         stream: IO[bytes] = io.BufferedReader(digesting, READ_SIZE)
+        refusal = None
         try:
-            yield gzip.GzipFile(fileobj=stream) if name.lower().endswith(".gz") else stream
-            while stream.read(READ_SIZE):
-                pass  # what the reader left, so that the digest covers the whole file
+            yield _decompressed(stream, name)
+        except FileRefusedError as error:
+            refusal = error
         except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-            raise FileRefusedError(
-                f"{name}: the gzip file is cut short or corrupt ({error}); deliver it again"
-            ) from error
+            refusal = FileRefusedError(f"{name}: the gzip file is cut short or corrupt ({error}); deliver it again")
+        while stream.read(READ_SIZE):
+            pass  # what the reader left, so that the digest covers the whole file
         if digest is not None and digesting.digest.hexdigest() != digest:
+            # Before any refusal: a file that is still being written may seem corrupt.
             raise ChangedWhileReadError(f"{name}: changed while it was read; the next run loads it")
+        if refusal:
+            raise refusal
+
+
+def _decompressed(stream: IO[bytes], name: str) -> IO[bytes]:
+    if name.lower().endswith(".gz"):
+        return cast(IO[bytes], gzip.GzipFile(fileobj=stream))
+    return stream

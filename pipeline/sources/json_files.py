@@ -89,14 +89,14 @@ def _envelope(text: JsonText, name: str) -> Iterator[Document]:
 def _lines(text: JsonText, name: str) -> Iterator[Document]:
     collection = _collection(name)
     first = True
-    for number, line in enumerate(text.lines(), start=1):
+    for number, begin, line in text.lines():
         written = line.strip(BLANKS + BYTE_ORDER_MARK)
         if not written:
             continue
         try:
             content = decode_line(written)
         except json.JSONDecodeError as error:
-            column = line.index(written) + error.pos + 1
+            column = begin + line.index(written) + error.pos
             if first:
                 raise FileRefusedError(
                     f"{name}: not JSON ({error.msg}) at line {number}, column {column}; deliver it again"
@@ -132,4 +132,4 @@ def _is_envelope(start: str, name: str) -> bool:
     except (json.JSONDecodeError, RecursionError):
         opening = ENVELOPE_START.match(start)
         return opening is not None and opening[1] not in fields
-    return bool(content) and fields.isdisjoint(content)
+    return fields.isdisjoint(content) and any(isinstance(value, list) for value in content.values())

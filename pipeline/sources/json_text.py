@@ -135,19 +135,21 @@ class JsonText:
         self.take(":")
         return key
 
-    def lines(self) -> Iterator[str]:
-        """Use all lines and yield them without their ends."""
+    def lines(self) -> Iterator[tuple[int, int, str]]:
+        """Use all lines and yield each with its number and the column where it begins, without its end."""
+        number, column = self._position(self._at)
         searched = 0
         while True:
             end = self._text.find("\n", self._at + searched)
             if end >= 0:
                 line, self._at, searched = self._text[self._at : end], end + 1, 0
-                yield line
+                yield number, column, line
+                number, column = number + 1, 1
                 continue
             searched = len(self._text) - self._at
             if not self._fill():
                 if searched:
-                    yield self._text[self._at :]
+                    yield number, column, self._text[self._at :]
                 return
 
 
@@ -179,8 +181,8 @@ def decode_line(line: str) -> Any:
         RecursionError: it is nested too deeply.
     """
     value, end = decode(line, 0)
-    if end < len(line):
-        raise json.JSONDecodeError("Extra data", line, end)
+    if rest := line[end:].lstrip(BLANKS):
+        raise json.JSONDecodeError("Extra data", line, len(line) - len(rest))
     return _extended(value, line, 0, end)
 
 

@@ -93,12 +93,13 @@ class Load:
         return ", ".join(f"{rows:,} {word}" for word, rows in counts.items() if rows) or "nothing new"
 
 
-def execute(claim: Claim, work: Callable[[Load], None], is_done: Callable[[], bool] = lambda: False) -> None:
+def execute(claim: Claim, work: Callable[[Load], None], is_done: Callable[[], bool] | None = None) -> None:
     """Do `work` under the claim's locks, and commit it together with its ledger row and marker.
 
-    If another run has loaded the same state meanwhile, nothing is done; targets whose marker is not in
-    PostgreSQL tell by `is_done`. If the work fails, nothing of it
-    stays but a `failed` row in the ledger and, when there were too many of them, its rejected rows.
+    If another run has loaded the same state meanwhile, nothing is done; a target whose marker is not in
+    PostgreSQL tells by `is_done`, and its marker here only keeps the order of runs. If the work fails,
+    nothing of it stays but a `failed` row in the ledger and, when there were too many of them, its rejected
+    rows.
 
     Raises:
         SupersededError: a newer run has loaded another state.
@@ -110,7 +111,7 @@ def execute(claim: Claim, work: Callable[[Load], None], is_done: Callable[[], bo
         with connection.cursor() as cursor:
             _lock(cursor, claim)
             marker = markers.read_markers(cursor, [claim.update_id]).get(claim.update_id)
-            if is_done() or (marker is not None and _is_settled(marker, claim)):
+            if _is_settled(marker, claim, is_done):
                 logger.info("%s: loaded by another run meanwhile", claim.update_id)
                 return
             load = Load(claim, cursor, _begin(cursor, claim), previous=marker)
@@ -130,16 +131,18 @@ def _lock(cursor: Cursor, claim: Claim) -> None:
         cursor.execute(f"SELECT {function}(%s, hashtext(%s))", (LOCK_SPACE, name))
 
 
-def _is_settled(marker: markers.Marker, claim: Claim) -> bool:
+def _is_settled(marker: markers.Marker | None, claim: Claim, is_done: Callable[[], bool] | None) -> bool:
     """Tell whether the target is in the wanted state already.
 
     Raises:
         SupersededError: a newer run has brought it into another state.
     """
-    if not marker.intact:
+    if is_done is not None and is_done():
+        return True
+    if marker is None or not marker.intact:
         return False
     if marker.fingerprint == claim.fingerprint:
-        return True
+        return is_done is None
     if claim.run_date and marker.run_date and marker.run_date > claim.run_date:
         return True
     if marker.run_started > claim.run_started:

@@ -12,7 +12,7 @@ import psycopg2
 from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import cursor as Cursor
-from tenacity import before_sleep_log, retry, retry_if_exception, stop_after_delay, wait_exponential
+from tenacity import RetryCallState, retry, retry_if_exception, stop_after_delay, wait_exponential
 
 from pipeline.errors import PipelineError
 from pipeline.settings import Settings, get_settings
@@ -77,11 +77,18 @@ def _is_passing(error: BaseException) -> bool:
     return isinstance(error, psycopg2.OperationalError) and any(fault in message for fault in PASSING_FAULTS)
 
 
+def _announce(state: RetryCallState) -> None:
+    """Say once that the server is waited for, and why."""
+    if state.attempt_number == 1 and state.outcome:
+        reason = " ".join(str(state.outcome.exception()).split())
+        logger.warning("waiting up to %d s for PostgreSQL (%s): %s", WAIT_FOR_SERVER_SECONDS, server_name(), reason)
+
+
 @retry(
     retry=retry_if_exception(_is_passing),
     wait=wait_exponential(multiplier=0.1, max=2),
     stop=stop_after_delay(WAIT_FOR_SERVER_SECONDS),
-    before_sleep=before_sleep_log(logger, logging.WARNING),
+    before_sleep=_announce,
     reraise=True,
 )
 def _connect(role: Role) -> Connection:

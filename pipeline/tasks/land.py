@@ -102,6 +102,15 @@ class WithdrawCsv(PostgresTask):
         """Return the absence of the file's marker."""
         return WithdrawnTarget(self.update_id)
 
+    def run(self) -> None:
+        """Withdraw the file, unless another run has meanwhile."""
+        ledger.execute(self.claim(), self.load, is_done=self.is_done)
+
+    def is_done(self) -> bool:
+        """Tell whether another run has withdrawn the file meanwhile."""
+        markers.forget()
+        return bool(self.complete())
+
     def load(self, load: Load) -> None:
         """Delete the rows and the marker."""
         forget_batch(load, table_of(self.path))

@@ -8,7 +8,7 @@ import luigi
 
 from pipeline.tasks.create import CreateMongodbCollections, CreatePostgresTables
 from pipeline.tasks.extract import ExtractMongoToCsv
-from pipeline.tasks.land import LoadCsvsToPostgres, LoadJsonsToMongo
+from pipeline.tasks.land import LoadCsvsToPostgres, LoadJsonsToMongo, require_input
 from pipeline.tasks.load import LoadNormalizedJsonsToPostgres, LoadUsers, LoadViewingSessions
 from pipeline.tasks.publish import BuildReport, CheckQuality, PublishTrusted
 
@@ -25,7 +25,12 @@ class RunAll(luigi.WrapperTask):
     )
 
     def requires(self) -> list[luigi.Task]:
-        """Return every stage, in the order data flows."""
+        """Return every stage, in the order data flows.
+
+        Raises:
+            NoInputError: there is no input; nothing is done then.
+        """
+        require_input()
         return [
             CreatePostgresTables(),
             CreateMongodbCollections(),

@@ -1,8 +1,9 @@
--- Each body is one expression, so that PostgreSQL inlines it: no call is made for a cell.
+-- Each body is one expression, and no function is declared more stable than what it calls: so PostgreSQL
+-- inlines them, and no call is made for a cell.
 
 CREATE OR REPLACE FUNCTION etl.clean(value text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN nullif(btrim(value, E' \t\n\r\f\v'), '');
+RETURN nullif(btrim(value, E' \t\n\r\f\x0b'), '');
 
 COMMENT ON FUNCTION etl.clean(text) IS 'The value without blanks around it; null if nothing is left.';
 
@@ -22,7 +23,7 @@ RETURN CASE
     WHEN value !~ '^[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)$' THEN 'not a number'
     WHEN value !~ '^[+-]?[0-9]+(\.0+)?$' THEN 'not a whole number'
     WHEN length(value) > 60 OR value::numeric NOT BETWEEN low AND high
-        THEN 'out of range: ' || low || ' to ' || high
+        THEN 'out of range: ' || low::text || ' to ' || high::text
 END;
 
 COMMENT ON FUNCTION etl.whole_problem(text, bigint, bigint) IS 'Why a cleaned value is no whole number from low to high; null if it is one, or is null.';
@@ -33,13 +34,13 @@ RETURN CASE
     WHEN value IS NULL THEN NULL
     WHEN value !~ '^[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)$' THEN 'not a number'
     WHEN length(value) > 60 OR value::numeric NOT BETWEEN low AND high
-        THEN 'out of range: ' || low || ' to ' || high
+        THEN 'out of range: ' || low::text || ' to ' || high::text
 END;
 
 COMMENT ON FUNCTION etl.numeric_problem(text, numeric, numeric) IS 'Why a cleaned value is no decimal number from low to high; null if it is one, or is null.';
 
 CREATE OR REPLACE FUNCTION etl.date_problem(value text) RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
+LANGUAGE sql STABLE PARALLEL SAFE
 RETURN CASE
     WHEN value IS NULL THEN NULL
     WHEN value ~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]' THEN 'a time where a date belongs'
@@ -51,7 +52,7 @@ END;
 COMMENT ON FUNCTION etl.date_problem(text) IS 'Why a cleaned value is no ISO date from 1900 to 2100; null if it is one, or is null.';
 
 CREATE OR REPLACE FUNCTION etl.problem(column_name text, value text, reason text) RETURNS jsonb
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
+LANGUAGE sql STABLE PARALLEL SAFE
 RETURN CASE
     WHEN reason IS NOT NULL
         THEN jsonb_build_array(jsonb_build_object('column', column_name, 'value', left(value, 1000), 'reason', reason))

@@ -1,0 +1,290 @@
+"""A run does exactly what changed, `explain` says so before, and nothing is left to do after it."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from tests.project import DAY, Project
+from tests.small_input import ANN, BOB, session, write_all, write_sessions, write_users
+
+NEXT_DAY = "2026-03-03"
+LANDED_USERS = "LoadCsvToPostgres users.csv"
+SECOND_FILE = "viewing_sessions-2.csv"
+RENAMED_FILE = "viewing_sessions-renamed.csv"
+DIGEST = r"content [0-9a-f]{4}… → [0-9a-f]{4}…"
+NEVER = "never ran"
+
+
+def upstream(*tasks: str, state: str = "changed") -> list[str]:
+    return [f"upstream: {re.escape(task)} {state}" for task in tasks]
+
+
+PUBLISHED = {"BuildReport": upstream("CheckQuality", "PublishTrusted")}
+SESSIONS_CHANGED = {
+    "CheckQuality": upstream("LoadViewingSessions"),
+    "PublishTrusted": upstream("LoadViewingSessions"),
+    **PUBLISHED,
+}
+USERS_CHANGED = {
+    "LoadViewingSessions": upstream("LoadUsers"),
+    "CheckQuality": upstream("LoadUsers", "LoadViewingSessions"),
+    "PublishTrusted": upstream("LoadUsers", "LoadViewingSessions"),
+    **PUBLISHED,
+}
+CATALOGUE_CHANGED = {
+    "LoadNormalizedJsonsToPostgres": upstream("ExtractMongoToCsv"),
+    "LoadViewingSessions": upstream("LoadNormalizedJsonsToPostgres"),
+    "CheckQuality": upstream("LoadNormalizedJsonsToPostgres", "LoadViewingSessions"),
+    "PublishTrusted": upstream("LoadNormalizedJsonsToPostgres", "LoadViewingSessions"),
+    **PUBLISHED,
+}
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """A change between two runs, and the tasks it makes run, each with patterns of its causes."""
+
+    name: str
+    change: Callable[[Project], object]
+    runs: Mapping[str, list[str]] = field(default_factory=dict)
+    date: str = DAY
+
+
+def touch_users(project: Project) -> None:
+    os.utime(project.raw / "users.csv", (1, 1))
+
+
+def replace_users_by_a_copy(project: Project) -> None:
+    content = (project.raw / "users.csv").read_bytes()
+    (project.raw / "users.csv").unlink()
+    project.write("users.csv", content)
+
+
+def edit_a_user(project: Project) -> None:
+    write_users(project, ANN, BOB.replace("41", "42"))
+
+
+def add_sessions(project: Project) -> None:
+    write_sessions(project, session(4), name="viewing_sessions-3.csv")
+
+
+def withdraw_sessions(project: Project) -> None:
+    (project.raw / SECOND_FILE).unlink()
+
+
+def rename_sessions(project: Project) -> None:
+    (project.raw / SECOND_FILE).rename(project.raw / RENAMED_FILE)
+
+
+def edit_a_title(project: Project) -> None:
+    path = project.raw / "content.json"
+    path.write_text(path.read_text().replace("Metropolis", "Nosferatu"))
+
+
+def edit(project: Project, file: str, old: str, new: str) -> None:
+    path = Path(project.env["PROJECT_ROOT"]) / file
+    text = path.read_text()
+    assert text.count(old) == 1, f"{file} holds {old!r} {text.count(old)} times"
+    path.write_text(text.replace(old, new))
+
+
+def edit_a_view(project: Project) -> None:
+    edit(project, "sql/trusted/daily_viewing.sql", "CREATE ", "-- Days.\nCREATE ")
+
+
+def edit_a_comment(project: Project) -> None:
+    normalizer = Path(project.env["PROJECT_ROOT"]) / "pipeline/sources/normalizer.py"
+    source = normalizer.read_text()
+    docstring = source.index('"""', 3)
+    normalizer.write_text(f"# Reviewed.\n{source[:docstring]} Reviewed.{source[docstring:]}\n\n# The end.\n")
+
+
+def edit_the_normalizer(project: Project) -> None:
+    normalizer = Path(project.env["PROJECT_ROOT"]) / "pipeline/sources/normalizer.py"
+    normalizer.write_text(normalizer.read_text() + "\nLOGIC_THAT_IS_NEW = 1\n")
+
+
+def truncate_raw_users(project: Project) -> None:
+    project.rows("TRUNCATE raw.users")
+
+
+def drop_content(project: Project) -> None:
+    project.rows("DROP TABLE processed.content CASCADE")
+
+
+def drop_a_view(project: Project) -> None:
+    project.rows("DROP MATERIALIZED VIEW trusted.daily_viewing")
+
+
+def drop_a_collection(project: Project) -> None:
+    with project.mongo() as db:
+        db.drop_collection("movies")
+
+
+def delete_the_extraction(project: Project) -> None:
+    (project.folder / "processed" / DAY / "content.csv").unlink()
+
+
+def move_the_folder(project: Project) -> None:
+    project.move(project.folder.with_name("moved"))
+
+
+def choose_another_mongo_db(project: Project) -> None:
+    project.env["MONGO_DB"] += "_other"
+
+
+def nothing(_: Project) -> None:
+    pass
+
+
+SCENARIOS = [
+    Scenario("nothing changed", nothing),
+    Scenario("a file was touched", touch_users),
+    Scenario("a file was replaced by a copy of itself", replace_users_by_a_copy),
+    Scenario(
+        "one user was edited",
+        edit_a_user,
+        {LANDED_USERS: [DIGEST], "LoadUsers": upstream("users.csv"), **USERS_CHANGED},
+    ),
+    Scenario(
+        "one session file was added",
+        add_sessions,
+        {
+            "LoadCsvToPostgres viewing_sessions-3.csv": [NEVER],
+            "LoadViewingSessions": upstream("viewing_sessions-3.csv", state="is new"),
+            **SESSIONS_CHANGED,
+        },
+    ),
+    Scenario(
+        "one session file was withdrawn",
+        withdraw_sessions,
+        {
+            f"WithdrawCsv {SECOND_FILE}": ["the file is not in the raw folder any more"],
+            "LoadViewingSessions": upstream(SECOND_FILE, state="is gone"),
+            **SESSIONS_CHANGED,
+        },
+    ),
+    Scenario(
+        "one session file was renamed",
+        rename_sessions,
+        {
+            f"WithdrawCsv {SECOND_FILE}": ["the file is not in the raw folder any more"],
+            f"LoadCsvToPostgres {RENAMED_FILE}": [NEVER],
+            "LoadViewingSessions": [
+                *upstream(RENAMED_FILE, state="is new"),
+                *upstream(SECOND_FILE, state="is gone"),
+            ],
+            **SESSIONS_CHANGED,
+        },
+    ),
+    Scenario(
+        "one title was edited, on the same day",
+        edit_a_title,
+        {
+            "LoadJsonToMongo content.json": [DIGEST],
+            "ExtractMongoToCsv": upstream("content.json"),
+            **CATALOGUE_CHANGED,
+        },
+    ),
+    Scenario(
+        "the SQL of one view was edited",
+        edit_a_view,
+        {
+            "PublishTrusted": [r"sql/trusted/daily_viewing\.sql changed"],
+            "BuildReport": upstream("PublishTrusted"),
+        },
+    ),
+    Scenario("a comment and a docstring of a Python module were edited", edit_a_comment),
+    Scenario(
+        "the logic of the normalizer was edited",
+        edit_the_normalizer,
+        {
+            "LoadJsonToMongo content.json": [r"pipeline/sources/normalizer\.py changed"],
+            "ExtractMongoToCsv": [r"pipeline/sources/normalizer\.py changed", *upstream("content.json")],
+            **CATALOGUE_CHANGED,
+        },
+    ),
+    Scenario(
+        "raw.users was truncated by hand",
+        truncate_raw_users,
+        {LANDED_USERS: [r"raw\.users has lost the rows of batch \d+"]},
+    ),
+    Scenario(
+        "processed.content was dropped by hand",
+        drop_content,
+        {
+            "CreatePostgresTables": [r"processed\.content is missing"],
+            "LoadNormalizedJsonsToPostgres": [r"processed\.content\S* is missing"],
+            "LoadViewingSessions": [r"processed\.viewing_sessions_content_id_fkey is missing"],
+            "PublishTrusted": [r"trusted\.\w+ is missing"],
+        },
+    ),
+    Scenario("a view was dropped by hand", drop_a_view, {"PublishTrusted": [r"trusted\.daily_viewing is missing"]}),
+    Scenario(
+        "a collection was dropped by hand",
+        drop_a_collection,
+        {
+            "CreateMongodbCollections": ["the collection movies is missing"],
+            "LoadJsonToMongo content.json": ["the collection movies is missing"],
+        },
+    ),
+    Scenario(
+        "a file of the extraction was deleted by hand",
+        delete_the_extraction,
+        {"ExtractMongoToCsv": [r"content\.csv is missing or not whole"]},
+    ),
+    Scenario(
+        "the day after",
+        nothing,
+        {
+            "ExtractMongoToCsv": [f"new day: {DAY} → {NEXT_DAY}"],
+            **CATALOGUE_CHANGED,
+            "BuildReport": [f"new day: {DAY} → {NEXT_DAY}"],
+        },
+        date=NEXT_DAY,
+    ),
+    Scenario("the project folder was moved", move_the_folder),
+    Scenario(
+        "another MONGO_DB",
+        choose_another_mongo_db,
+        {
+            "CreateMongodbCollections": [NEVER],
+            "LoadJsonToMongo content.json": [NEVER],
+            "ExtractMongoToCsv": [r"other server: MongoDB embedded/test_\w+ → embedded/test_\w+_other"],
+            **CATALOGUE_CHANGED,
+        },
+    ),
+]
+
+
+@pytest.fixture
+def loaded(project: Project) -> Project:
+    """A loaded project with a copy of the code, which a test may edit."""
+    project.copy_code()
+    write_all(project)
+    project.must_run()
+    return project
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
+def test_exactly_what_changed_is_done_again_and_explained_before(loaded: Project, scenario: Scenario) -> None:
+    project = loaded
+    scenario.change(project)
+    explained = project.explain(date=scenario.date)
+    run = project.must_run(date=scenario.date)
+    assert run.ran == sorted(scenario.runs)
+    assert explained.keys() == scenario.runs.keys()
+    for task, patterns in scenario.runs.items():
+        causes = explained[task]
+        assert len(causes) == len(patterns), f"{task}: {causes}"
+        assert all(
+            re.fullmatch(pattern, cause) for pattern, cause in zip(patterns, causes, strict=True)
+        ), f"{task}: {causes} instead of {patterns}"
+    assert project.explain(date=scenario.date) == {}
+    assert project.must_run(date=scenario.date).ran == []

@@ -1,0 +1,384 @@
+"""CSV files as a stream: what is a record, what is rejected and why, whatever the size of the blocks."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import time
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from pipeline.sources import csv_files
+from pipeline.sources.csv_files import CsvStream, RejectedRecord
+from pipeline.sources.files import FileRefusedError
+
+Row = tuple[int, list[str]]
+BLOCK_SIZES = (1, 2, 3, 5, 8, 13, 64)
+
+
+class Read:
+    """All that a stream makes of a file: what COPY is given is read back with the csv module."""
+
+    def __init__(self, data: bytes, block_size: int = 1 << 20, prefix: bytes = b"7,") -> None:
+        self.rejected: list[RejectedRecord] = []
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(csv_files, "BLOCK_SIZE", block_size)
+            stream = CsvStream(io.BytesIO(data), "users.csv", self.rejected.append)
+            self.columns = stream.columns
+            self.chunks = list(stream.lines(prefix))
+        self.records = stream.records
+        text = b"".join(self.chunks).decode("utf-8")
+        emitted = list(csv.reader(io.StringIO(text, newline=""), strict=True))
+        assert all(batch == "7" for batch, *_ in emitted)
+        self.rows: list[Row] = [(int(number), fields) for _, number, *fields in emitted]
+
+    @property
+    def reasons(self) -> list[tuple[int, str]]:
+        return [(each.record, each.reason) for each in self.rejected]
+
+
+def read(data: bytes) -> Read:
+    """Read a file, and make sure that the size of the blocks makes no difference."""
+    whole = Read(data)
+    for block_size in BLOCK_SIZES:
+        parts = Read(data, block_size)
+        assert (parts.columns, parts.rows, parts.rejected) == (whole.columns, whole.rows, whole.rejected), block_size
+    return whole
+
+
+def refusal(data: bytes) -> str:
+    messages = set()
+    for block_size in (1 << 20, *BLOCK_SIZES):
+        with pytest.raises(FileRefusedError) as refused:
+            Read(data, block_size)
+        messages.add(str(refused.value))
+    [message] = messages
+    return message
+
+
+# What is accepted
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param(b"a,b\n1,2\n3,4\n", id="plain"),
+        pytest.param(b"a,b\n1,2\n3,4", id="no newline at the end"),
+        pytest.param(b"a,b\r\n1,2\r\n3,4\r\n", id="CRLF"),
+        pytest.param(b"a,b\r1,2\r3,4\r", id="CR"),
+        pytest.param(b"a,b\r1,2\n3,4\r\n", id="mixed line ends"),
+        pytest.param(b"\xef\xbb\xbfa,b\n1,2\n3,4\n", id="byte order mark"),
+        pytest.param(b'\xef\xbb\xbf"a",b\n"1","2"\n3,4\n', id="byte order mark before a quote"),
+        pytest.param(b"\n\r\na,b\n\n1,2\n\n\r\n3,4\n\n", id="blank lines"),
+        pytest.param(b" A ,\tB\t\n1,2\n3,4\n", id="capitals and blanks in the header"),
+        pytest.param(b'"a","b"\n"1","2"\n"3","4"\n', id="quoted"),
+    ],
+)
+def test_ways_of_writing_the_same_records(data: bytes) -> None:
+    found = read(data)
+    assert found.columns == ["a", "b"]
+    assert found.rows == [(1, ["1", "2"]), (2, ["3", "4"])]
+    assert found.rejected == []
+
+
+def test_quoted_newlines_quotes_and_commas_are_part_of_the_value() -> None:
+    found = read(b'a,b\n"x, y","say ""hi"""\n"two\nlines","three\r\nmore\rlines"\nlast,""\n')
+    assert found.rows == [
+        (1, ["x, y", 'say "hi"']),
+        (2, ["two\nlines", "three\r\nmore\rlines"]),
+        (3, ["last", ""]),
+    ]
+    assert found.rejected == []
+
+
+def test_text_of_all_scripts_and_backslashes_pass_as_they_are() -> None:
+    rows = [["🎬👩‍👩‍👧", "مرحبا"], ["e\u0301", "日本語"], ["\\N", "\\."], ["C:\\temp", "a\tb"]]
+    found = read("\n".join(["name,value", *(",".join(row) for row in rows)]).encode())
+    assert found.rows == list(enumerate(rows, start=1))
+
+
+def test_blanks_of_a_value_stay() -> None:
+    assert read(b"a,b\n  1 , 2\t\n").rows == [(1, ["  1 ", " 2\t"])]
+
+
+def test_a_column_alone() -> None:
+    found = read(b'a\n1\n\n""\n  \n2\n')
+    assert found.rows == [(1, ["1"]), (2, [""]), (3, ["  "]), (4, ["2"])]
+
+
+def test_a_header_alone_has_no_records() -> None:
+    found = read(b"a,b\n")
+    assert (found.columns, found.rows, found.rejected, found.records) == (["a", "b"], [], [], 0)
+
+
+def test_columns_named_like_sql_or_with_special_characters_are_kept() -> None:
+    found = read('select,"a ""b""",x;y,two words,naïve,%s,{}\n1,2,3,4,5,6,7\n'.encode())
+    assert found.columns == ["select", 'a "b"', "x;y", "two words", "naïve", "%s", "{}"]
+
+
+def test_a_value_as_long_as_several_blocks() -> None:
+    long = "x" * 3_000_000
+    found = Read(f'a,b\n1,{long}\n2,"{long}\n{long}"\n3,z\n'.encode(), block_size=1 << 16)
+    assert found.rows == [(1, ["1", long]), (2, ["2", f"{long}\n{long}"]), (3, ["3", "z"])]
+
+
+def test_the_columns_of_a_reject_file_are_left_out() -> None:
+    data = b'a,_reject_record,b,_reject_reason,_reject_line\n1,17,2,"too few, they say","1,"\n3,18,4,,\n'
+    found = read(data)
+    assert found.columns == ["a", "b"]
+    assert found.rows == [(1, ["1", "2"]), (2, ["3", "4"])]
+
+
+def test_no_chunk_is_empty_since_copy_takes_that_for_the_end() -> None:
+    data = b"a,b\n" + b"\n" * 50 + b"1,2\n" + b"3\n" * 20 + b'"5\n' + b"\n" * 50 + b"6,7\n"
+    for block_size in BLOCK_SIZES:
+        found = Read(data, block_size)
+        assert all(found.chunks)
+        assert [fields for _, fields in found.rows] == [["1", "2"], ["6", "7"]]
+
+
+# What is rejected, alone
+
+
+def test_too_few_and_too_many_columns() -> None:
+    found = read(b"a,b\n1,2\n3\n4,5,6\n7,8\n")
+    assert found.rows == [(1, ["1", "2"]), (4, ["7", "8"])]
+    assert found.reasons == [(2, "too few columns: 1 instead of 2"), (3, "too many columns: 3 instead of 2")]
+    assert [each.row for each in found.rejected] == [
+        {"_reject_line": "3", "a": "3"},
+        {"_reject_line": "4,5,6", "a": "4", "b": "5"},
+    ]
+
+
+def test_a_line_of_blanks_is_no_blank_line() -> None:
+    assert read(b"a,b\n   \n1,2\n").reasons == [(1, "too few columns: 1 instead of 2")]
+
+
+def test_bytes_that_are_not_utf8_are_rejected_with_their_offset_and_shown() -> None:
+    found = read(b"a,b\n1,2\n3,caf\xe9\n4,\xc3\xa9\n")
+    assert found.rows == [(1, ["1", "2"]), (3, ["4", "é"])]
+    assert found.reasons == [(2, "not UTF-8: byte 6 of the record is 0xe9")]
+    assert found.rejected[0].row == {"_reject_line": "3,caf\\xe9", "a": "3", "b": "caf\\xe9"}
+
+
+def test_a_character_cut_short_at_the_end_of_the_file() -> None:
+    assert read("a,b\n1,é".encode()[:-1]).reasons == [(1, "not UTF-8: byte 3 of the record is 0xc3")]
+
+
+def test_surrogates_are_no_utf8() -> None:
+    assert read(b"a,b\n1,\xed\xa0\x80\n").reasons == [(1, "not UTF-8: byte 3 of the record is 0xed")]
+
+
+def test_a_nul_byte_is_rejected_with_its_offset_and_shown() -> None:
+    found = read(b"a,b\n1,2\n3,4\x005\n6,7\n")
+    assert found.rows == [(1, ["1", "2"]), (3, ["6", "7"])]
+    assert found.reasons == [(2, "a NUL byte at byte 4 of the record")]
+    assert found.rejected[0].row == {"_reject_line": "3,4\\x005", "a": "3", "b": "4\\x005"}
+
+
+def test_a_quoted_record_of_several_lines_with_a_bad_byte_is_one_record() -> None:
+    found = read(b'a,b\n1,"caf\xe9\nbar"\n2,"x\n\x00"\n3,4\n')
+    assert found.reasons == [
+        (1, "not UTF-8: byte 7 of the record is 0xe9"),
+        (2, "a NUL byte at byte 6 of the record"),
+    ]
+    assert [each.row["b"] for each in found.rejected] == ["caf\\xe9\nbar", "x\n\\x00"]
+    assert found.rows == [(3, ["3", "4"])]
+
+
+# Quotes
+
+
+def test_a_quote_never_closed_costs_its_own_line_only() -> None:
+    found = read(b'a,b\n1,2\n3,"four\n5,6\n7,8\n')
+    assert found.rows == [(1, ["1", "2"]), (3, ["5", "6"]), (4, ["7", "8"])]
+    assert found.reasons == [(2, "a quote is never closed")]
+    assert found.rejected[0].row == {"_reject_line": '3,"four', "a": "3", "b": "four"}
+
+
+@pytest.mark.parametrize("second", [b'8,"nine\n', b'8,"nine"\n'])
+def test_two_forgotten_quotes_do_not_swallow_the_records_between_them(second: bytes) -> None:
+    found = read(b'a,b\n1,"two\n3,4\n5,6\n' + second + b"10,11\n")
+    assert (1, "a quote is never closed") in found.reasons
+    assert {("3", "4"), ("5", "6"), ("10", "11")} <= {tuple(fields) for _, fields in found.rows}
+
+
+def test_a_quote_that_makes_a_record_of_the_wrong_width_costs_its_own_line_only() -> None:
+    found = read(b'a,b\n1,"two\n3,4\n5,six",7\n8,9\n')
+    assert found.reasons == [
+        (1, "too many columns: 3 instead of 2, if its quote closes 2 lines below"),
+        (3, "a quote is never closed"),
+    ]
+    assert found.rows == [(2, ["3", "4"]), (4, ["8", "9"])]
+
+
+def test_a_quote_within_an_unquoted_value() -> None:
+    found = read(b'a,b\n1,5" disk\n2,a "b" c\n3,"x"y\n4,5\n')
+    assert found.reasons == [(1, "a quote is never closed")]
+    assert found.rows == [(2, ["2", 'a "b" c']), (3, ["3", "xy"]), (4, ["4", "5"])]
+
+
+def test_a_quote_that_opens_after_a_stray_one_on_the_same_line() -> None:
+    found = read(b'a,b\nx"y,"z\n1,2\n')
+    assert found.reasons == [(1, "a quote is never closed")]
+    assert found.rows == [(2, ["1", "2"])]
+
+
+def test_a_quote_open_for_longer_than_a_record_may_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(csv_files, "MAX_RECORD_BYTES", 1000)
+    inside = b"".join(b"%d,%d\n" % (n, n) for n in range(500))
+    found = read(b'a,b\nx,"y\n' + inside + b'z"\n1,2\n')
+    assert found.reasons[0] == (1, "a quote is never closed")
+    assert len(found.rows) == 501
+
+
+def test_many_forgotten_quotes_are_read_in_one_pass() -> None:
+    data = b"a,b\n" + b'1,"two\n' * 30_000 + b'a",b,"c\n' * 30_000
+    began = time.process_time()
+    found = Read(data)
+    assert (found.records, len(found.rejected)) == (60_000, 60_000)
+    assert time.process_time() - began < 10  # seconds; line by line to the end of the file would take hours
+
+
+# What is refused
+
+
+@pytest.mark.parametrize("data", [b"", b"\xef\xbb\xbf", b"\n\r\n  \n"])
+def test_a_file_without_a_header(data: bytes) -> None:
+    assert refusal(data) == "users.csv: the file is empty, it has no header; deliver it again"
+
+
+@pytest.mark.parametrize(
+    ("header", "problem"),
+    [
+        ("a,,b", "column 2 has no name"),
+        ("a,b,", "column 3 has no name"),
+        ("a,b, A ", "the column 'a' stands there twice"),
+        ("a,b\0", "the name of column 2 holds a NUL character"),
+        ("a,_row", "the column name '_row' is reserved"),
+        ("_batch_id,a", "the column name '_batch_id' is reserved"),
+        ("a,CTID", "the column name 'ctid' is reserved"),
+        ("a," + "b" * 64, f"the column name '{'b' * 64}' is longer than 63 bytes"),
+        ("é" * 32, f"the column name '{'é' * 32}' is longer than 63 bytes"),
+    ],
+)
+def test_a_header_that_cannot_be_one(header: str, problem: str) -> None:
+    names = ", ".join(name.strip().lower().replace("\0", "\\x00") for name in header.split(","))
+    message = refusal(f"{header}\n1,2\n".encode())
+    assert message == f"users.csv: {problem}; correct the header, which is: {names}"
+
+
+def test_a_name_of_63_bytes_is_none_too_long() -> None:
+    assert read(f"{'b' * 63}\n1\n".encode()).columns == ["b" * 63]
+
+
+def test_a_header_that_is_not_utf8() -> None:
+    for data in ("naïve,b\n1,2\n".encode("latin-1"), "a,b\n1,2\n".encode("utf-16")):
+        assert "the header is not UTF-8" in refusal(data)
+        assert "save the file as UTF-8" in refusal(data)
+
+
+def test_a_header_with_an_open_quote() -> None:
+    assert "a quote in the header is never closed" in refusal(b'a,"b\nc"\n1,2\n')
+
+
+def test_more_columns_than_a_table_takes() -> None:
+    header = ",".join(f"c{number}" for number in range(1_599))
+    with pytest.raises(FileRefusedError, match="1,599 columns, more than the 1,598 of a table"):
+        Read(header.encode())
+
+
+def test_a_header_of_reject_columns_only() -> None:
+    assert "no columns but those that reject files add" in refusal(b"_reject_record,_reject_line\n1,2\n")
+
+
+# Whatever the bytes
+
+SYNTAX = [b"a", b"1", b",", b",", b",", b'"', b'""', b"\n", b"\n", b"\r\n", b"\r", b" ", b"\0", b"\\.", b"'"]
+CHARACTERS = [character.encode() for character in "é日🎬\u2028\x85\ufeff"]
+NO_CHARACTERS = [b"\xe9", b"\xc3", b"\xf0\x9f", b"\xed\xa0\x80", b"\xff"]
+PIECES = st.sampled_from([*SYNTAX, *CHARACTERS, *NO_CHARACTERS])
+BODIES = st.one_of(st.lists(PIECES, max_size=60).map(b"".join), st.binary(max_size=60))
+TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=12)
+
+
+@settings(deadline=None, max_examples=400)
+@given(body=BODIES, block_size=st.sampled_from(BLOCK_SIZES))
+@example(body=b'1,"\r\n\r"\r\n2,3', block_size=1)
+@example(body=b'1,"x\n\xe9"\n2,3', block_size=2)
+def test_any_record_is_either_emitted_or_rejected(body: bytes, block_size: int) -> None:
+    found = Read(b"a,b\n" + body, block_size)
+    numbers = sorted([number for number, _ in found.rows] + [each.record for each in found.rejected])
+    assert numbers == list(range(1, found.records + 1))
+    assert all(len(fields) == 2 for _, fields in found.rows)
+    assert all(found.chunks)
+    for each in found.rejected:
+        kept = "".join(map(str, each.row.values()))
+        assert "\0" not in kept
+        kept.encode("utf-8")
+    whole = Read(b"a,b\n" + body)
+    assert (whole.rows, whole.rejected) == (found.rows, found.rejected)
+
+
+@settings(deadline=None, max_examples=300)
+@given(data=BODIES, block_size=st.sampled_from(BLOCK_SIZES))
+def test_any_file_is_read_or_refused(data: bytes, block_size: int) -> None:
+    try:
+        found = Read(data, block_size)
+    except FileRefusedError as refused:
+        assert str(refused).startswith("users.csv: ")
+        assert "\0" not in str(refused)
+        str(refused).encode("utf-8")
+    else:
+        assert len(set(found.columns)) == len(found.columns) > 0
+        assert all(len(fields) == len(found.columns) for _, fields in found.rows)
+
+
+@settings(deadline=None, max_examples=300)
+@given(
+    rows=st.lists(st.tuples(TEXTS, TEXTS, TEXTS), max_size=12),
+    line_end=st.sampled_from(["\n", "\r\n", "\r"]),
+    quoting=st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]),
+    block_size=st.sampled_from(BLOCK_SIZES),
+    reordered=st.booleans(),
+)
+def test_what_the_csv_module_writes_comes_through_field_by_field(
+    rows: list[tuple[str, str, str]], line_end: str, quoting: int, block_size: int, reordered: bool
+) -> None:
+    out = io.StringIO(newline="")
+    # Newlines of either kind are quoted, which Python 3.11 does only for those of its line end.
+    writer = csv.writer(out, lineterminator="\r\n", quoting=quoting)  # type: ignore[arg-type]
+    header = ["c", "_reject_line", "a"] if reordered else ["a", "b", "c"]
+    writer.writerow(header)
+    writer.writerows(rows)
+    text = out.getvalue()
+    if not any("\r" in value or "\n" in value for row in rows for value in row):
+        text = text.replace("\r\n", line_end)
+    found = Read(text.encode("utf-8"), block_size)
+    assert found.rejected == []
+    kept = [0, 2] if reordered else [0, 1, 2]
+    assert found.rows == [(n, [row[position] for position in kept]) for n, row in enumerate(rows, start=1)]
+
+
+@settings(deadline=None, max_examples=100)
+@given(rows=st.lists(st.tuples(TEXTS, TEXTS), min_size=1, max_size=8), bad=st.sampled_from([b"1", b"1,2,3", b"\xff,"]))
+def test_a_bad_line_changes_nothing_for_the_others(rows: list[tuple[str, str]], bad: bytes) -> None:
+    lines = []
+    for row in rows:
+        out = io.StringIO(newline="")
+        csv.writer(out, lineterminator="\r\n", quoting=csv.QUOTE_ALL).writerow(row)
+        lines.append(out.getvalue().encode("utf-8"))
+    found = Read(b"a,b\r\n" + b"".join(line + bad + b"\n" for line in lines))
+    assert found.rows == [(2 * n - 1, list(row)) for n, row in enumerate(rows, start=1)]
+    assert [each.record for each in found.rejected] == [2 * n for n in range(1, len(rows) + 1)]
+
+
+def test_gzip_makes_no_difference() -> None:
+    rejected: list[RejectedRecord] = []
+    packed = gzip.GzipFile(fileobj=io.BytesIO(gzip.compress(b"a,b\n1,2\n3\n")))
+    stream = CsvStream(packed, "users.csv.gz", rejected.append)  # type: ignore[arg-type]
+    assert b"".join(stream.lines()) == b"1,1,2\n"
+    assert [each.record for each in rejected] == [2]
