@@ -131,6 +131,21 @@ def status(as_json: AsJson = False) -> None:
 
 
 @app.command()
+def rejects(
+    table: Annotated[str | None, typer.Option(help="only of this table or collection")] = None,
+    reason: Annotated[str | None, typer.Option(help="only those whose reason holds this text")] = None,
+    as_csv: Annotated[bool, typer.Option("--csv", help="print all of them as CSV, with the whole record")] = False,
+) -> None:
+    """Show the records that were rejected, with their reasons and where they stand.
+
+    Example: python -m pipeline rejects --table users --reason "out of range"
+    """
+    from pipeline.commands.rejects import rejects as describe
+
+    describe(table, reason, as_csv=as_csv)
+
+
+@app.command()
 def redo(
     task: Annotated[str, typer.Argument(help="a task, such as LoadUsers or 'LoadCsvToPostgres users.csv'")],
     downstream: Annotated[bool, typer.Option("--downstream", help="and everything built on it")] = False,

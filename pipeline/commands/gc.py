@@ -31,7 +31,12 @@ def candidates(keep_days: int, today: date) -> list[Path]:
     """
     settings = get_settings()
     loaded = markers().values()
-    days_in_use = {marker.run_date.isoformat() for marker in loaded if marker.run_date}
+    # The folders' own markers do not count, or every day would be in use.
+    days_in_use = {
+        marker.run_date.isoformat()
+        for marker in loaded
+        if marker.run_date and not marker.target_table.startswith("data/")
+    }
     batches_in_use = {str(marker.batch_id) for marker in loaded}
     oldest = today - timedelta(days=keep_days)
     found: list[Path] = []

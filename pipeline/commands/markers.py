@@ -61,7 +61,8 @@ def accept(name: str, day: date) -> list[str]:
     labels = {f"task {task.label}" for task in accepted}
     for task in stages(day):
         verdict = judge(task)
-        if task not in accepted and verdict.changed and labels.issuperset(verdict.changed):
+        only_upstream = len(verdict.causes) == len(verdict.changed) and labels.issuperset(verdict.changed)
+        if task not in accepted and verdict.changed and only_upstream:
             accepted.append(task)
             labels.add(f"task {task.label}")
     for task in accepted:

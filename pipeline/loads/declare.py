@@ -22,8 +22,11 @@ def declare_table(name: str) -> Path:
         The SQL file.
 
     Raises:
-        FileRefusedError: the table is declared already, its name is no plain one, or the header is none.
+        FileRefusedError: there is no such file, the table is declared already, its name is no plain one, or the header is none.
     """
+    folder = get_settings().data_raw_path
+    if not (folder / name).is_file():
+        raise FileRefusedError(f"{name}: no such file in {folder} (DATA_RAW_PATH); name it relative to that folder")
     table = table_of(name)
     path = get_settings().sql_path / "raw" / f"{table}.sql"
     if path.exists():
@@ -32,7 +35,7 @@ def declare_table(name: str) -> Path:
         raise FileRefusedError(
             f"{name}: '{table}' is no good name for a table; use lower-case letters, digits and underscores"
         )
-    with open_raw(get_settings().data_raw_path, name) as file:
+    with open_raw(folder, name) as file:
         columns = CsvStream(file, name, reject=lambda _: None).columns
     path.write_text(_definition(table, columns), encoding="utf-8")
     return path

@@ -56,7 +56,9 @@ class RejectSpool:
         self._file.close()
 
 
-def enforce_limit(load: Load, stage: str, source: str, batch_id: int, read: int, rejected: int) -> None:
+def enforce_limit(  # noqa: PLR0917 (a source of the ledger, and its counts)
+    load: Load, stage: str, source: str, batch_id: int, read: int, rejected: int
+) -> None:
     """Stop the load of a source too much of which was rejected.
 
     Raises:

@@ -62,7 +62,7 @@ def storable(document: Document) -> Storable:
         DocumentError: it breaks the contract, or MongoDB cannot hold it.
     """
     if document.fault:
-        raise DocumentError(None, [Problem("", document.place, document.fault)])
+        raise DocumentError(None, [Problem("", document.place and shown(document.place), document.fault)])
     content_id = normalize(document.collection, document.content).content_id
     content: dict[str, Any] = document.content
     if content.get("content_id") is None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import IO, Any
 
 from pipeline.sources.documents import COLLECTIONS, Series
+from pipeline.sources.extended_json import shown
 from pipeline.sources.files import FileRefusedError, table_of
 from pipeline.sources.json_text import BLANKS, JsonText, decode, decode_line
 
@@ -76,7 +77,9 @@ def _envelope(text: JsonText, name: str) -> Iterator[Document]:
     while more:
         collection = text.key()
         if collection not in COLLECTIONS:
-            raise FileRefusedError(f"{name}: unknown collection '{collection}'; known are {', '.join(COLLECTIONS)}")
+            raise FileRefusedError(
+                f"{name}: unknown collection '{shown(collection)}'; known are {', '.join(COLLECTIONS)}"
+            )
         if text.next_character() not in ("[", ""):
             raise FileRefusedError(f"{name}: '{collection}' must hold a list of documents")
         for content in text.elements():

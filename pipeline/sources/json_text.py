@@ -10,6 +10,7 @@ from typing import IO, Any, NoReturn
 
 from bson import json_util
 from bson.codec_options import DatetimeConversion
+from bson.datetime_ms import DatetimeMS
 from bson.errors import BSONError
 
 from pipeline.sources.files import FileRefusedError
@@ -18,7 +19,6 @@ READ_SIZE = 1 << 16
 MAX_DOCUMENT = 1 << 27  # characters; MongoDB takes 16 MiB, which JSON may write several times as long
 LONGEST_TOKEN = 16  # of literals and escapes, which a read may have cut in two
 BLANKS = " \t\r\n"
-# Dates outside the years 1 to 9999 are legal in BSON.
 EXTENDED_JSON = json_util.JSONOptions(tz_aware=True, datetime_conversion=DatetimeConversion.DATETIME_AUTO)
 
 
@@ -202,9 +202,11 @@ def _bson(value: Any) -> Any:
         converted = {key: _bson(item) for key, item in value.items()}
         if any(key.startswith("$") for key in converted):
             try:
-                return json_util.object_hook(converted, EXTENDED_JSON)
+                meant = json_util.object_hook(converted, EXTENDED_JSON)
             except (TypeError, ValueError, KeyError, ArithmeticError, BSONError):
                 return converted
+            # Not every server takes dates outside the years 1 to 9999; as they are written all do.
+            return {"$date": {"$numberLong": str(int(meant))}} if isinstance(meant, DatetimeMS) else meant
         return converted
     if isinstance(value, list):
         return [_bson(item) for item in value]

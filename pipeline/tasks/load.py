@@ -19,6 +19,7 @@ from pipeline.tasks.land import landed, withdrawn
 MERGE_MODULES = ("pipeline.loads.merge",)
 MERGE_SQL = (
     "load/changed_batches.sql",
+    "load/candidates.sql",
     "load/reject.sql",
     "load/merge.sql",
     "load/outcome.sql",

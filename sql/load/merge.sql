@@ -1,26 +1,6 @@
 -- Brings processed.{table} from the batches merged so far to the present ones. Every valid raw row of a
 -- present batch ends in exactly one place: processed, or etl.held_rows (superseded or waiting).
 
--- Keys that lose the row that stands for them now.
-CREATE TEMP TABLE leaving ON COMMIT DROP AS
-SELECT {key} AS key
-FROM processed.{table}
-WHERE _batch_id IN (SELECT batch_id FROM removed_batches)
-UNION
-SELECT held.key
-FROM etl.held_rows AS held
-INNER JOIN removed_batches AS removed ON removed.batch_id = held.batch_id
-WHERE held.table_name = {name} AND held.status = 'waiting';
-
-DELETE FROM etl.held_rows AS held
-USING removed_batches AS removed
-WHERE held.table_name = {name} AND held.batch_id = removed.batch_id;
-
-CREATE TEMP TABLE candidates ON COMMIT DROP AS
-SELECT {typed_columns}, typed._batch_id, typed._row
-FROM typed_{table} AS typed
-WHERE typed._batch_id IN (SELECT batch_id FROM added_batches) AND typed.valid;
-
 -- Held rows that get another chance: of keys in question, or whose parents have arrived.
 CREATE TEMP TABLE reconsidered ON COMMIT DROP AS
 SELECT held.batch_id, held._row
@@ -32,13 +12,14 @@ WHERE held.table_name = {name} AND (
     OR (held.status = 'waiting' AND NOT ({waits}))
 );
 
+ANALYZE reconsidered;
+
 INSERT INTO candidates
 SELECT {typed_columns}, typed._batch_id, typed._row
-FROM typed_{table} AS typed
+FROM typed
 INNER JOIN reconsidered ON reconsidered.batch_id = typed._batch_id AND reconsidered._row = typed._row
-WHERE typed.valid;
-
-ANALYZE candidates;
+-- Mostly there are none, and then the raw table need not be read.
+WHERE EXISTS (SELECT FROM reconsidered);
 
 CREATE TEMP TABLE contested ON COMMIT DROP AS
 WITH contenders AS (

@@ -1,4 +1,4 @@
--- Keeps the rows of the added batches that cannot be typed. When every row was valid nothing is scanned.
+-- Keeps the rows that cannot be typed, with all their problems.
 DELETE FROM etl.rejected_rows AS rejected
 WHERE rejected.stage = 'load' AND rejected.table_name = {name} AND rejected.batch_id IN (
     SELECT batch_id FROM added_batches
@@ -20,9 +20,6 @@ SELECT
     typed.problems -> 0 ->> 'reason',
     typed.problems,
     to_jsonb(source_row) - ARRAY['_batch_id', '_row']
-FROM typed_{table} AS typed
-INNER JOIN current_batches AS batches ON batches.batch_id = typed._batch_id
-INNER JOIN raw.{table} AS source_row
-    ON source_row._batch_id = typed._batch_id AND source_row._row = typed._row
-WHERE typed._batch_id IN (SELECT batch_id FROM added_batches) AND NOT typed.valid
-    AND (SELECT count(*) FROM added_batches) > 0;
+FROM typed_unfit AS typed
+INNER JOIN unfit AS source_row ON source_row._batch_id = typed._batch_id AND source_row._row = typed._row
+INNER JOIN current_batches AS batches ON batches.batch_id = typed._batch_id;

@@ -1,5 +1,5 @@
--- Typed rows of raw.users. Casts are safe only for rows with valid = true.
-CREATE OR REPLACE TEMP VIEW typed_users AS
+-- Typed rows of raw.users, or of some of its rows. Casts are safe only for rows with valid = true.
+CREATE TEMP VIEW {view} AS
 WITH cleaned AS (
     SELECT
         _batch_id,
@@ -10,7 +10,7 @@ WITH cleaned AS (
         etl.clean(subscription_type) AS subscription_type,
         etl.clean(registration_date) AS registration_date,
         etl.clean(total_watch_time_hours) AS total_watch_time_hours
-    FROM raw.users
+    FROM {source}
 )
 
 SELECT

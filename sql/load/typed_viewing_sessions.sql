@@ -1,5 +1,5 @@
--- Typed rows of raw.viewing_sessions. Casts are safe only for rows with valid = true.
-CREATE OR REPLACE TEMP VIEW typed_viewing_sessions AS
+-- Typed rows of raw.viewing_sessions, or of some of its rows. Casts are safe only for rows with valid = true.
+CREATE TEMP VIEW {view} AS
 WITH cleaned AS (
     SELECT
         _batch_id,
@@ -12,7 +12,7 @@ WITH cleaned AS (
         etl.clean(completion_percentage) AS completion_percentage,
         etl.clean(device_type) AS device_type,
         etl.clean(quality_level) AS quality_level
-    FROM raw.viewing_sessions
+    FROM {source}
 )
 
 SELECT

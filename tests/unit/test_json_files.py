@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 from bson import Binary, Decimal128, Int64, ObjectId, Regex
-from bson.datetime_ms import DatetimeMS
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -166,8 +165,10 @@ def test_extended_json_becomes_the_values_it_means() -> None:
     }
 
 
-def test_dates_outside_the_years_of_python_are_kept() -> None:
-    assert contents('[{"on": {"$date": {"$numberLong": "100000000000000000"}}}]') == [{"on": DatetimeMS(10**17)}]
+@pytest.mark.parametrize("written", [{"$numberLong": "100000000000000000"}, 10**17])
+def test_dates_outside_the_years_of_python_stay_extended_json(written: object) -> None:
+    found = contents(json.dumps([{"on": {"$date": written}}]))
+    assert found == [{"on": {"$date": {"$numberLong": "100000000000000000"}}}]
 
 
 @pytest.mark.parametrize(
@@ -393,6 +394,10 @@ def test_a_file_without_content_is_refused(content: bytes) -> None:
 def test_an_unknown_collection_refuses_the_file(name: str) -> None:
     content = '{"films": [{"content_id": "M1", "title": "A"}]}'
     assert refusal(content, name) == f"{name}: unknown collection 'films'; known are movies, series"
+
+
+def test_an_unknown_collection_that_is_no_text_can_be_told() -> None:
+    assert refusal(b'{"caf\xe9": []}', "a.json") == "a.json: unknown collection 'caf\ufffd'; known are movies, series"
 
 
 def test_a_collection_that_is_no_list_refuses_the_file() -> None:

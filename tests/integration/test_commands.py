@@ -1,0 +1,209 @@
+"""What operators ask beside running: `explain`, `status`, `redo`, `accept`, `gc`."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.project import DAY, Project
+from tests.small_input import ANN, session, write_all, write_sessions, write_users
+
+NEXT_DAY = "2026-03-03"
+AFTER_USERS = ["BuildReport", "CheckQuality", "LoadViewingSessions", "PublishTrusted"]
+
+
+@pytest.fixture
+def loaded(project: Project) -> Project:
+    """A loaded project with a copy of the code, which a test may edit."""
+    project.copy_code()
+    write_all(project)
+    project.must_run()
+    return project
+
+
+def append(project: Project, file: str, line: str) -> None:
+    path = Path(project.env["PROJECT_ROOT"]) / file
+    path.write_text(f"{path.read_text()}\n{line}\n")
+
+
+def test_explain_on_empty_databases_says_that_nothing_ever_ran(project: Project) -> None:
+    write_all(project)
+    explained = project.explain()
+    ran = project.must_run().ran
+    assert sorted(explained) == ran
+    assert set(map(tuple, explained.values())) == {("never ran",)}
+
+
+def test_explain_draws_the_tree_of_one_task(loaded: Project) -> None:
+    write_users(loaded, ANN)
+    text = loaded.pipeline("explain", "LoadUsers", "--date", DAY).output
+    lines = text.splitlines()
+    assert lines[0].split() == ["LoadUsers", "will", "run:", "upstream:", "users.csv", "changed"]
+    assert [line.split()[:2] for line in lines[1:-1]] == [
+        ["CreatePostgresTables", "complete"],
+        ["LoadCsvToPostgres", "users.csv"],
+    ]
+    assert "will run: content " in lines[2]
+    assert all(line.startswith("  ") for line in lines[1:-1])
+    assert lines[-1] == "2 of 3 tasks will run"
+
+
+def test_explain_offers_the_task_that_was_meant(loaded: Project) -> None:
+    told = loaded.pipeline("explain", "LoadUser")
+    assert told.code == 1
+    assert "did you mean LoadUsers?" in told.output
+    assert len(told.output.strip().splitlines()) == 1
+
+
+def test_status_tells_loads_rejects_waiting_and_findings(loaded: Project) -> None:
+    write_sessions(loaded, session(3, user="U2"), "S4,U1,M1,31/12/2024,1,1,TV,HD", session(5, user="U9"), name="viewing_sessions-2.csv")
+    loaded.must_run()
+    told = loaded.pipeline("status", "--json")
+    assert told.code == 0
+    state = json.loads(told.output)
+    last = {load["source"]: load for load in state["loads"] if load["task"] == "LoadCsvToPostgres"}
+    assert last["viewing_sessions-2.csv"]["rows_loaded"] == 3
+    assert last["viewing_sessions-2.csv"]["status"] == "loaded"
+    assert last["viewing_sessions-2.csv"]["seconds"] > 0
+    files = {file["source"]: file for file in state["files"]}
+    assert (files["viewing_sessions-2.csv"]["rejected"], files["viewing_sessions-2.csv"]["waiting"]) == (1, 1)
+    assert state["waiting"] == [{"for_user": 1, "for_title": 0}]
+    text = loaded.pipeline("status").output
+    assert "waiting: 1 for a user, 0 for a title" in text
+    assert "viewing_sessions-2.csv" in text
+
+
+def test_status_before_the_first_run(project: Project) -> None:
+    assert "nothing was loaded yet" in project.pipeline("status").output
+    assert json.loads(project.pipeline("status", "--json").output) == {}
+
+
+@pytest.mark.parametrize(
+    "task",
+    [
+        "CreatePostgresTables",
+        "CreateMongodbCollections",
+        "LoadCsvToPostgres users.csv",
+        "LoadJsonToMongo content.json",
+        "ExtractMongoToCsv",
+        "LoadNormalizedJsonsToPostgres",
+        "LoadUsers",
+        "LoadViewingSessions",
+        "CheckQuality",
+        "PublishTrusted",
+        "BuildReport",
+    ],
+)
+def test_redo_has_one_task_done_again(redone: Project, task: str) -> None:
+    told = redone.pipeline("redo", task, "--date", DAY)
+    assert told.output.strip() == f"{task}: the next run does it again"
+    assert redone.explain() == {task: ["to be done again, as asked by redo"]}
+    assert redone.must_run().ran == [task]
+    assert redone.must_run().ran == []
+
+
+@pytest.fixture(scope="module")
+def redone(tmp_path_factory: pytest.TempPathFactory, embedded: Path) -> Project:
+    """A loaded project that stays the same, since what is done again gives the same."""
+    project = Project(tmp_path_factory.mktemp("redone"), embedded, f"test_redone_{os.getpid()}")
+    project.copy_code()
+    write_all(project)
+    project.must_run()
+    return project
+
+
+def test_redo_of_a_family_takes_all_its_files(redone: Project) -> None:
+    redone.pipeline("redo", "LoadCsvToPostgres", "--date", DAY)
+    assert redone.must_run().ran == [
+        "LoadCsvToPostgres users.csv",
+        "LoadCsvToPostgres viewing_sessions-2.csv",
+        "LoadCsvToPostgres viewing_sessions.csv",
+    ]
+    assert redone.value("SELECT count(*) FROM raw.viewing_sessions") == 3
+
+
+def test_redo_downstream_has_all_done_again_that_builds_on_it(redone: Project) -> None:
+    redone.pipeline("redo", "LoadUsers", "--downstream", "--date", DAY)
+    assert redone.must_run().ran == sorted([*AFTER_USERS, "LoadUsers"])
+
+
+def test_redo_mends_rows_that_were_changed_by_hand(loaded: Project) -> None:
+    loaded.rows("UPDATE processed.users SET country = 'Atlantis'")
+    loaded.rows("UPDATE raw.users SET country = 'Atlantis'")
+    loaded.pipeline("redo", "LoadCsvToPostgres users.csv", "--downstream", "--date", DAY)
+    loaded.must_run()
+    assert loaded.rows("SELECT DISTINCT country FROM processed.users ORDER BY 1") == [("Chile",), ("Peru",)]
+    assert loaded.rows("SELECT country FROM trusted.country_engagement ORDER BY 1") == [("Chile",), ("Peru",)]
+
+
+def test_an_accepted_code_change_reruns_nothing_downstream_neither(loaded: Project) -> None:
+    append(loaded, "pipeline/sources/extraction.py", "NEW_LOGIC = 1")
+    assert set(loaded.explain()) == {"ExtractMongoToCsv", "LoadNormalizedJsonsToPostgres", *AFTER_USERS}
+    told = loaded.pipeline("accept", "ExtractMongoToCsv", "--date", DAY)
+    assert told.code == 0
+    assert "ExtractMongoToCsv: accepted as it is" in told.output
+    assert loaded.explain() == {}
+    assert loaded.must_run().ran == []
+    assert "is current already" in loaded.pipeline("accept", "ExtractMongoToCsv", "--date", DAY).output
+
+
+def test_what_changed_for_another_reason_runs_although_upstream_was_accepted(loaded: Project) -> None:
+    append(loaded, "sql/load/typed_users.sql", "-- Reviewed.")
+    write_sessions(loaded, session(4), name="viewing_sessions-3.csv")
+    loaded.pipeline("accept", "LoadUsers", "--date", DAY)
+    assert loaded.must_run().ran == sorted([*AFTER_USERS, "LoadCsvToPostgres viewing_sessions-3.csv"])
+
+
+def test_accept_keeps_what_is_to_be_redone(loaded: Project) -> None:
+    append(loaded, "sql/load/typed_users.sql", "-- Reviewed.")
+    loaded.pipeline("redo", "PublishTrusted", "--date", DAY)
+    assert loaded.pipeline("accept", "LoadUsers", "--date", DAY).code == 0
+    assert "PublishTrusted" in loaded.must_run().ran
+
+
+def test_changed_content_is_not_accepted(loaded: Project) -> None:
+    write_users(loaded, ANN)
+    for task in ("LoadCsvToPostgres users.csv", "LoadUsers"):
+        told = loaded.pipeline("accept", task, "--date", DAY)
+        assert told.code == 1
+        assert f"{task} cannot be accepted" in told.output
+    assert "LoadUsers" in loaded.must_run().ran
+
+
+def test_a_load_whose_table_was_emptied_is_not_accepted(loaded: Project) -> None:
+    loaded.rows("TRUNCATE processed.users CASCADE")
+    append(loaded, "sql/load/typed_users.sql", "-- Reviewed.")
+    assert loaded.pipeline("accept", "LoadUsers", "--date", DAY).code == 1
+
+
+def test_gc_deletes_what_no_marker_needs_and_says_so_before(loaded: Project) -> None:
+    rejected = "S4,U1,M1,31/12/2024,1,1,TV,HD"
+    write_sessions(loaded, rejected, name="viewing_sessions-3.csv")
+    loaded.must_run()
+    loaded.must_run(date=NEXT_DAY)
+    current = {*(loaded.folder / "rejected").glob("*.csv")}
+    assert len(current) == 1
+    old_reject = loaded.folder / "rejected/users-rejected-999999.csv"
+    old_log = loaded.folder / "logs/luigi.log.1"
+    young_log = loaded.folder / "logs/luigi.log"
+    for path in (old_reject, old_log):
+        path.write_text("old")
+    month_ago = time.time() - 31 * 86_400
+    for path in (old_reject, old_log, *current):
+        os.utime(path, (month_ago, month_ago))
+    listed = loaded.pipeline("gc", "--keep-days", "0")
+    doomed = [loaded.folder / "processed" / DAY, loaded.folder / "reports" / DAY, old_reject, old_log]
+    assert all(str(path) in listed.output for path in doomed)
+    assert not any(str(path) in listed.output for path in (*current, NEXT_DAY))
+    assert all(path.exists() for path in doomed), "without an answer nothing is deleted"
+    done = loaded.pipeline("gc", "--keep-days", "1", "--yes")
+    assert done.code == 0
+    assert not any(path.exists() for path in doomed)
+    assert all(path.exists() for path in (*current, young_log))
+    assert loaded.must_run(date=NEXT_DAY).ran == []
+    assert loaded.must_run(date=DAY).ran == []
+    assert loaded.pipeline("gc", "--keep-days", "1").output.strip() == "nothing to delete"
