@@ -52,9 +52,11 @@ class DigestCache:
         self.store = store
         self.changed = False
         try:
-            self.known: dict[str, list[object]] = json.loads(store.read_text())
-        except (OSError, ValueError):
-            self.known = {}
+            self.known: dict[str, list[object]] = {
+                name: [digest, *key] for name, (digest, *key) in json.loads(store.read_text()).items()
+            }
+        except (OSError, ValueError, TypeError, AttributeError):
+            self.known = {}  # absent or damaged: everything is read again
 
     def digest(self, path: Path, name: str) -> str:
         """Return the digest of the file at `path`, known in the cache as `name`.
@@ -146,6 +148,8 @@ def _meaning(node: object) -> object:
 
     `ast.dump` will not do: newer versions add fields and leave out empty ones.
     """
+    if isinstance(node, ast.JoinedStr):
+        return [type(node).__name__, *map(_meaning, _parts_of_text(node))]
     if isinstance(node, ast.AST):
         fields = [[name, _meaning(getattr(node, name, None))] for name in node._fields if name != "kind"]
         return [type(node).__name__, *(field for field in fields if field[1] not in (None, []))]
@@ -153,7 +157,20 @@ def _meaning(node: object) -> object:
         return [_meaning(item) for item in node if not _is_bare_text(item)]
     if node is None or isinstance(node, (bool, int, str)):
         return node
-    return repr(node)
+    return [type(node).__name__, repr(node)]
+
+
+def _parts_of_text(node: ast.JoinedStr) -> list[ast.expr | str]:
+    """Return the parts of an f-string, adjacent texts joined: Python 3.12 adds empty ones and splits others."""
+    parts: list[ast.expr | str] = []
+    for part in node.values:
+        if not (isinstance(part, ast.Constant) and isinstance(part.value, str)):
+            parts.append(part)
+        elif parts and isinstance(parts[-1], str):
+            parts[-1] += part.value
+        elif part.value:
+            parts.append(part.value)
+    return parts
 
 
 def _is_bare_text(node: object) -> bool:

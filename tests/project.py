@@ -37,12 +37,16 @@ DAY = "2026-03-02"
 
 @dataclass(frozen=True)
 class Run:
-    """A command that has ended: its exit code, the tasks it ran, all it printed, and what it logged."""
+    """A command that has ended: its exit code, the tasks it ran, all it printed, what it logged, its answer.
+
+    The answer is what it printed on standard output alone.
+    """
 
     code: int
     ran: list[str]
     output: str
     log: str = ""
+    answer: str = ""
 
 
 class Project:
@@ -116,7 +120,7 @@ class Project:
             check=False,
         )
         output = ended.stdout + ended.stderr
-        return Run(ended.returncode, [], output)
+        return Run(ended.returncode, [], output, answer=ended.stdout)
 
     def pipeline(self, *arguments: str, **env: str) -> Run:
         """Run an operator command."""
@@ -138,7 +142,7 @@ class Project:
         """Return the tasks that a run would run, as `task` names them, each with its causes."""
         told = self.pipeline("explain", task, "--date", date, "--json", **env)
         assert told.code == 0, told.output
-        verdicts = [each for each in json.loads(told.output) if each["task"] not in WRAPPERS]
+        verdicts = [each for each in json.loads(told.answer) if each["task"] not in WRAPPERS]
         return {
             f"{each['task']} {each['file']}" if each["file"] else each["task"]: each["causes"]
             for each in verdicts
@@ -157,7 +161,7 @@ class Project:
 
     def dsn(self, role: str = "pipeline") -> str:
         """Return a connection URI."""
-        return self.pipeline("dsn", "--role", role).output.strip()
+        return self.pipeline("dsn", "--role", role).answer.strip()
 
     @contextmanager
     def connection(self, role: str = "pipeline") -> Iterator[Any]:

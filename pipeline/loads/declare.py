@@ -22,7 +22,8 @@ def declare_table(name: str) -> Path:
         The SQL file.
 
     Raises:
-        FileRefusedError: there is no such file, the table is declared already, its name is no plain one, or the header is none.
+        FileRefusedError: there is no such file, its table is declared already or has no plain name, or its
+            header is none.
     """
     folder = get_settings().data_raw_path
     if not (folder / name).is_file():

@@ -131,7 +131,7 @@ def _error(value: Any) -> Exception | None:
 def _reason(value: Any) -> str:
     error = _error(value)
     if isinstance(value, dict | list):
-        return f"a field name that MongoDB cannot store: {error}"
+        return "a field name that MongoDB cannot store"
     if isinstance(error, UnicodeError):
         return "not valid Unicode text"
     if isinstance(error, OverflowError) or not isinstance(value, str):

@@ -79,9 +79,7 @@ class Number:
         exact: CoreSchema = core_schema.decimal_schema(strict=True, ge=self.low, le=self.high)
         fast: CoreSchema
         if self.scale:
-            fast = core_schema.float_schema(
-                strict=True, ge=float(self.low), le=float(self.high), allow_inf_nan=False
-            )
+            fast = core_schema.float_schema(strict=True, ge=float(self.low), le=float(self.high), allow_inf_nan=False)
             fast = core_schema.no_info_after_validator_function(self._rounding(), fast)
             exact = core_schema.no_info_after_validator_function(self._rounding(), exact)
         else:

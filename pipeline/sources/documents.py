@@ -49,9 +49,7 @@ class Title(BaseModel):
 class Movie(Title):
     """A movie."""
 
-    duration_minutes: Annotated[int | None, whole(1, INT_MAX)] = Field(
-        None, description="Running time in minutes."
-    )
+    duration_minutes: Annotated[int | None, whole(1, INT_MAX)] = Field(None, description="Running time in minutes.")
     views_count: Annotated[int | None, whole(0, BIGINT_MAX)] = Field(
         None, description="Views as the catalogue counts them."
     )
@@ -71,9 +69,7 @@ class Episode(TypedDict, total=False):
     ]
     title: Annotated[str | None, Text(), Field(description="Title of the episode.")]
     duration_minutes: Annotated[int | None, whole(1, INT_MAX), Field(description="Running time in minutes.")]
-    air_date: Annotated[
-        date | None, Day(), Field(description="First broadcast: YYYY-MM-DD or a date, 1900 to 2100.")
-    ]
+    air_date: Annotated[date | None, Day(), Field(description="First broadcast: YYYY-MM-DD or a date, 1900 to 2100.")]
 
 
 class Season(TypedDict, total=False):
@@ -149,9 +145,7 @@ def _for_mongo(schema: dict[str, Any], definitions: dict[str, Any]) -> dict[str,
         schema = definitions[schema["$ref"].rpartition("/")[2]] | schema
     converted = {_KEYWORDS[key]: value for key, value in schema.items() if key in _KEYWORDS}
     if "properties" in schema:
-        converted["properties"] = {
-            name: _for_mongo(field, definitions) for name, field in schema["properties"].items()
-        }
+        converted["properties"] = {name: _for_mongo(field, definitions) for name, field in schema["properties"].items()}
     if "items" in schema:
         converted["items"] = _for_mongo(schema["items"], definitions)
     for choice in ("anyOf", "oneOf"):

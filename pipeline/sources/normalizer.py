@@ -112,9 +112,7 @@ def content_id_of(document: Mapping[str, Any]) -> str | None:
 def _movie_rows(movie: Movie, extra: str | None) -> dict[str, list[tuple[Any, ...]]]:
     key = movie.content_id
     return {
-        "content": [
-            (key, movie.title, "movie", movie.release_year, movie.rating, movie.production_budget, extra)
-        ],
+        "content": [(key, movie.title, "movie", movie.release_year, movie.rating, movie.production_budget, extra)],
         "movie_details": [(key, movie.duration_minutes, movie.views_count)],
         "genres": [(key, genre) for genre in movie.genre],
     }
@@ -143,9 +141,7 @@ def _series_rows(series: Series, extra: str | None) -> dict[str, list[tuple[Any,
         season_count = series.seasons
         counts = enumerate(series.episodes_per_season or (), start=1)
     return {
-        "content": [
-            (key, series.title, "series", series.release_year, series.rating, series.production_budget, extra)
-        ],
+        "content": [(key, series.title, "series", series.release_year, series.rating, series.production_budget, extra)],
         "series_details": [(key, season_count, series.avg_episode_duration, series.total_views)],
         "genres": [(key, genre) for genre in series.genre],
         "seasons": [(key, number, count) for number, count in counts],
@@ -195,9 +191,7 @@ def _extra_of_seasons(
         part = _unknown(season, document, "seasons[]", found)
         episodes = [
             {"episode_number": episode["episode_number"]} | unknown
-            for episode, embedded in zip(
-                season.get("episodes") or (), document.get("episodes") or (), strict=True
-            )
+            for episode, embedded in zip(season.get("episodes") or (), document.get("episodes") or (), strict=True)
             # Fields were left out if fewer are left, not counting a number given by position.
             if len(episode) < len(embedded) + ("episode_number" not in embedded)
             and (unknown := _unknown(episode, embedded, "seasons[].episodes[]", found))

@@ -196,6 +196,8 @@ def write_marker(
     db: Database[dict[str, Any]], update_id: str, fingerprint: str, inputs: dict[str, str], holds: dict[str, int]
 ) -> None:
     """Mark a target as loaded; `holds` maps collections to the documents the load brought."""
+    from pymongo import WriteConcern
+
     marker = {
         "_id": update_id,
         "inserted": datetime.now(UTC),
@@ -203,5 +205,8 @@ def write_marker(
         "inputs": [{"name": name, "digest": digest} for name, digest in inputs.items()],
         "holds": holds,
     }
-    db[MARKERS].replace_one({"_id": update_id}, marker, upsert=True)
+    # The journal is written in order, so with the marker everything before it is safe: a server that is killed
+    # must not keep the marker and lose the documents.
+    durable = db[MARKERS].with_options(write_concern=WriteConcern(w="majority", j=True))
+    durable.replace_one({"_id": update_id}, marker, upsert=True)
     forget()

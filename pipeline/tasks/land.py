@@ -132,10 +132,21 @@ class LoadJsonToMongo(PipelineTask):
     path = luigi.Parameter(description="file relative to DATA_RAW_PATH")
     modules: ClassVar = (
         "pipeline.loads.documents",
+        "pipeline.loads.document_batches",
+        "pipeline.loads.storable",
         "pipeline.sources.json_files",
+        "pipeline.sources.json_text",
         "pipeline.sources.files",
         *DOCUMENT_MODULES,
     )
+
+    # One after the other: of two files with the same title, the last by name wins.
+    resources: ClassVar = {"mongodb_landing": 1}
+
+    @property
+    def priority(self) -> int:
+        """Files land in the order of their names."""
+        return -deliveries().index(self) if self in deliveries() else 0
 
     def runs_after(self) -> list[luigi.Task]:
         """The collections and the ledger come first."""

@@ -2,21 +2,41 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import date as Date
+from functools import cache
 
 import luigi
 
+from pipeline.stores import markers
 from pipeline.tasks.create import CreateMongodbCollections, CreatePostgresTables
-from pipeline.tasks.extract import ExtractMongoToCsv
+from pipeline.tasks.extract import CATALOGUE, ExtractMongoToCsv
 from pipeline.tasks.land import LoadCsvsToPostgres, LoadJsonsToMongo, require_input
 from pipeline.tasks.load import LoadNormalizedJsonsToPostgres, LoadUsers, LoadViewingSessions
 from pipeline.tasks.publish import BuildReport, CheckQuality, PublishTrusted
+
+logger = logging.getLogger("pipeline")
+
+
+@cache
+def day_to_reach(day: Date) -> Date:
+    """Return the day that a run brings everything to: its own, or the newest that was ever loaded.
+
+    A run of an older date must not put an older catalogue in place of a newer one, but files that changed
+    since are taken up in full.
+    """
+    catalogue = markers.markers().get(CATALOGUE)
+    if catalogue is None or catalogue.run_date is None or catalogue.run_date <= day:
+        return day
+    logger.warning("%s is loaded already; the run of %s brings that day up to date", catalogue.run_date, day)
+    return catalogue.run_date
 
 
 class RunAll(luigi.WrapperTask):
     """Brings everything up to date: from the raw files and MongoDB to the analysts' page.
 
-    Every stage is named, since Luigi does not look below a complete task: damage at a leaf is seen too.
+    A date older than the newest loaded one counts as that one. Every stage is named, since Luigi does not
+    look below a complete task: damage at a leaf is seen too.
     """
 
     date = luigi.DateParameter(default=Date.today(), description="day of the run")
@@ -31,16 +51,17 @@ class RunAll(luigi.WrapperTask):
             NoInputError: there is no input; nothing is done then.
         """
         require_input()
+        date = day_to_reach(self.date)
         return [
             CreatePostgresTables(),
             CreateMongodbCollections(),
             LoadCsvsToPostgres(allow_empty=self.allow_empty),
             LoadJsonsToMongo(),
-            ExtractMongoToCsv(date=self.date),
-            LoadNormalizedJsonsToPostgres(date=self.date, allow_empty=self.allow_empty),
+            ExtractMongoToCsv(date=date),
+            LoadNormalizedJsonsToPostgres(date=date, allow_empty=self.allow_empty),
             LoadUsers(),
-            LoadViewingSessions(date=self.date),
-            CheckQuality(date=self.date),
-            PublishTrusted(date=self.date),
-            BuildReport(date=self.date),
+            LoadViewingSessions(date=date),
+            CheckQuality(date=date),
+            PublishTrusted(date=date),
+            BuildReport(date=date),
         ]

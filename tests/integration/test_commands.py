@@ -60,7 +60,13 @@ def test_explain_offers_the_task_that_was_meant(loaded: Project) -> None:
 
 
 def test_status_tells_loads_rejects_waiting_and_findings(loaded: Project) -> None:
-    write_sessions(loaded, session(3, user="U2"), "S4,U1,M1,31/12/2024,1,1,TV,HD", session(5, user="U9"), name="viewing_sessions-2.csv")
+    write_sessions(
+        loaded,
+        session(3, user="U2"),
+        "S4,U1,M1,31/12/2024,1,1,TV,HD",
+        session(5, user="U9"),
+        name="viewing_sessions-2.csv",
+    )
     loaded.must_run()
     told = loaded.pipeline("status", "--json")
     assert told.code == 0

@@ -96,7 +96,7 @@ def edit(project: Project, file: str, old: str, new: str) -> None:
 
 
 def edit_a_view(project: Project) -> None:
-    edit(project, "sql/trusted/daily_viewing.sql", "null if none has.", "null without any.")
+    edit(project, "sql/trusted/daily_viewing.sql", "Mean completion in percent", "Completion in percent")
 
 
 def edit_a_comment(project: Project) -> None:
@@ -284,9 +284,9 @@ def test_exactly_what_changed_is_done_again_and_explained_before(loaded: Project
     for task, patterns in scenario.runs.items():
         causes = explained[task]
         assert len(causes) == len(patterns), f"{task}: {causes}"
-        assert all(
-            re.fullmatch(pattern, cause) for pattern, cause in zip(patterns, causes, strict=True)
-        ), f"{task}: {causes} instead of {patterns}"
+        assert all(re.fullmatch(pattern, cause) for pattern, cause in zip(patterns, causes, strict=True)), (
+            f"{task}: {causes} instead of {patterns}"
+        )
     assert project.must_run(date=scenario.date).ran == []
 
 

@@ -13,7 +13,7 @@ from pipeline.fingerprints import digest_bytes
 from pipeline.sources.files import ChangedWhileReadError, FileRefusedError, open_raw, table_of
 
 # Several blocks of the reader's, compressed too.
-LARGE = random.Random(1).randbytes(3_000_000)  # noqa: S311 (any bytes will do)
+LARGE = random.Random(1).randbytes(3_000_000)
 
 
 @pytest.mark.parametrize(

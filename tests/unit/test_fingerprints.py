@@ -1,0 +1,281 @@
+"""Digests of files and code: what counts as a change, and what does not."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import pipeline
+from pipeline import fingerprints
+from pipeline.fingerprints import DigestCache, combine, digest_bytes, is_source, module_digest, source_digest
+from pipeline.task import PipelineTask
+
+TASKS = [getattr(pipeline, name) for name in pipeline.__all__]
+MODULES = sorted({module for task in TASKS if issubclass(task, PipelineTask) for module in task.modules})
+REPOSITORY = Path(pipeline.__file__).resolve().parent.parent
+# Everything that the digest of source code needs, to be run in interpreters without our packages.
+PORTABLE = "\n".join(
+    [
+        "from __future__ import annotations",
+        "import ast, hashlib, json, sys",
+        f"DIGEST_SIZE = {fingerprints.DIGEST_SIZE}",
+        *(
+            inspect.getsource(getattr(fingerprints, name))
+            for name in ("new_digest", "digest_bytes", "source_digest", "_meaning", "_parts_of_text", "_is_bare_text")
+        ),
+        "paths = json.load(sys.stdin)",
+        "digests = {path: source_digest(open(path, encoding='utf-8').read()) for path in paths}",
+        "print(json.dumps([sys.version_info[:2], digests]))",
+    ]
+)
+
+SOURCE = '''
+"""About the module."""
+import math
+LIMIT = 5  # at most
+
+class Circle:
+    """A circle."""
+    radius: float = 1.0
+
+    def area(self, unit="cm"):
+        """Its area."""
+        return math.pi * self.radius ** 2, f"{self.radius:>{LIMIT}} {unit!r}"
+'''
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("  # at most", "  # no more than"),
+        ("# at most", ""),
+        ('"""About the module."""', '"""Something else."""'),
+        ('"""A circle."""', '"""A circle.\n\n    Long.\n    """'),
+        ('        """Its area."""\n', ""),
+        ("import math\n", "\n\nimport math\n\n"),
+        ("LIMIT = 5", "LIMIT  =  (5)"),
+        ('unit="cm"', "unit='cm'"),
+        ("return math.pi", "return  math . pi"),
+    ],
+)
+def test_comments_docstrings_and_layout_do_not_count(old: str, new: str) -> None:
+    assert old in SOURCE
+    assert source_digest(SOURCE.replace(old, new)) == source_digest(SOURCE)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("LIMIT = 5", "LIMIT = 6"),
+        ("LIMIT = 5", "LIMIT = 5.0"),
+        ("LIMIT = 5", "LIMIT = '5'"),
+        ("LIMIT = 5", "LIMIT = None"),
+        ("LIMIT = 5", "LIMIT: int"),
+        ("= 1.0", "= '1.0'"),
+        ("= 1.0", "= True"),
+        ("= 1.0", "= b'1.0'"),
+        ("= 1.0", "= ..."),
+        ("** 2", "* 2"),
+        ('"cm"', '"mm"'),
+        ('unit="cm"', 'unit, x="cm"'),
+        ('unit="cm"', '*, unit="cm"'),
+        ("unit!r", "unit!s"),
+        (":>{LIMIT}", ":<{LIMIT}"),
+        ("def area", "async def area"),
+        ("def area", "@property\n    def area"),
+        ("import math", "import math as maths"),
+        ("return math", "yield math"),
+    ],
+)
+def test_logic_counts(old: str, new: str) -> None:
+    assert old in SOURCE
+    assert source_digest(SOURCE.replace(old, new)) != source_digest(SOURCE)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [("1.0", "'1.0'"), ("b'a'", '''"b'a'"'''), ("...", "'Ellipsis'"), ("1", "True")]
+)
+def test_values_of_different_types_differ(one: str, other: str) -> None:
+    assert source_digest(f"x = {one}") != source_digest(f"x = {other}")
+
+
+def interpreters() -> dict[str, str]:
+    """Return the other Python versions that are installed: version to command."""
+    found = {}
+    for minor in range(11, 16):
+        version = f"3.{minor}"
+        commands = [f"python{version}", *sorted(map(str, Path.home().glob(f".pyenv/versions/{version}.*/bin/python")))]
+        for command in filter(None, map(shutil.which, commands)):
+            asked = subprocess.run([command, "-c", ""], capture_output=True, check=False, timeout=60)
+            if asked.returncode == 0 and sys.version_info[:2] != (3, minor):
+                found[version] = command
+    return found
+
+
+@pytest.mark.parametrize("version", ["3.11", "3.12", "3.13"])
+def test_every_module_of_a_task_has_the_same_digest_on_all_versions_of_python(version: str, tmp_path: Path) -> None:
+    command = sys.executable if version == f"3.{sys.version_info.minor}" else interpreters().get(version)
+    if command is None:
+        pytest.skip(f"Python {version} is not installed")
+    sample = tmp_path / "sample.py"
+    sample.write_text(SOURCE)
+    paths = {str(sample): source_digest(SOURCE)}
+    for module in MODULES:
+        paths[str(REPOSITORY / f"{module.replace('.', '/')}.py")] = module_digest(module)
+    told = subprocess.run(
+        [command, "-c", PORTABLE], input=json.dumps([*paths]), capture_output=True, text=True, check=True, timeout=120
+    )
+    asked, digests = json.loads(told.stdout)
+    assert ".".join(map(str, asked)) == version
+    assert digests == paths
+    assert len(digests) > 10
+
+
+def test_every_sql_file_counts_for_some_task() -> None:
+    declared = {
+        path
+        for task in TASKS
+        if issubclass(task, PipelineTask)
+        for pattern in task.sql
+        for path in (REPOSITORY / "sql").glob(pattern)
+    }
+    files = {path for path in (REPOSITORY / "sql").rglob("*.sql") if path.parts[-2] != "examples"}
+    assert files - declared == set()
+
+
+def test_every_pattern_of_a_task_matches_a_file() -> None:
+    for task in TASKS:
+        for pattern in getattr(task, "sql", ()):
+            assert list((REPOSITORY / "sql").glob(pattern)), f"{task.__name__} declares {pattern}"
+
+
+def test_a_module_that_does_not_exist_is_an_error() -> None:
+    with pytest.raises(ModuleNotFoundError, match=r"pipeline\.nowhere"):
+        module_digest("pipeline.nowhere")
+
+
+@given(st.dictionaries(st.text(), st.text(), max_size=5), st.randoms())
+def test_a_fingerprint_does_not_depend_on_the_order_of_inputs(inputs: dict[str, str], rng) -> None:  # type: ignore[no-untyped-def]
+    names = list(inputs)
+    rng.shuffle(names)
+    assert combine({name: inputs[name] for name in names}) == combine(inputs)
+
+
+@given(st.dictionaries(st.text(), st.text(), max_size=3), st.dictionaries(st.text(), st.text(), max_size=3))
+def test_different_inputs_have_different_fingerprints(one: dict[str, str], other: dict[str, str]) -> None:
+    assert (combine(one) == combine(other)) == (one == other)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("users.csv", True),
+        ("users/2024.CSV.gz", True),
+        ("content.jsonl", True),
+        ("content.json.gz", True),
+        (".users.csv", False),
+        (".partial/users.csv", False),
+        ("users.csv.tmp", False),
+        ("users.xlsx", False),
+        ("readme", False),
+    ],
+)
+def test_which_files_are_input(name: str, expected: bool) -> None:
+    assert is_source(name) is expected
+
+
+LONG_AGO = 1_700_000_000
+
+
+class TestDigestCache:
+    @pytest.fixture
+    def file(self, tmp_path: Path) -> Path:
+        file = tmp_path / "users.csv"
+        file.write_text("old")
+        return file
+
+    @pytest.fixture
+    def store(self, tmp_path: Path) -> Path:
+        return tmp_path / "logs" / "digests.json"
+
+    def remember(self, file: Path, store: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+        """Digest a file as if it had been at rest for a minute."""
+        cache = DigestCache(store)
+        with monkeypatch.context() as later:
+            later.setattr(fingerprints.time, "time", lambda: file.stat().st_ctime + 60)
+            digest = cache.digest(file, "users.csv")
+        cache.save(["users.csv"])
+        assert json.loads(store.read_text()).keys() == {"users.csv"}
+        return digest
+
+    def test_a_file_at_rest_is_read_once(self, file: Path, store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        digest = self.remember(file, store, monkeypatch)
+        assert digest == digest_bytes(b"old")
+        monkeypatch.setattr(Path, "open", lambda *_, **__: pytest.fail("the file was read again"))
+        assert DigestCache(store).digest(file, "users.csv") == digest
+
+    def test_another_size_is_noticed(self, file: Path, store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.remember(file, store, monkeypatch)
+        times = file.stat()
+        file.write_text("older")
+        os.utime(file, ns=(times.st_atime_ns, times.st_mtime_ns))
+        assert DigestCache(store).digest(file, "users.csv") == digest_bytes(b"older")
+
+    def test_another_mtime_is_noticed(self, file: Path, store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.remember(file, store, monkeypatch)
+        file.write_text("new")
+        os.utime(file, (LONG_AGO, LONG_AGO))
+        assert DigestCache(store).digest(file, "users.csv") == digest_bytes(b"new")
+
+    def test_same_size_and_mtime_but_another_change_time_is_noticed(
+        self, file: Path, store: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        self.remember(file, store, monkeypatch)
+        times = file.stat()
+        file.write_text("new")
+        os.utime(file, ns=(times.st_atime_ns, times.st_mtime_ns))
+        assert file.stat().st_mtime_ns == times.st_mtime_ns
+        assert DigestCache(store).digest(file, "users.csv") == digest_bytes(b"new")
+
+    def test_another_file_moved_over_it_is_noticed(
+        self, file: Path, store: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        self.remember(file, store, monkeypatch)
+        known = json.loads(store.read_text())["users.csv"]
+        times = file.stat()
+        other = file.with_name("other.csv")
+        other.write_text("new")
+        os.utime(other, ns=(times.st_atime_ns, times.st_mtime_ns))
+        other.replace(file)
+        # As if even the change time were the same.
+        store.write_text(json.dumps({"users.csv": [*known[:3], file.stat().st_ctime_ns, known[4]]}))
+        assert file.stat().st_ino != known[4]
+        assert DigestCache(store).digest(file, "users.csv") == digest_bytes(b"new")
+
+    def test_a_file_that_changed_just_now_is_not_trusted(self, file: Path, store: Path) -> None:
+        cache = DigestCache(store)
+        assert cache.digest(file, "users.csv") == digest_bytes(b"old")
+        cache.save(["users.csv"])
+        assert not store.exists()
+
+    @pytest.mark.parametrize("damage", ["", "{", "[]", '{"users.csv": 5}', '{"users.csv": ["x"]}'])
+    def test_a_damaged_cache_costs_only_time(self, file: Path, store: Path, damage: str) -> None:
+        store.parent.mkdir()
+        store.write_text(damage)
+        assert DigestCache(store).digest(file, "users.csv") == digest_bytes(b"old")
+
+    def test_files_that_left_are_forgotten(self, file: Path, store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.remember(file, store, monkeypatch)
+        cache = DigestCache(store)
+        cache.changed = True
+        cache.save([])
+        assert json.loads(store.read_text()) == {}
