@@ -93,25 +93,16 @@ def judge(task: PipelineTask, depth: int = 0) -> Verdict:
 def in_words(name: str, old: str | None, new: str | None) -> str:
     """Say in words that an input differs: new, gone, or changed from one digest to another."""
     kind, _, subject = name.partition(" ")
-    match kind:
-        case "task":
-            return f"upstream: {subject} {_what_happened(old, new)}"
-        case "sql":
-            return f"sql/{subject} {_what_happened(old, new)}"
-        case "module":
-            return f"{subject.replace('.', '/')}.py {_what_happened(old, new)}"
-        case "content":
-            return f"content {_short(old)} → {_short(new)}"
-        case "date":
-            return f"new day: {old} → {new}"
-        case "template":
-            return "the template of the page changed"
-        case _:
-            return f"other server: {name} {old} → {new}"
-
-
-def _what_happened(old: str | None, new: str | None) -> str:
-    return "is new" if old is None else "is gone" if new is None else "changed"
+    happened = "is new" if old is None else "is gone" if new is None else "changed"
+    words = {
+        "task": f"upstream: {subject} {happened}",
+        "sql": f"sql/{subject} {happened}",
+        "module": f"{subject.replace('.', '/')}.py {happened}",
+        "content": f"content {_short(old)} → {_short(new)}",
+        "date": f"new day: {old} → {new}",
+        "template": "the template of the page changed",
+    }
+    return words.get(kind, f"other server: {name} {old} → {new}")
 
 
 def _short(digest: str | None) -> str:

@@ -41,19 +41,16 @@ def candidates(keep_days: int, today: date) -> list[Path]:
     oldest = today - timedelta(days=keep_days)
     found: list[Path] = []
     for folder in (settings.data_processed_path, settings.reports_path):
-        for path in sorted(folder.glob("*")) if folder.is_dir() else []:
-            if DAY.fullmatch(path.name) and path.name < oldest.isoformat() and path.name not in days_in_use:
-                found.append(path)
-            elif LEFTOVER.fullmatch(path.name) and _age(path) > LEFTOVER_AFTER_SECONDS:
+        for path in sorted(folder.glob("*")):
+            is_old = DAY.fullmatch(path.name) and path.name < oldest.isoformat() and path.name not in days_in_use
+            if is_old or (LEFTOVER.fullmatch(path.name) and _age(path) > LEFTOVER_AFTER_SECONDS):
                 found.append(path)
     for path in sorted(settings.data_rejected_path.glob("*.csv")):
         batch = REJECT_FILE.fullmatch(path.name)
         if batch and batch.group(1) not in batches_in_use and _age(path) > keep_days * SECONDS_A_DAY:
             found.append(path)
-    for path in sorted(settings.logs_path.glob("*.log*")) + sorted(settings.logs_path.glob("*.jsonl*")):
-        if _age(path) > keep_days * SECONDS_A_DAY:
-            found.append(path)
-    return found
+    logs = [*sorted(settings.logs_path.glob("*.log*")), *sorted(settings.logs_path.glob("*.jsonl*"))]
+    return [*found, *(path for path in logs if _age(path) > keep_days * SECONDS_A_DAY)]
 
 
 def size(path: Path) -> int:

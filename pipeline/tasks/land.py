@@ -141,10 +141,10 @@ class LoadJsonToMongo(PipelineTask):
     )
 
     # One after the other: of two files with the same title, the last by name wins.
-    resources: ClassVar = {"mongodb_landing": 1}
+    resources = {"mongodb_landing": 1}  # noqa: RUF012 (declared so by Luigi)
 
     @property
-    def priority(self) -> int:
+    def priority(self) -> int:  # type: ignore[override]
         """Files land in the order of their names."""
         return -deliveries().index(self) if self in deliveries() else 0
 

@@ -220,8 +220,9 @@ class TestDigestCache:
     def test_a_file_at_rest_is_read_once(self, file: Path, store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         digest = self.remember(file, store, monkeypatch)
         assert digest == digest_bytes(b"old")
+        cache = DigestCache(store)
         monkeypatch.setattr(Path, "open", lambda *_, **__: pytest.fail("the file was read again"))
-        assert DigestCache(store).digest(file, "users.csv") == digest
+        assert cache.digest(file, "users.csv") == digest
 
     def test_another_size_is_noticed(self, file: Path, store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.remember(file, store, monkeypatch)

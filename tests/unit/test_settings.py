@@ -1,0 +1,71 @@
+"""Settings from the environment and from `.env`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pipeline.settings import PACKAGE_ROOT, SettingsError, get_settings
+
+
+@pytest.fixture(autouse=True)
+def fresh(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    """Read the settings anew, for an empty project folder, and let the next test do so too."""
+    monkeypatch.setenv("PROJECT_ROOT", str(tmp_path))
+    get_settings.cache_clear()
+    yield
+    get_settings.cache_clear()
+
+
+def test_relative_folders_count_from_the_project(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("DATA_RAW_PATH", "in/here")
+    monkeypatch.setenv("LOGS_PATH", "/var/log/here")
+    monkeypatch.chdir("/")
+    settings = get_settings()
+    assert settings.data_raw_path == tmp_path / "in/here"
+    assert settings.data_processed_path == tmp_path / "data/processed"
+    assert settings.logs_path == Path("/var/log/here")
+
+
+def test_the_dotenv_file_of_the_project_is_read_and_the_environment_wins(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / ".env").write_text("POSTGRES_DB=from_file\nMONGO_DB=from_file\n")
+    monkeypatch.setenv("MONGO_DB", "from_environment")
+    settings = get_settings()
+    assert (settings.postgres_db, settings.mongo_db) == ("from_file", "from_environment")
+
+
+def test_an_empty_value_is_as_good_as_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("POSTGRES_HOST", "")
+    monkeypatch.setenv("POSTGRES_PORT", "")
+    settings = get_settings()
+    assert (settings.postgres_host, settings.postgres_port) == (None, 5432)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("MAX_REJECT_RATIO", "7"), ("POSTGRES_PORT", "many"), ("MONGO_PORT", "70000")]
+)
+def test_a_wrong_value_is_one_line_that_names_the_variable(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError) as caught:
+        get_settings()
+    message = str(caught.value)
+    assert message.startswith(f"{name}: ")
+    assert f"'{value}'" in message
+    assert "\n" not in message
+
+
+def test_a_password_is_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("POSTGRES_PASSWORD", "hunter2")
+    assert "hunter2" not in repr(get_settings())
+
+
+def test_the_example_names_every_setting() -> None:
+    example = (PACKAGE_ROOT / ".env.example").read_text()
+    names = {line.lstrip("# ").split("=")[0] for line in example.splitlines() if "=" in line}
+    assert names == {name.upper() for name in type(get_settings()).model_fields}
