@@ -60,6 +60,6 @@ def _choose_scheduler() -> None:
 try:
     get_settings()
 except SettingsError as error:
-    print(f"error: {error}", file=sys.stderr)  # noqa: T201 (nothing can log yet)
+    print(f"error: {error}", file=sys.stderr)
     sys.exit(40)
 _choose_scheduler()

@@ -51,7 +51,8 @@ def what_next() -> None:
     typer.echo("\nLook at it:")
     if reports:
         typer.echo(f"  report    file://{reports[-1]}")
-    typer.echo(f"  views     {psql} '{postgres.dsn('analyst')}' -c 'SELECT * FROM period_summary'")
+    example = "SELECT * FROM period_summary"
+    typer.echo(f"  views     {psql} '{postgres.dsn('analyst')}' -c '{example}'")
     typer.echo("  status    .venv/bin/python -m pipeline status      (rows, rejected records, what waits)")
     typer.echo("  explain   .venv/bin/python -m pipeline explain     (what the next run would do, and why)")
     typer.echo("  stop      make down                                (the database servers go on until then)")

@@ -7,7 +7,7 @@ from typing import Any
 
 import luigi
 
-from pipeline.stores.markers import REDO
+from pipeline.stores.markers import REDO, Marker
 from pipeline.targets import CurrentState
 from pipeline.task import PipelineTask
 from pipeline.tasks.land import LoadCsvsToPostgres, LoadJsonsToMongo, WithdrawCsv
@@ -87,6 +87,8 @@ def judge(task: PipelineTask, depth: int = 0) -> Verdict:
         if current.inputs.get(name) != task.inputs.get(name)
     }
     causes += [in_words(name, *values) for name, values in changed.items()]
+    if not causes and isinstance(current, Marker) and current.outdated:
+        causes = [current.outdated]
     return Verdict(task.task_family, subject, depth, True, causes or ["its task was renamed"], changed)
 
 

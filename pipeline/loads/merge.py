@@ -95,7 +95,7 @@ def merge(load: Load, table: MergedTable) -> None:
     """
     cursor = load.cursor
     last = load.previous
-    full = last is None or not last.intact or last.voided or _ways(last.inputs) != _ways(load.claim.inputs)
+    full = last is None or last.missing is not None or last.voided or _ways(last.inputs) != _ways(load.claim.inputs)
     _type_rows(cursor, table, "typed", sql.Identifier("raw", table.name))
     parts = table.parts(_columns(load, table))
     execute_file(cursor, "load/changed_batches.sql", {"raw": table.raw, "processed": table.processed, "full": full})

@@ -11,8 +11,8 @@ import matplotlib as mpl
 import pandas as pd
 
 mpl.use("svg")
-from matplotlib.axes import Axes  # noqa: E402 (the backend comes first)
-from matplotlib.figure import Figure  # noqa: E402
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 ACCENT = "#2a6f97"
 STYLE: dict[Any, Any] = {

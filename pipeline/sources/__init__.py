@@ -1,0 +1,1 @@
+"""Reading raw files, and turning documents into rows."""

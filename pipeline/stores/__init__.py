@@ -1,0 +1,1 @@
+"""PostgreSQL and MongoDB: connections, markers, the ledger, the embedded servers."""

@@ -261,7 +261,7 @@ def _fail(load: Load, error: BaseException) -> None:
 def spool_rejects(cursor: Cursor, batch_ids: Iterable[int], stage: str, file: IO[bytes]) -> None:
     """Write the rejected rows of batches to `file`, to outlive the rollback of the load that found them."""
     query = cursor.mogrify(
-        f"COPY (SELECT {REJECT_COLUMNS} FROM etl.rejected_rows WHERE batch_id = ANY(%s) AND stage = %s) TO STDOUT",
+        f"COPY (SELECT {REJECT_COLUMNS} FROM etl.rejected_rows WHERE batch_id = ANY(%s) AND stage = %s) TO STDOUT",  # noqa: S608
         (list(batch_ids), stage),
     )
     cursor.copy_expert(query.decode(), file)

@@ -21,8 +21,9 @@ REDO = "redo"
 class Marker:
     """What is loaded in a target now; see the comments on `etl.table_updates` for the columns.
 
-    `intact` is False when something the marker counts on was dropped or emptied behind its back;
-    `missing` then names it.
+    `missing` names something the marker counts on that was dropped or emptied behind its back. `outdated`
+    says that files landed or left and were not merged: a run ended between the two, and what the files hold
+    by now may be what the marker says.
     """
 
     update_id: str
@@ -36,11 +37,12 @@ class Marker:
     run_date: date | None
     run_started: datetime
     missing: str | None = None
+    outdated: str | None = None
 
     @property
     def intact(self) -> bool:
-        """Whether the marked thing is still there."""
-        return self.missing is None
+        """Whether the marked thing is still there, and made from what is landed."""
+        return self.missing is None and self.outdated is None
 
     @property
     def voided(self) -> bool:
@@ -61,6 +63,19 @@ OBJECTS_QUERY = """
     WHERE connamespace IN (SELECT oid FROM pg_namespace WHERE nspname IN ('etl', 'raw', 'processed'))
         AND contype <> 'n'
     ORDER BY name
+"""
+
+UNMERGED_QUERY = """
+    WITH landed AS (
+        SELECT 'processed.' || split_part(target_table, '.', 2) AS target_table, batch_id
+        FROM etl.table_updates
+        WHERE target_table LIKE 'raw.%'
+    )
+
+    SELECT DISTINCT target_table
+    FROM landed
+    FULL JOIN etl.merged_batches AS merged USING (target_table, batch_id)
+    WHERE landed.batch_id IS NULL OR merged.batch_id IS NULL
 """
 
 
@@ -101,7 +116,18 @@ def read_markers(cursor: Cursor, update_ids: Iterable[str] | None = None) -> dic
     markers = [Marker(*row) for row in rows]
     objects = set(existing_objects(cursor))
     filled = _filled(cursor, markers, objects)
-    return {marker.update_id: replace(marker, missing=_missing(marker, objects, filled)) for marker in markers}
+    unmerged: set[str] = set()
+    if "etl.merged_batches" in objects:
+        cursor.execute(UNMERGED_QUERY)
+        unmerged.update(table for (table,) in cursor.fetchall())
+    return {
+        marker.update_id: replace(
+            marker,
+            missing=_missing(marker, objects, filled),
+            outdated=f"{marker.target_table} lags behind raw" if marker.target_table in unmerged else None,
+        )
+        for marker in markers
+    }
 
 
 def _raw_table(marker: Marker) -> str | None:

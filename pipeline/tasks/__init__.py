@@ -1,0 +1,1 @@
+"""The Luigi tasks, in the order data flows."""

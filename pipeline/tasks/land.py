@@ -145,8 +145,8 @@ class LoadJsonToMongo(PipelineTask):
 
     @property
     def priority(self) -> int:  # type: ignore[override]
-        """Files land in the order of their names."""
-        return -deliveries().index(self) if self in deliveries() else 0
+        """Files land in the order of their names. To the scheduler a priority below zero is none."""
+        return len(deliveries()) - deliveries().index(self) if self in deliveries() else 0
 
     def runs_after(self) -> list[luigi.Task]:
         """The collections and the ledger come first."""

@@ -262,9 +262,9 @@ def test_a_new_column_in_two_files_at_once(project: Project) -> None:
     for name in names:
         project.write(name, f"{USER_COLUMNS},since\n{name},1,,,,,2024\n")
     with project.connection() as reader, reader.cursor() as cursor:
-        # While the table is read no column can be added: both files get to that point, then they go on.
-        cursor.execute("BEGIN; SELECT FROM raw.users")
-        threading.Timer(4, reader.rollback).start()
+        # Both files get as far as deleting what they brought before, then they go on.
+        cursor.execute("BEGIN; LOCK TABLE etl.rejected_rows")
+        threading.Timer(4, cursor.execute, ["ROLLBACK"]).start()
         run = project.task("LoadCsvsToPostgres", "--workers", "2")
     assert run.code == 0, run.output
     assert project.rows("SELECT user_id, since FROM raw.users ORDER BY 1") == [(name, "2024") for name in names]
@@ -297,6 +297,9 @@ def test_a_table_declared_from_a_header_of_all_the_words_of_sql(project: Project
     assert project.value("SELECT to_jsonb(d) - ARRAY['_batch_id', '_row'] FROM raw.devices AS d") == dict.fromkeys(
         header, "v"
     )
+    nowhere = project.pipeline("declare", "data/raw/devices-1.csv")
+    assert nowhere.code != 0
+    assert "data/raw/devices-1.csv: no such file in" in nowhere.output
     again = project.pipeline("declare", "devices-1.csv")
     assert again.code != 0
     assert "the table raw.devices is declared already" in again.output
