@@ -10,6 +10,7 @@ import ast
 import hashlib
 import importlib.util
 import json
+import logging
 import os
 import time
 from collections.abc import Iterable, Mapping
@@ -17,6 +18,8 @@ from functools import cache
 from pathlib import Path
 
 from pipeline.settings import get_settings
+
+logger = logging.getLogger("pipeline")
 
 DIGEST_SIZE = 16  # bytes: enough that two inputs never share a digest by chance
 READ_SIZE = 1 << 20
@@ -101,7 +104,10 @@ def raw_files() -> dict[str, str]:
     found = {}
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
-        if is_source(name) and path.is_file():
+        if any("\udc80" <= letter <= "\udcff" for letter in name):  # how Python passes on other bytes
+            shown = name.encode(errors="backslashreplace").decode()
+            logger.warning("%s: skipped, its name is not UTF-8; rename it", shown)
+        elif is_source(name) and path.is_file():
             found[name] = digests.digest(path, name)
     digests.save(found)
     return found
@@ -110,7 +116,7 @@ def raw_files() -> dict[str, str]:
 def is_source(name: str) -> bool:
     """Tell whether a path relative to the raw folder is input: CSV or JSON, plain or gzip, not hidden."""
     hidden = any(part.startswith(".") for part in name.split("/"))
-    plain = name.removesuffix(".gz").lower()
+    plain = name.lower().removesuffix(".gz")
     return not hidden and plain.endswith((".csv", ".json", ".jsonl", ".ndjson"))
 
 

@@ -22,7 +22,7 @@ viewing AS (
 )
 
 SELECT
-    p.country,
+    etl.label(p.country) AS country,
     p.users,
     p.active_users,
     coalesce(v.sessions, 0) AS sessions,

@@ -16,14 +16,14 @@ WITH viewing_by_user AS (
 )
 
 SELECT
-    device_type,
-    quality_level,
+    etl.label(v.device_type) AS device_type,
+    etl.label(v.quality_level) AS quality_level,
     sum(sessions)::bigint AS sessions,
     count(*) AS unique_viewers,
     round(sum(minutes) / nullif(sum(durations), 0), 2) AS avg_duration_minutes,
     round(sum(completion_hundredths) / 100 / nullif(sum(completions), 0), 2) AS avg_completion
-FROM viewing_by_user
-GROUP BY device_type, quality_level;
+FROM viewing_by_user AS v
+GROUP BY v.device_type, v.quality_level;
 
 CREATE UNIQUE INDEX device_engagement_key
     ON trusted.device_engagement (device_type, quality_level) NULLS NOT DISTINCT;

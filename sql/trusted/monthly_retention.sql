@@ -34,14 +34,14 @@ activity AS (
 
 SELECT
     cohort_month,
-    subscription_type,
+    etl.label(a.subscription_type) AS subscription_type,
     (12 * (extract(year FROM month) - extract(year FROM cohort_month))
         + extract(month FROM month) - extract(month FROM cohort_month))::integer AS month_number,
     max(cohort_users) AS cohort_users,
     sum(active_users)::bigint AS active_users,
     round(100 * sum(active_users) / max(cohort_users), 2) AS retention
-FROM activity
-GROUP BY cohort_month, subscription_type, month;
+FROM activity AS a
+GROUP BY cohort_month, a.subscription_type, month;
 
 CREATE UNIQUE INDEX monthly_retention_key
     ON trusted.monthly_retention (cohort_month, subscription_type, month_number) NULLS NOT DISTINCT;

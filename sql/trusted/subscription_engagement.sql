@@ -22,7 +22,7 @@ viewing AS (
 )
 
 SELECT
-    p.subscription_type,
+    etl.label(p.subscription_type) AS subscription_type,
     p.users,
     p.active_users,
     coalesce(v.sessions, 0) AS sessions,

@@ -22,7 +22,7 @@ ranked AS (
 )
 
 SELECT
-    r.country,
+    etl.label(r.country) AS country,
     r.rank::integer AS rank,
     r.content_id,
     c.title,
