@@ -182,10 +182,3 @@ def _parts_of_text(node: ast.JoinedStr) -> list[ast.expr | str]:
 def _is_bare_text(node: object) -> bool:
     """Tell whether a statement is a docstring or another string without effect."""
     return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
-
-
-def thaw() -> None:
-    """Forget the frozen picture: the next look reads the inputs afresh."""
-    raw_files.cache_clear()
-    sql_digests.cache_clear()
-    module_digest.cache_clear()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from tests.oracle import Warehouse, trusted_views
@@ -25,15 +25,26 @@ TABLES = (
 
 def table_rows(project: Project, table: str) -> list[tuple[Any, ...]]:
     """Return the rows of a table or view, without lineage and `removed_at`."""
-    columns = project.value(
-        """
-        SELECT string_agg(quote_ident(attname), ', ' ORDER BY attnum) FROM pg_attribute
-        WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped
-            AND attname NOT IN ('_batch_id', '_row', 'removed_at')
-        """,
-        table,
-    )
-    return project.rows(f"SELECT {columns} FROM {table}")
+    return all_rows(project, [table])[table]
+
+
+def all_rows(project: Project, tables: Iterable[str]) -> dict[str, list[tuple[Any, ...]]]:
+    """Return the rows of tables and views by their qualified names, read over one connection."""
+    rows = {}
+    with project.connection() as connection, connection.cursor() as cursor:
+        for table in tables:
+            cursor.execute(
+                """
+                SELECT string_agg(quote_ident(attname), ', ' ORDER BY attnum) FROM pg_attribute
+                WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped
+                    AND attname NOT IN ('_batch_id', '_row', 'removed_at')
+                """,
+                (table,),
+            )
+            [(columns,)] = cursor.fetchall()
+            cursor.execute(f"SELECT {columns} FROM {table}")
+            rows[table] = cursor.fetchall()
+    return rows
 
 
 def sort_key(row: Iterable[Any]) -> list[tuple[bool, str]]:
@@ -49,9 +60,17 @@ def assert_same_rows(actual: Rows, wanted: Rows, what: str) -> None:
     assert not different, f"{what}: {len(different)} rows differ, the first:\n{different[0][0]}\n{different[0][1]}"
 
 
-def assert_loaded(project: Project, warehouse: Warehouse) -> None:
-    """Compare every table of `processed` and every view of `trusted` with an independent computation."""
-    for table in TABLES:
-        assert_same_rows(table_rows(project, f"processed.{table}"), getattr(warehouse, table), table)
-    for view, wanted in trusted_views(warehouse).items():
-        assert_same_rows(table_rows(project, f"trusted.{view}"), wanted, view)
+def assert_loaded(project: Project, warehouse: Warehouse, removed: Collection[str] = ()) -> None:
+    """Compare every table of `processed` and every view of `trusted` with an independent computation.
+
+    Args:
+        project: whose tables.
+        warehouse: what they should hold.
+        removed: ids of titles that `warehouse` has although they left the catalogue.
+    """
+    wanted: dict[str, Rows] = {f"processed.{table}": getattr(warehouse, table) for table in TABLES}
+    wanted |= {f"trusted.{view}": rows for view, rows in trusted_views(warehouse).items()}
+    summary = "trusted.content_summary"
+    wanted[summary] = [(*row[:-1], row[0] in removed) for row in wanted[summary]]
+    for table, rows in all_rows(project, wanted).items():
+        assert_same_rows(rows, wanted[table], table)

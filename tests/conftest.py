@@ -31,6 +31,7 @@ def embedded() -> Iterator[Path]:
     yield folder
     stop(settings)
     shutil.rmtree(folder)
+    shutil.rmtree(folder.with_name(f"{folder.name}-bytecode"), ignore_errors=True)
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from datetime import date
 from unittest.mock import patch
 
 import luigi
+import luigi.configuration
 from luigi.task_register import Register
 
 from pipeline import fingerprints
@@ -16,21 +17,27 @@ from pipeline.settings import get_settings
 from pipeline.stores import markers, mongo
 from pipeline.tasks import land, run_all
 from pipeline.tasks.publish import BuildReport
-from tests.project import DAY, Project
+from tests.project import DAY, REPOSITORY, Project
 
+# What a process decides once. The digests of code stay: nobody edits it meanwhile.
 FROZEN = (
     get_settings,
+    fingerprints.raw_files,
     markers.run_started,
     land.csv_paths,
+    land.landed,
     land.withdrawn,
     land.deliveries,
     run_all.day_to_reach,
 )
 
 
+# Luigi would open its log in the folder of the first project, and keep it open.
+luigi.configuration.get_config().set("core", "no_configure_logging", "true")
+
+
 def thaw() -> None:
-    """Forget what a process decides once: settings, digests, markers, tasks."""
-    fingerprints.thaw()
+    """Forget what a process decides once: settings, digests of files, markers, tasks."""
     markers.forget()
     mongo.forget()
     for function in FROZEN:
@@ -41,6 +48,9 @@ def thaw() -> None:
 @contextmanager
 def settings_of(project: Project) -> Iterator[None]:
     """Have the pipeline work in this process with the settings of a project."""
+    if project.env["PROJECT_ROOT"] != str(REPOSITORY):
+        fingerprints.sql_digests.cache_clear()
+        fingerprints.module_digest.cache_clear()
     with patch.dict(os.environ, project.env, clear=True):
         thaw()
         try:
@@ -50,26 +60,40 @@ def settings_of(project: Project) -> Iterator[None]:
     thaw()
 
 
-def settle(project: Project, day: str = DAY, *, only: type[luigi.Task] | None = None) -> list[str]:
-    """Bring everything but the report up to date, and return the tasks that did.
+def settle(
+    project: Project, day: str = DAY, *, only: type[luigi.Task] | None = None, report: bool = False
+) -> list[str]:
+    """Bring everything up to date, and return the tasks that did.
 
     Args:
         project: whose input and databases.
         day: date of the run.
         only: run this task alone, with what it requires.
+        report: build the report too, which takes longer than the rest.
     """
     ran: list[str] = []
+    failures: list[Exception] = []
+
+    def started(task: luigi.Task) -> None:
+        ran.append(task.task_family)
+
+    def failed(_: luigi.Task, error: Exception) -> None:
+        failures.append(error)
+
     with settings_of(project):
         everything = run_all.RunAll(date=date.fromisoformat(day)).requires()
-        tasks = [task for task in everything if (isinstance(task, only) if only else not isinstance(task, BuildReport))]
-
-        @luigi.Task.event_handler(luigi.Event.START)
-        def started(task: luigi.Task) -> None:
-            ran.append(task.task_family)
-
+        wanted = only or luigi.Task
+        tasks = [
+            task for task in everything if isinstance(task, wanted) and (report or not isinstance(task, BuildReport))
+        ]
+        luigi.Task.event_handler(luigi.Event.START)(started)
+        luigi.Task.event_handler(luigi.Event.FAILURE)(failed)
         try:
-            done = luigi.build(tasks, local_scheduler=True, workers=1, detailed_summary=True, log_level="WARNING")
+            done = luigi.build(tasks, local_scheduler=True, workers=1, detailed_summary=True)
         finally:
             luigi.Task.remove_event_handler(luigi.Event.START, started)
+            luigi.Task.remove_event_handler(luigi.Event.FAILURE, failed)
+    if failures:
+        raise failures[0]
     assert done.status == luigi.LuigiStatusCode.SUCCESS, done.summary_text
     return ran

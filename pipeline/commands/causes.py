@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import luigi
@@ -47,21 +47,27 @@ class Verdict:
 def verdicts(root: luigi.Task) -> list[Verdict]:
     """Return a verdict on a task and on everything below it, parents first; each task once."""
     found: list[Verdict] = []
-    seen: set[str] = set()
+    will_run: dict[str, bool] = {}
 
-    def visit(task: luigi.Task, depth: int) -> None:
-        if task.task_id in seen:
-            return
-        seen.add(task.task_id)
+    def visit(task: luigi.Task, depth: int) -> bool:
+        if task.task_id in will_run:
+            return will_run[task.task_id]
+        place = len(found)
         if isinstance(task, PipelineTask):
-            found.append(judge(task, depth))
+            verdict = judge(task, depth)
         else:
-            complete = bool(task.complete())
-            found.append(Verdict(task.task_family, None, depth, not complete, [], is_stage=False))
+            verdict = Verdict(task.task_family, None, depth, False, [], is_stage=False)
+        found.append(verdict)
+        will_run[task.task_id] = verdict.will_run
+        below = task.requires()
         if isinstance(root, RunAll) and depth == 1 and not isinstance(task, GROUPS):
-            return  # the main job names every stage itself
-        for below in task.requires():
-            visit(below, depth + 1)
+            below = []  # the main job names every stage itself
+        running = [required for required in below if visit(required, depth + 1)]
+        if running and not verdict.is_stage:
+            # What only groups others runs if one of them does.
+            will_run[task.task_id] = True
+            found[place] = replace(verdict, will_run=True)
+        return will_run[task.task_id]
 
     visit(root, 0)
     return found

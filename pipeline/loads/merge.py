@@ -101,6 +101,7 @@ def merge(load: Load, table: MergedTable) -> None:
     execute_file(cursor, "load/changed_batches.sql", {"raw": table.raw, "processed": table.processed, "full": full})
     execute_file(cursor, "load/candidates.sql", parts=parts)
     _type_rows(cursor, table, "typed_unfit", sql.Identifier("unfit"))
+    _type_rows(cursor, table, "typed_again", sql.Identifier("again"))
     execute_file(cursor, "load/reject.sql", parts=parts)
     _enforce_limits(load, table)
     before_delete = sql.SQL(read_sql(table.before_delete) if table.before_delete else "")

@@ -19,9 +19,7 @@ SESSION_WEIGHTED_DEVICES = """
     SELECT device_type, round(avg(watch_duration_minutes), 2) AS avg_duration_minutes, count(*) AS sessions
     FROM trusted.session_details GROUP BY device_type ORDER BY device_type
 """
-COMPLETION_BY_TYPE = (
-    "SELECT type, avg_completion, sessions FROM trusted.completion_by_content_type ORDER BY type"
-)
+COMPLETION_BY_TYPE = "SELECT type, avg_completion, sessions FROM trusted.completion_by_content_type ORDER BY type"
 DAILY = "SELECT watch_date, sessions FROM trusted.daily_viewing ORDER BY watch_date"
 QUALITY = "SELECT * FROM trusted.data_quality ORDER BY findings = 0, severity, findings DESC"
 VIEWS = """
@@ -58,9 +56,7 @@ def write_page(path: Path, day: date) -> int:
             "view": "trusted.daily_viewing",
         },
     ]
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters["cell"] = _cell
     template = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
     path.write_text(template.render(day=day, plots=plots, quality=quality, views=views), encoding="utf-8")

@@ -79,9 +79,7 @@ class Documents:
         if dirty:
             self._make_odd()
             self._spoil(len(catalogue.content_ids))
-        self.rejected_ids = [
-            document["content_id"] for document in self.rejected if document["kind"] != ID_TAKEN
-        ]
+        self.rejected_ids = [document["content_id"] for document in self.rejected if document["kind"] != ID_TAKEN]
 
     def _make_odd(self) -> None:
         """Change valid documents so that they stay valid, and mean the same."""

@@ -188,9 +188,7 @@ class SessionFiles:
         def write(delivery: CsvDelivery, row: Row, month: int) -> None:
             place = (delivery.name, delivery.write_row(row))
             due = min(month + (0, 1, 1, 3)[number // 2 % 4], 12)
-            self._due[due].append(
-                Redelivery(row, row, place, changed=number % 2 == 1, again=(number + 3) % 8 == 0)
-            )
+            self._due[due].append(Redelivery(row, row, place, changed=number % 2 == 1, again=(number + 3) % 8 == 0))
 
         return write
 

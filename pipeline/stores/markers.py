@@ -114,10 +114,12 @@ def read_markers(cursor: Cursor, update_ids: Iterable[str] | None = None) -> dic
         cursor.execute(query + " WHERE update_id = ANY(%s)", (list(update_ids),))
     rows = [(*row[:7], tuple(row[7]), *row[8:]) for row in cursor.fetchall()]
     markers = [Marker(*row) for row in rows]
+    if not markers:
+        return {}
     objects = set(existing_objects(cursor))
     filled = _filled(cursor, markers, objects)
     unmerged: set[str] = set()
-    if "etl.merged_batches" in objects:
+    if "etl.merged_batches" in objects and any(marker.target_table.startswith("processed.") for marker in markers):
         cursor.execute(UNMERGED_QUERY)
         unmerged.update(table for (table,) in cursor.fetchall())
     return {

@@ -254,6 +254,7 @@ def csv_paths() -> dict[str, list[str]]:
     return paths
 
 
+@cache
 def landed(table: str, allow_empty: bool = False) -> list[LoadCsvToPostgres]:
     """Return the landing tasks of a table's files."""
     return [LoadCsvToPostgres(path=path, allow_empty=allow_empty) for path in csv_paths().get(table, [])]

@@ -1,5 +1,5 @@
 -- What is in question when processed.{table} is brought to the present batches: keys that lose the row that
--- stands for them, and the valid rows that came, apart from those that cannot be typed.
+-- stands for them, the valid rows that came, apart from those that cannot be typed, and rows held back so far.
 
 -- Keys that lose the row that stands for them now.
 CREATE TEMP TABLE leaving ON COMMIT DROP AS
@@ -34,3 +34,24 @@ WHERE source_row._batch_id IN (SELECT batch_id FROM added_batches)
     );
 
 ANALYZE unfit;
+
+-- Held rows that get another chance: of keys in question, or whose parents have arrived.
+CREATE TEMP TABLE reconsidered ON COMMIT DROP AS
+SELECT held.batch_id, held._row
+FROM etl.held_rows AS held
+{held_parents}
+WHERE held.table_name = {name} AND (
+    held.key IN (SELECT key FROM leaving)
+    OR held.key IN (SELECT {key} FROM candidates)
+    OR (held.status = 'waiting' AND NOT ({waits}))
+);
+
+ANALYZE reconsidered;
+
+-- These are valid, their neighbours need not be: they are set apart before anything is cast.
+CREATE TEMP TABLE again ON COMMIT DROP AS
+SELECT source_row.*
+FROM raw.{table} AS source_row
+INNER JOIN reconsidered ON reconsidered.batch_id = source_row._batch_id AND reconsidered._row = source_row._row
+-- Mostly there are none, and then the raw table need not be read.
+WHERE EXISTS (SELECT FROM reconsidered);

@@ -1,25 +1,9 @@
 -- Brings processed.{table} from the batches merged so far to the present ones. Every valid raw row of a
 -- present batch ends in exactly one place: processed, or etl.held_rows (superseded or waiting).
 
--- Held rows that get another chance: of keys in question, or whose parents have arrived.
-CREATE TEMP TABLE reconsidered ON COMMIT DROP AS
-SELECT held.batch_id, held._row
-FROM etl.held_rows AS held
-{held_parents}
-WHERE held.table_name = {name} AND (
-    held.key IN (SELECT key FROM leaving)
-    OR held.key IN (SELECT {key} FROM candidates)
-    OR (held.status = 'waiting' AND NOT ({waits}))
-);
-
-ANALYZE reconsidered;
-
 INSERT INTO candidates
 SELECT {typed_columns}, typed._batch_id, typed._row
-FROM typed
-INNER JOIN reconsidered ON reconsidered.batch_id = typed._batch_id AND reconsidered._row = typed._row
--- Mostly there are none, and then the raw table need not be read.
-WHERE EXISTS (SELECT FROM reconsidered);
+FROM typed_again AS typed;
 
 CREATE TEMP TABLE contested ON COMMIT DROP AS
 WITH contenders AS (

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.in_process import settle
 from tests.project import DAY, Project
 from tests.small_input import ANN, session, write_all, write_sessions, write_users
 
@@ -21,7 +22,7 @@ def loaded(project: Project) -> Project:
     """A loaded project with a copy of the code, which a test may edit."""
     project.copy_code()
     write_all(project)
-    project.must_run()
+    settle(project, report=True)
     return project
 
 
@@ -118,7 +119,7 @@ def redone(tmp_path_factory: pytest.TempPathFactory, embedded: Path) -> Project:
     project = Project(tmp_path_factory.mktemp("redone"), embedded, f"test_redone_{os.getpid()}")
     project.copy_code()
     write_all(project)
-    project.must_run()
+    settle(project, report=True)
     return project
 
 
@@ -213,3 +214,27 @@ def test_gc_deletes_what_no_marker_needs_and_says_so_before(loaded: Project) -> 
     assert loaded.must_run(date=NEXT_DAY).ran == []
     assert loaded.must_run(date=DAY).ran == []
     assert loaded.pipeline("gc", "--keep-days", "1").output.strip() == "nothing to delete"
+
+
+def test_explain_and_status_answer_within_two_seconds_with_a_thousand_files(project: Project) -> None:
+    write_all(project)
+    for number in range(1000):
+        write_sessions(project, f"L{number},U1,M1,2024-05-01,50,50.5,TV,HD", name=f"viewing_sessions/{number:04}.csv")
+    settle(project)
+    write_sessions(project, session(9), name="viewing_sessions/0500.csv")
+    for command in (["explain", "--date", DAY, "--json"], ["status", "--json"]):
+        seconds = []
+        for _ in range(3):
+            started = time.monotonic()
+            told = project.pipeline(*command)
+            seconds.append(time.monotonic() - started)
+            assert told.code == 0
+            assert json.loads(told.answer)
+        assert min(seconds) < 2, f"{command[0]} took {min(seconds):.1f} s"
+    assert set(project.explain()) == {
+        "LoadCsvToPostgres viewing_sessions/0500.csv",
+        "LoadViewingSessions",
+        "CheckQuality",
+        "PublishTrusted",
+        "BuildReport",
+    }

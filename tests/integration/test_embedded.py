@@ -113,9 +113,7 @@ def run_script(settings: Settings, **variables: str) -> subprocess.CompletedProc
     address = embedded.ensure_postgres(settings)
     path = f"{local_cluster.find_binaries()}{os.pathsep}{os.environ['PATH']}"
     server = {"PATH": path, "PGHOST": address.host, "PGPORT": str(address.port)}
-    return subprocess.run(
-        ["bash", SCRIPT], env=server | variables, capture_output=True, text=True, check=False
-    )
+    return subprocess.run(["bash", SCRIPT], env=server | variables, capture_output=True, text=True, check=False)
 
 
 def wait_until(condition: Callable[[], bool], seconds: float = 10) -> None:
@@ -274,9 +272,7 @@ def test_a_server_that_cannot_start_says_why(settings: Settings) -> None:
 
     with pytest.raises(embedded.EmbeddedServerError, match=r"invalid value for parameter.*many"):
         embedded.ensure_postgres(settings)
-    with pytest.raises(
-        embedded.EmbeddedServerError, match=r"did not start; .*server\.log ends:\n.*secantusd"
-    ):
+    with pytest.raises(embedded.EmbeddedServerError, match=r"did not start; .*server\.log ends:\n.*secantusd"):
         embedded.ensure_mongo(settings)
 
 
@@ -344,9 +340,7 @@ def test_a_folder_moved_under_a_running_server_gets_its_socket_back(settings: Se
     assert Path(embedded.ensure_postgres(after).host).is_relative_to(after.embedded_path)
 
 
-def test_a_copy_of_the_folder_does_not_use_the_servers_of_the_original(
-    settings: Settings, root: Path
-) -> None:
+def test_a_copy_of_the_folder_does_not_use_the_servers_of_the_original(settings: Settings, root: Path) -> None:
     embedded.ensure_postgres(settings)
     address = embedded.ensure_mongo(settings)
     copy = settings_in(root / "copy")
@@ -604,9 +598,7 @@ def test_the_analyst_reads_trusted_and_nothing_else(settings: Settings) -> None:
 
 
 def test_the_pipeline_role_owns_its_database_and_nothing_more(settings: Settings) -> None:
-    query(
-        settings, "CREATE TEMPORARY TABLE staging (id int); CREATE SCHEMA extra; CREATE TABLE etl.t (id int)"
-    )
+    query(settings, "CREATE TEMPORARY TABLE staging (id int); CREATE SCHEMA extra; CREATE TABLE etl.t (id int)")
     roles = "SELECT rolsuper, rolcreatedb, rolcreaterole FROM pg_roles WHERE rolname = 'pipeline'"
     assert query(settings, roles) == [(False, False, False)]
     with pytest.raises(errors.InsufficientPrivilege):

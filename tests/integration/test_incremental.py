@@ -267,3 +267,12 @@ def test_a_file_that_comes_back_after_a_run_that_ended_early_is_merged_as_its_ne
         "SELECT DISTINCT _batch_id FROM raw.viewing_sessions ORDER BY 1"
     )
     assert settle(loaded) == []
+
+
+def test_a_row_that_is_considered_again_may_have_neighbours_that_cannot_be_typed(loaded: Project) -> None:
+    write_sessions(loaded, session(4, user="U3"), "S5,U1,M1,2024-02-31,1,1,TV,HD", name="viewing_sessions-3.csv")
+    settle(loaded)
+    assert waiting(loaded) == ["S4"]
+    write_users(loaded, CAROL, name="users-more.csv")
+    settle(loaded)
+    assert sessions(loaded) == [S1, S2, S3, ("S4", "U3", "M1", 50)]

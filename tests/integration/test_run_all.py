@@ -84,9 +84,7 @@ def test_every_batch_reconciles_as_the_sample_says(sampled: tuple[Project, dict[
     assert all(read == accounted and status == "loaded" for read, accounted, status in ledger)
     outcomes = {
         row[0]: row[1:]
-        for row in project.rows(
-            "SELECT source, read, loaded, rejected, superseded, waiting FROM etl.file_outcomes"
-        )
+        for row in project.rows("SELECT source, read, loaded, rejected, superseded, waiting FROM etl.file_outcomes")
     }
     wanted = {
         name: tuple(each[key] for key in ("read", "loaded", "rejected", "superseded", "waiting"))

@@ -122,8 +122,8 @@ def test_two_runs_at_once_take_up_a_change_once(project: Project) -> None:
 def test_two_runs_at_once_with_a_central_scheduler_load_everything_once(scheduler: Project) -> None:
     write_sample(scheduler.raw, sessions=2000, seed=12)
     codes = sorted(run.code for run in two_runs_at_once(scheduler))
-    assert codes[0] == 0
-    assert codes[1] in (0, *DOCUMENTED)
+    # Tasks that the other run was doing when this one looked are no failure, but this run did not do all.
+    assert set(codes) <= {0, *DOCUMENTED}
     assert_loaded_once(scheduler)
 
 

@@ -86,9 +86,7 @@ def test_the_validator_of_movies_says_what_the_contract_says() -> None:
         ("series", {"title": "A", "seasons": [{"episodes": [{"duration_minutes": 0}]}]}),
     ],
 )
-def test_the_validator_finds_documents_against_the_contract(
-    collection: str, document: dict[str, object]
-) -> None:
+def test_the_validator_finds_documents_against_the_contract(collection: str, document: dict[str, object]) -> None:
     assert not passes(mongo_validator(collection)["$jsonSchema"], document)
 
 

@@ -91,9 +91,7 @@ def test_a_movie_gives_its_rows() -> None:
 
 def test_a_series_with_counted_seasons_gives_its_rows() -> None:
     assert normalize("series", SERIES).rows == {
-        "content": [
-            ("S001", "The Investigators", "series", None, Decimal("1.3"), Decimal("44041273.00"), None)
-        ],
+        "content": [("S001", "The Investigators", "series", None, Decimal("1.3"), Decimal("44041273.00"), None)],
         "series_details": [("S001", 2, Decimal("50.0"), 50315)],
         "genres": [("S001", "Crime")],
         "seasons": [("S001", 1, 8), ("S001", 2, 14)],
@@ -184,9 +182,7 @@ def test_a_document_without_content_id_takes_its_id(
 ) -> None:
     document = {"_id": object_id, "title": "A"} | absent
     assert content_id_of(document) == content_id
-    assert normalize("movies", document).rows["content"] == [
-        (content_id, "A", "movie", None, None, None, None)
-    ]
+    assert normalize("movies", document).rows["content"] == [(content_id, "A", "movie", None, None, None, None)]
 
 
 def test_content_id_comes_before_the_id_and_is_trimmed() -> None:
@@ -224,9 +220,7 @@ def test_a_title_missing_or_null_is_rejected() -> None:
 
 def test_text_that_postgresql_cannot_store_is_rejected() -> None:
     assert problems("movies", title="a\0b") == [Problem("title", "a\ufffdb", "contains a NUL character")]
-    assert problems("movies", content_id="a\ud800") == [
-        Problem("content_id", "a\ufffd", "not valid Unicode text")
-    ]
+    assert problems("movies", content_id="a\ud800") == [Problem("content_id", "a\ufffd", "not valid Unicode text")]
     assert problems("movies", genre=["a\0"]) == [Problem("genre[0]", "a\ufffd", "contains a NUL character")]
     assert problems("movies", content_id="x" * 256)[0].reason == "longer than 255 characters"
 
@@ -239,9 +233,7 @@ def test_long_titles_of_any_script_are_kept() -> None:
 # Numbers
 
 
-@pytest.mark.parametrize(
-    "value", [1994, 1994.0, "1994", " 1994.0 ", Int64(1994), Decimal128("1994.0"), "1.994e3"]
-)
+@pytest.mark.parametrize("value", [1994, 1994.0, "1994", " 1994.0 ", Int64(1994), Decimal128("1994.0"), "1.994e3"])
 def test_any_representation_of_a_whole_number_is_that_number(value: object) -> None:
     year = column(movie(release_year=value), "release_year")
     assert (year, type(year)) == (1994, int)
@@ -481,9 +473,7 @@ def test_another_kind_of_number_is_no_drift(value: object) -> None:
 
 def test_unknown_fields_are_kept_in_their_order_and_reported() -> None:
     loaded = movie(_id=ObjectId(), director="Jane", cast=["A"], **{"a.b": 1, "$c": None, "ключ": {"d": 1.5}})
-    assert column(loaded, "extra") == (
-        '{"director": "Jane", "cast": ["A"], "a.b": 1, "$c": null, "ключ": {"d": 1.5}}'
-    )
+    assert column(loaded, "extra") == ('{"director": "Jane", "cast": ["A"], "a.b": 1, "$c": null, "ключ": {"d": 1.5}}')
     assert loaded.drift == [
         Drift("director", "new field", "Jane"),
         Drift("cast", "new field", "['A']"),
@@ -503,9 +493,7 @@ def test_unknown_fields_of_seasons_and_episodes_keep_their_numbers() -> None:
         {"director": "Jane", "episodes": [{"title": "a"}, {"title": "b", "guests": ["C"]}]},
     ]
     assert extra(series(seasons=seasons)) == {
-        "seasons": [
-            {"season_number": 2, "director": "Jane", "episodes": [{"episode_number": 2, "guests": ["C"]}]}
-        ]
+        "seasons": [{"season_number": 2, "director": "Jane", "episodes": [{"episode_number": 2, "guests": ["C"]}]}]
     }
 
 
@@ -579,7 +567,5 @@ def test_unknown_values_that_cannot_be_written_are_rejected() -> None:
 
 
 def test_documents_as_mongodb_hands_them_out_are_read() -> None:
-    stored = decode(
-        encode(SERIES | {"_id": ObjectId(), "rating": Decimal128("1.3"), "total_views": Int64(50315)})
-    )
+    stored = decode(encode(SERIES | {"_id": ObjectId(), "rating": Decimal128("1.3"), "total_views": Int64(50315)}))
     assert normalize("series", stored).rows == normalize("series", SERIES).rows

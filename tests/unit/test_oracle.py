@@ -13,8 +13,7 @@ from tests.oracle import Warehouse, expected, trusted_views
 
 USER_HEADER = "user_id,age,country,subscription_type,registration_date,total_watch_time_hours\n"
 SESSION_HEADER = (
-    "session_id,user_id,content_id,watch_date,watch_duration_minutes,"
-    "completion_percentage,device_type,quality_level\n"
+    "session_id,user_id,content_id,watch_date,watch_duration_minutes,completion_percentage,device_type,quality_level\n"
 )
 USERS = USER_HEADER + "U1,30,Peru,Basic,2024-01-01,10\nU2,,,Basic,,\nU3,41,Peru,,2023-12-31,0.5\n"
 SESSIONS = SESSION_HEADER + (
@@ -156,9 +155,7 @@ def test_undecodable_short_and_runaway_records_are_rejected_alone(tmp_path: Path
         ("U1,,,,,99999999.995", None),
     ],
 )
-def test_values_become_typed_or_reject_the_record(
-    tmp_path: Path, line: str, row: tuple[Any, ...] | None
-) -> None:
+def test_values_become_typed_or_reject_the_record(tmp_path: Path, line: str, row: tuple[Any, ...] | None) -> None:
     warehouse = users_of(tmp_path, line.encode())
     assert warehouse.users == ([] if row is None else [row])
     assert warehouse.rejected == ({("users.csv", 1)} if row is None else set())

@@ -71,8 +71,7 @@ def problem_of(columns: list[str], record: list[str]) -> str | None:
     row = {name: value.strip() for name, value in zip(columns, record, strict=True)}
     required = REQUIRED if "session_id" in row else {"user_id"}
     problems = [
-        "missing" if name in required and not value else value_problem(name, value)
-        for name, value in row.items()
+        "missing" if name in required and not value else value_problem(name, value) for name, value in row.items()
     ]
     return next((problem for problem in problems if problem), None)
 
@@ -321,9 +320,7 @@ def test_viewing_looks_like_people_watching(tmp_path: Path) -> None:
     rows = list(outcome(tmp_path)["sessions"].values())
     by_weekday = Counter(date.fromisoformat(row["watch_date"]).weekday() for row in rows)
     assert min(by_weekday[5], by_weekday[6]) > max(by_weekday[day] for day in range(4))
-    completions = sorted(
-        float(row["completion_percentage"]) for row in rows if row["completion_percentage"].strip()
-    )
+    completions = sorted(float(row["completion_percentage"]) for row in rows if row["completion_percentage"].strip())
     assert completions[len(completions) // 2] > 75
     titles = Counter(row["content_id"] for row in rows).most_common()
     assert sum(count for _, count in titles[: len(titles) // 10]) > len(rows) * 0.25
@@ -365,8 +362,7 @@ def test_documents_of_a_large_catalogue_have_every_kind_of_dirt(tmp_path: Path) 
     assert movie_ids.keys() & series_ids.keys() == {taken}
     by_id = {(name, document["content_id"]): document for name in content for document in content[name]}
     spoiled = {
-        (e["kind"], e["column"]): by_id[e["collection"], e["content_id"]].get(e["column"])
-        for e in truth["rejected"]
+        (e["kind"], e["column"]): by_id[e["collection"], e["content_id"]].get(e["column"]) for e in truth["rejected"]
     }
     assert spoiled["not_a_number", "rating"] == "N/A"
     assert spoiled["out_of_range", "production_budget"] < 0
@@ -384,9 +380,7 @@ def test_a_sample_replaces_an_earlier_one_and_leaves_dot_files(tmp_path: Path) -
     assert len(outcome(tmp_path)["sessions"]) == truth["sessions"] == 80
 
 
-def test_an_interrupted_sample_can_be_written_again(
-    dirty: tuple[Path, dict[str, Any]], tmp_path: Path
-) -> None:
+def test_an_interrupted_sample_can_be_written_again(dirty: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
     obstacle = tmp_path / ".viewing_sessions-2024-05.csv.part"
     obstacle.mkdir()
     with pytest.raises(OSError, match=obstacle.name):
@@ -429,9 +423,7 @@ def test_summary_adds_up(dirty: tuple[Path, dict[str, Any]]) -> None:
     lines = summary(truth).splitlines()
     assert lines[0] == "Sample of 2,000 sessions, seed 1, dirty"
     assert len({len(line) for line in lines[1:5]}) == 1
-    table = {
-        cells[0]: [int(cell.replace(",", "")) for cell in cells[1:]] for cells in map(str.split, lines[2:5])
-    }
+    table = {cells[0]: [int(cell.replace(",", "")) for cell in cells[1:]] for cells in map(str.split, lines[2:5])}
     for _, records, rejected, superseded, waiting, loaded in table.values():
         assert records == rejected + superseded + waiting + loaded
     assert table["users"][-1] == len(found["people"])

@@ -1,0 +1,271 @@
+"""After any sequence of changes, a run leaves what a load from scratch would have left.
+
+`CONVERGENCE_EXAMPLES` and `CONVERGENCE_STEPS` set how many sequences of how many changes are tried.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+import uuid
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+from hypothesis import HealthCheck, note, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from pipeline.tasks.land import LoadCsvsToPostgres
+from pipeline.tasks.load import LoadUsers
+from tests.comparing import assert_loaded, assert_same_rows
+from tests.in_process import settle
+from tests.oracle import Warehouse, expected
+from tests.project import DAY, Project
+from tests.small_input import SESSION_COLUMNS, USER_COLUMNS, movie, series
+
+EXAMPLES = int(os.environ.get("CONVERGENCE_EXAMPLES", "20"))
+STEPS = int(os.environ.get("CONVERGENCE_STEPS", "10"))
+
+CSV_NAMES = {
+    "users": ("users.csv", "users-2.csv.gz", "users/archive.csv"),
+    "viewing_sessions": ("viewing_sessions.csv", "viewing_sessions-2024.csv.gz", "viewing_sessions/late.csv"),
+}
+HEADERS = {"users": USER_COLUMNS, "viewing_sessions": SESSION_COLUMNS}
+DELIVERIES = ("a.json", "b.json.gz")
+CATALOGUE = "content.json"
+ALWAYS_THERE = {"M1", "T1"}  # neither collection ever becomes empty, which would be refused
+
+some = st.sampled_from
+user_lines = st.builds(
+    "{},{},{},{},2023-0{}-01,{}".format,
+    some(["U1", "U2", "U3", "U4", ""]),
+    some(["18", "33.0", "", "121"]),
+    some(["Peru", "Chile", ""]),
+    some(["Basic", "Premium", ""]),
+    st.integers(1, 9),
+    some(["0", "7.125", ""]),
+)
+session_lines = st.builds(
+    "S{},{},{},2024-{:02}-{},{},{},{},{}".format,
+    st.integers(1, 6),
+    some(["U1", "U2", "U3", "U4", "U5"]),
+    some(["M1", "M2", "T1", "T2", "X1"]),
+    st.integers(1, 3),
+    some(["01", "15", "31"]),
+    some(["0", "45", "120", "-1"]),
+    some(["0", "9.995", "100", ""]),
+    some(["TV", "Mobile", ""]),
+    some(["HD", "4K"]),
+)
+tables = st.one_of(
+    st.tuples(st.just("users"), some(CSV_NAMES["users"]), st.lists(user_lines, min_size=1, max_size=5)),
+    st.tuples(
+        st.just("viewing_sessions"),
+        some(CSV_NAMES["viewing_sessions"]),
+        st.lists(session_lines, min_size=1, max_size=8),
+    ),
+)
+# A rating of 11 breaks the contract: the document is rejected and replaces nothing.
+features = st.fixed_dictionaries(
+    {"title": some(["Solaris", "Stalker"]), "rating": some([None, 7.5, 11]), "genre": some([[], ["Drama"], ["A", "B"]])}
+)
+movies = st.builds(lambda key, fields: ("movies", movie(key, **fields)), some(["M1", "M2", "X1"]), features)
+counted = st.builds(lambda key, fields: ("series", series(key, **fields)), some(["T1", "T2", "X1"]), features)
+documents = st.lists(movies | counted, min_size=1, max_size=4)
+
+
+def is_good(document: dict[str, Any]) -> bool:
+    return document.get("rating") != 11
+
+
+class Convergence(RuleBasedStateMachine):
+    """Changes to the input, the databases and the calendar; after each, a run and a comparison."""
+
+    embedded: ClassVar[Path]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = Path(tempfile.mkdtemp(prefix="convergence-"))
+        self.project = Project(self.folder / "project", self.embedded, f"test_{uuid.uuid4().hex[:12]}")
+        self.day = date.fromisoformat(DAY)
+        self.present: dict[str, dict[str, dict[str, Any]]] = {"movies": {}, "series": {}}
+        self.seen: dict[str, tuple[str, dict[str, Any]]] = {}
+
+    def teardown(self) -> None:
+        shutil.rmtree(self.folder)
+
+    @property
+    def csv_files(self) -> list[str]:
+        return [name for names in CSV_NAMES.values() for name in names if (self.project.raw / name).exists()]
+
+    def deliver(self, name: str, delivered: list[tuple[str, dict[str, Any]]]) -> None:
+        collections: dict[str, list[dict[str, Any]]] = {"movies": [], "series": []}
+        for collection, document in delivered:
+            collections[collection].append(document)
+        content = json.dumps(collections)
+        if name in self.delivered and self.delivered[name] == content:
+            return  # known by its content, it is not delivered again
+        self.delivered[name] = content
+        self.project.write(name, content)
+        for collection, document in delivered:
+            if is_good(document):
+                self.present[collection][document["content_id"]] = document
+
+    @initialize()
+    def begin(self) -> None:
+        self.delivered: dict[str, str] = {}
+        self.deliver(CATALOGUE, [("movies", movie("M1")), ("series", series("T1"))])
+
+    @rule(file=tables)
+    def write(self, file: tuple[str, str, list[str]]) -> None:
+        table, name, lines = file
+        self.project.write_rows(name, [HEADERS[table], *lines])
+
+    @precondition(lambda self: self.csv_files)
+    @rule(data=st.data())
+    def withdraw(self, data: st.DataObject) -> None:
+        (self.project.raw / data.draw(some(self.csv_files))).unlink()
+
+    @precondition(lambda self: self.csv_files)
+    @rule(data=st.data())
+    def rename(self, data: st.DataObject) -> None:
+        old = data.draw(some(self.csv_files))
+        table = "users" if old.startswith("users") else "viewing_sessions"
+        alike = [name for name in CSV_NAMES[table] if name.endswith(".gz") == old.endswith(".gz")]
+        new = self.project.raw / data.draw(some(alike))
+        new.parent.mkdir(exist_ok=True)
+        (self.project.raw / old).rename(new)
+
+    @rule(name=some(DELIVERIES), delivered=documents)
+    def deliver_titles(self, name: str, delivered: list[tuple[str, dict[str, Any]]]) -> None:
+        self.deliver(name, delivered)
+
+    @rule(name=some(DELIVERIES))
+    def withdraw_a_delivery(self, name: str) -> None:
+        (self.project.raw / name).unlink(missing_ok=True)
+
+    @precondition(lambda self: self.removable)
+    @rule(data=st.data())
+    def remove_a_title(self, data: st.DataObject) -> None:
+        collection, key = data.draw(some(self.removable))
+        del self.present[collection][key]
+        with self.project.mongo() as db:
+            db[collection].delete_one({"content_id": key})
+        self.day += timedelta(days=1)
+
+    @property
+    def removable(self) -> list[tuple[str, str]]:
+        return [(name, key) for name, titles in self.present.items() for key in titles if key not in ALWAYS_THERE]
+
+    @rule(title=movies | counted)
+    def change_a_title_in_mongodb(self, title: tuple[str, dict[str, Any]]) -> None:
+        collection, document = title
+        document["rating"] = 5
+        self.present[collection][document["content_id"]] = document
+        with self.project.mongo() as db:
+            db[collection].replace_one({"content_id": document["content_id"]}, document.copy(), upsert=True)
+        self.day += timedelta(days=1)
+
+    @rule()
+    def another_day(self) -> None:
+        self.day += timedelta(days=1)
+
+    @rule(file=tables, task=some([LoadCsvsToPostgres, LoadUsers]))
+    def a_run_that_ends_early(self, file: tuple[str, str, list[str]], task: type) -> None:
+        """What a killed run leaves: some tasks done with a file that is not there later on, or is again."""
+        _, name, _ = file
+        path = self.project.raw / name
+        before = path.read_bytes() if path.exists() else None
+        self.write(file)
+        settle(self.project, self.day.isoformat(), only=task)
+        path.unlink() if before is None else path.write_bytes(before)
+
+    @precondition(lambda self: self.csv_files)
+    @rule(data=st.data())
+    def a_run_that_ends_early_without_a_file(self, data: st.DataObject) -> None:
+        path = self.project.raw / data.draw(some(self.csv_files))
+        content = path.read_bytes()
+        path.unlink()
+        settle(self.project, self.day.isoformat(), only=LoadCsvsToPostgres)
+        path.write_bytes(content)
+
+    @rule(
+        damage=some(
+            [
+                "TRUNCATE raw.users, raw.viewing_sessions",
+                "TRUNCATE processed.viewing_sessions",
+                "TRUNCATE processed.users CASCADE",
+                "DROP TABLE processed.viewing_sessions CASCADE",
+                "DROP TABLE processed.users CASCADE",
+                "DROP TABLE processed.episodes CASCADE",
+                "DROP TABLE raw.viewing_sessions",
+                "DROP MATERIALIZED VIEW trusted.daily_viewing",
+                "DROP VIEW trusted.session_details",
+            ]
+        )
+    )
+    def damage_a_table(self, damage: str) -> None:
+        self.project.rows(damage)
+
+    @invariant()
+    def a_run_converges(self) -> None:
+        settle(self.project, self.day.isoformat())
+        for collection in ("series", "movies"):  # the movie of an id wins
+            for key, document in self.present[collection].items():
+                self.seen[key] = (collection, document)
+        warehouse = self.from_scratch()
+        removed = {key for key in self.seen if not any(key in titles for titles in self.present.values())}
+        assert_loaded(self.project, warehouse, removed)
+        outcomes = self.project.rows(
+            "SELECT source, read, loaded, rejected, superseded, waiting FROM etl.file_outcomes"
+        )
+        assert_same_rows(outcomes, [(name, *each.values()) for name, each in warehouse.outcomes.items()], "outcomes")
+        rejected = self.project.rows("SELECT source, record FROM etl.rejected_rows WHERE document_id IS NULL")
+        wanted = [each for each in warehouse.rejected if each[0] in warehouse.outcomes]
+        assert_same_rows(rejected, wanted, "rejected rows")  # type: ignore[arg-type]
+        assert settle(self.project, self.day.isoformat()) == []
+
+    def from_scratch(self) -> Warehouse:
+        """What the present files and titles lead to; titles that were removed are only titles any more."""
+        inputs = self.folder / "inputs"
+        shutil.rmtree(inputs, ignore_errors=True)
+        inputs.mkdir()
+        for name in self.csv_files:
+            (inputs / name).parent.mkdir(exist_ok=True)
+            shutil.copy2(self.project.raw / name, inputs / name)
+        collections: dict[str, list[dict[str, Any]]] = {"movies": [], "series": []}
+        for collection, document in self.seen.values():
+            collections[collection].append(document)
+        (inputs / CATALOGUE).write_text(json.dumps(collections))
+        note(f"{self.day}: {self.csv_files}, titles {sorted(self.seen)}")
+        warehouse = expected(inputs)
+        present = {key for titles in self.present.values() for key in titles}
+        for table in ("movie_details", "series_details", "genres", "seasons", "episodes"):
+            setattr(warehouse, table, [row for row in getattr(warehouse, table) if row.content_id in present])
+        return warehouse
+
+
+@pytest.mark.timeout(60 + 3 * EXAMPLES * STEPS)
+def test_any_sequence_of_changes_converges(embedded: Path) -> None:
+    machine = type("ConvergenceHere", (Convergence,), {"embedded": embedded})
+    run_state_machine_as_test(  # type: ignore[no-untyped-call]
+        machine,
+        settings=settings(
+            max_examples=EXAMPLES,
+            stateful_step_count=STEPS,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+            print_blob=True,
+        ),
+    )
