@@ -192,9 +192,10 @@ def test_eight_processes_at_once_get_one_server(nothing: Settings) -> None:
 
 def test_servers_outlive_an_interrupt_of_the_terminal_that_started_them(settings: Settings) -> None:
     code = f"""
-import time
+import signal, time
 from pathlib import Path
 from pipeline.stores import embedded
+signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever started the tests may ignore it
 from tests.integration.test_embedded import settings_in
 settings = settings_in(Path({str(settings.embedded_path)!r}))
 embedded.ensure_postgres(settings), embedded.ensure_mongo(settings)
