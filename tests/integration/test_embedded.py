@@ -45,9 +45,13 @@ def settings_in(folder: Path) -> Settings:
 
 def kill_servers(settings: Settings) -> None:
     """End both servers at once, the way a crash does."""
-    for server in embedded.status(settings).values():
-        if "pid" in server:
-            os.kill(server["pid"], signal.SIGKILL)
+    killed = [server["pid"] for server in embedded.status(settings).values() if "pid" in server]
+    for pid in killed:
+        os.kill(pid, signal.SIGKILL)
+    deadline = time.monotonic() + 10
+    while any(server.get("pid") in killed for server in embedded.status(settings).values()):
+        assert time.monotonic() < deadline, "a killed server is still there"
+        time.sleep(0.02)
 
 
 @pytest.fixture
