@@ -11,7 +11,7 @@ from psycopg2 import sql
 
 from pipeline.errors import PipelineError
 from pipeline.loads.checks import run_checks
-from pipeline.loads.rejects import RATIO_APPLIES_FROM
+from pipeline.loads.rejects import commonest_reasons, too_many
 from pipeline.settings import get_settings
 from pipeline.sources.extraction import REJECTED
 from pipeline.sources.normalizer import TABLES
@@ -145,18 +145,11 @@ def _keep_rejected(load: Load, folder: Path) -> None:
 
 
 def _enforce_limit(load: Load) -> None:
-    limit, read, rejected = get_settings().max_reject_ratio, load.rows_read, load.rows_rejected
-    if read < RATIO_APPLIES_FROM or rejected <= limit * read or load.batch_id is None:
+    read, rejected = load.rows_read, load.rows_rejected
+    if load.batch_id is None or not too_many(read, rejected):
         return
-    load.cursor.execute(
-        """
-        SELECT coalesce(column_name || ' ', '') || reason, count(*) FROM etl.rejected_rows
-        WHERE batch_id = %s
-        GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 3
-        """,
-        (load.batch_id,),
-    )
-    reasons = "; ".join(f"{reason} ({count:,})" for reason, count in load.cursor.fetchall())
+    reasons = commonest_reasons(load.cursor, load.batch_id, "extract")
+    limit = get_settings().max_reject_ratio
     spool = tempfile.TemporaryFile()  # noqa: SIM115 (the ledger reads it after the rollback)
     spool_rejects(load.cursor, [load.batch_id], "extract", spool)
     raise TooManyRejectsError(

@@ -10,7 +10,7 @@ from typing import IO, Protocol
 from psycopg2.extensions import cursor as Cursor
 
 from pipeline.loads.document_batches import write_spooled
-from pipeline.loads.rejects import RATIO_APPLIES_FROM
+from pipeline.loads.rejects import too_many
 from pipeline.loads.storable import Storable, storable
 from pipeline.settings import get_settings
 from pipeline.sources.document_problems import DocumentError
@@ -101,7 +101,7 @@ def inspect(name: str, digest: str, batch_id: int, spool: IO[bytes]) -> Counter[
 
 def _enforce_limit(name: str, counts: Counter[str], reasons: Counter[str]) -> None:
     limit, read, rejected = get_settings().max_reject_ratio, counts.total(), counts["rejected"]
-    if read >= RATIO_APPLIES_FROM and rejected > limit * read:
+    if too_many(read, rejected):
         commonest = "; ".join(f"{reason} ({count:,})" for reason, count in reasons.most_common(3))
         raise FileRefusedError(
             f"{name}: {rejected:,} of {read:,} documents were rejected, more than the {limit:.0%} that"

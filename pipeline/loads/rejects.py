@@ -56,6 +56,25 @@ class RejectSpool:
         self._file.close()
 
 
+def too_many(read: int, rejected: int) -> bool:
+    """Tell whether more of a source was rejected than `MAX_REJECT_RATIO` allows; a share equal to it is allowed."""
+    # Divided, not multiplied: 0.29 * 100 is a little less than 29.
+    return read >= RATIO_APPLIES_FROM and rejected / read > get_settings().max_reject_ratio
+
+
+def commonest_reasons(cursor: Cursor, batch_id: int, stage: str) -> str:
+    """Return the three commonest reasons of a batch's rejected records, with their counts."""
+    cursor.execute(
+        """
+        SELECT coalesce(column_name || ' ', '') || reason, count(*) FROM etl.rejected_rows
+        WHERE batch_id = %s AND stage = %s
+        GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 3
+        """,
+        (batch_id, stage),
+    )
+    return "; ".join(f"{reason} ({count:,})" for reason, count in cursor.fetchall())
+
+
 def enforce_limit(  # noqa: PLR0917 (a source of the ledger, and its counts)
     load: Load, stage: str, source: str, batch_id: int, read: int, rejected: int
 ) -> None:
@@ -64,19 +83,11 @@ def enforce_limit(  # noqa: PLR0917 (a source of the ledger, and its counts)
     Raises:
         TooManyRejectsError: the share is above `MAX_REJECT_RATIO`; the message names the commonest reasons.
     """
-    limit = get_settings().max_reject_ratio
-    if read < RATIO_APPLIES_FROM or rejected / read <= limit:
+    if not too_many(read, rejected):
         return
-    load.cursor.execute(
-        """
-        SELECT coalesce(column_name || ' ', '') || reason, count(*) FROM etl.rejected_rows
-        WHERE batch_id = %s AND stage = %s
-        GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 3
-        """,
-        (batch_id, stage),
-    )
-    reasons = "; ".join(f"{reason} ({count:,})" for reason, count in load.cursor.fetchall())
+    reasons = commonest_reasons(load.cursor, batch_id, stage)
     files = write_files(load.cursor, [batch_id])
+    limit = get_settings().max_reject_ratio
     spool = tempfile.TemporaryFile()  # noqa: SIM115 (the ledger reads it after the rollback)
     spool_rejects(load.cursor, [batch_id], stage, spool)
     raise TooManyRejectsError(

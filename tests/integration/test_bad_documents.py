@@ -539,3 +539,15 @@ def test_too_many_bad_documents_in_mongodb_stop_the_load(project: Project) -> No
     taken = load_catalogue(project, NEXT_DAY, MAX_REJECT_RATIO="0.1")
     assert taken.code == 0, taken.output
     assert len(rejections(project, "extract")) == 6
+
+
+def test_a_share_of_bad_documents_exactly_at_the_limit_is_allowed(project: Project) -> None:
+    good = [{"content_id": f"M{n}", "title": "Good"} for n in range(71)]
+    project.write_titles(movies=[*good, *({"content_id": f"B{n}"} for n in range(29))])
+    landed = project.task("LoadJsonToMongo", "--path", "content.json", MAX_REJECT_RATIO="0.29")
+    assert landed.code == 0, landed.output
+    with project.mongo() as db:
+        db.movies.insert_many([{"_id": f"X{n}"} for n in range(29)])
+    taken = load_catalogue(project, DAY, MAX_REJECT_RATIO="0.29")
+    assert taken.code == 0, taken.output
+    assert len(ids(project)) == 71
