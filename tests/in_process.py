@@ -15,7 +15,7 @@ from luigi.task_register import Register
 from pipeline import fingerprints
 from pipeline.settings import get_settings
 from pipeline.stores import markers, mongo
-from pipeline.tasks import land, run_all
+from pipeline.tasks import land, raw_folder, run_all
 from pipeline.tasks.publish import BuildReport
 from tests.project import DAY, REPOSITORY, Project
 
@@ -24,7 +24,7 @@ FROZEN = (
     get_settings,
     fingerprints.raw_files,
     markers.run_started,
-    land.csv_paths,
+    raw_folder.csv_paths,
     land.landed,
     land.withdrawn,
     land.deliveries,

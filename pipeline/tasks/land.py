@@ -2,49 +2,30 @@
 
 from __future__ import annotations
 
-import logging
 from functools import cache
 from typing import ClassVar
 
 import luigi
 
-from pipeline import fingerprints
-from pipeline.errors import PipelineError
+from pipeline.fingerprints import raw_files
 from pipeline.loads.raw_table import forget_batch, land
-from pipeline.settings import get_settings
 from pipeline.sources.files import table_of
 from pipeline.stores import ledger, markers, mongo
 from pipeline.stores.ledger import Load
 from pipeline.targets import MongoMarkerTarget, WithdrawnTarget
 from pipeline.task import DOCUMENT_MODULES, PipelineTask, PostgresTask
 from pipeline.tasks.create import CreateMongodbCollections, CreatePostgresTables
-
-logger = logging.getLogger("pipeline")
-
-
-class NoInputError(PipelineError):
-    """The raw folder is absent or holds no input; nothing is loaded and nothing withdrawn."""
+from pipeline.tasks.raw_folder import csv_paths, declared_tables, digest_of, is_csv, require_input
 
 
-class LoadCsvToPostgres(PostgresTask):
-    """Lands one CSV file in its table of `raw`, in place of what it brought before."""
+class CsvTask(PostgresTask):
+    """A task of one CSV file. Its target is the same whether the file lands or leaves."""
 
     path = luigi.Parameter(description="file relative to DATA_RAW_PATH")
-    allow_empty = luigi.BoolParameter(significant=False, description="take a file that has no records any more")
-    modules: ClassVar = ("pipeline.loads.raw_table", "pipeline.sources.csv_files", "pipeline.sources.files")
 
     def runs_after(self) -> list[luigi.Task]:
         """The tables come first."""
         return [CreatePostgresTables()]
-
-    def facts(self) -> dict[str, str]:
-        """The content of the file."""
-        return {"content": digest_of(self.path)}
-
-    @property
-    def label(self) -> str:
-        """The file."""
-        return self.path
 
     @property
     def update_id(self) -> str:
@@ -62,41 +43,32 @@ class LoadCsvToPostgres(PostgresTask):
         return f"raw.{table_of(self.path)}"
 
     def shared_locks(self) -> tuple[str, ...]:
-        """Files land side by side, but not while their table is being merged."""
+        """Files land and leave side by side, but not while their table is being merged."""
         return (self.table,)
+
+
+class LoadCsvToPostgres(CsvTask):
+    """Lands one CSV file in its table of `raw`, in place of what it brought before."""
+
+    allow_empty = luigi.BoolParameter(significant=False, description="take a file that has no records any more")
+    modules: ClassVar = ("pipeline.loads.raw_table", "pipeline.sources.csv_files", "pipeline.sources.files")
+
+    def facts(self) -> dict[str, str]:
+        """The content of the file."""
+        return {"content": digest_of(self.path)}
+
+    @property
+    def label(self) -> str:
+        """The file."""
+        return self.path
 
     def load(self, load: Load) -> None:
         """Copy the file."""
         land(load, self.path, digest_of(self.path), allow_empty=self.allow_empty)
 
 
-class WithdrawCsv(PostgresTask):
+class WithdrawCsv(CsvTask):
     """Takes the rows of a file out of `raw` that is not in the raw folder any more."""
-
-    path = luigi.Parameter(description="file relative to DATA_RAW_PATH")
-
-    def runs_after(self) -> list[luigi.Task]:
-        """The tables come first."""
-        return [CreatePostgresTables()]
-
-    @property
-    def update_id(self) -> str:
-        """The target that goes."""
-        return f"LoadCsvToPostgres:{self.path}"
-
-    @property
-    def source(self) -> str:
-        """The file."""
-        return str(self.path)
-
-    @property
-    def table(self) -> str:
-        """The table of the file."""
-        return f"raw.{table_of(self.path)}"
-
-    def shared_locks(self) -> tuple[str, ...]:
-        """As for landing."""
-        return (self.table,)
 
     def output(self) -> luigi.Target:
         """Return the absence of the file's marker."""
@@ -199,61 +171,6 @@ class LoadJsonsToMongo(luigi.WrapperTask):
         return list(deliveries())
 
 
-def digest_of(path: str) -> str:
-    """Return the digest of a raw file as of the beginning of the run.
-
-    Raises:
-        NoInputError: there is no such file.
-    """
-    try:
-        return fingerprints.raw_files()[path]
-    except KeyError:
-        folder = get_settings().data_raw_path
-        raise NoInputError(f"{path}: no such file in {folder} (DATA_RAW_PATH)") from None
-
-
-def require_input() -> None:
-    """Make sure that the raw folder is the one that is meant.
-
-    Raises:
-        NoInputError: it is absent or holds no input. An unmounted folder must not withdraw everything.
-    """
-    folder = get_settings().data_raw_path
-    if not fingerprints.raw_files():
-        state = "holds no CSV or JSON file" if folder.is_dir() else "does not exist"
-        raise NoInputError(
-            f"{folder} {state}: put files there, point DATA_RAW_PATH elsewhere, or make some with"
-            " 'python -m pipeline sample --sessions 20000'"
-        )
-
-
-def _is_csv(path: str) -> bool:
-    return path.lower().removesuffix(".gz").endswith(".csv")
-
-
-def declared_tables() -> list[str]:
-    """Return the tables that have a file in `sql/raw`."""
-    names = [path.stem for path in sorted((get_settings().sql_path / "raw").glob("*.sql"))]
-    return [name for name in names if not name.startswith("00_")]
-
-
-@cache
-def csv_paths() -> dict[str, list[str]]:
-    """Return the CSV files of each declared table; the others are skipped with a warning."""
-    paths: dict[str, list[str]] = {table: [] for table in declared_tables()}
-    for path in filter(_is_csv, fingerprints.raw_files()):
-        if table_of(path) in paths:
-            paths[table_of(path)].append(path)
-        else:
-            logger.warning(
-                "%s: skipped, no table raw.%s is declared; if it is no typing error: python -m pipeline declare %s",
-                path,
-                table_of(path),
-                path,
-            )
-    return paths
-
-
 @cache
 def landed(table: str, allow_empty: bool = False) -> list[LoadCsvToPostgres]:
     """Return the landing tasks of a table's files."""
@@ -272,4 +189,4 @@ def withdrawn(table: str) -> list[WithdrawCsv]:
 @cache
 def deliveries() -> list[LoadJsonToMongo]:
     """Return the landing tasks of all JSON files."""
-    return [LoadJsonToMongo(path=path) for path in fingerprints.raw_files() if not _is_csv(path)]
+    return [LoadJsonToMongo(path=path) for path in raw_files() if not is_csv(path)]

@@ -11,9 +11,10 @@ import luigi
 from pipeline.stores import markers
 from pipeline.tasks.create import CreateMongodbCollections, CreatePostgresTables
 from pipeline.tasks.extract import CATALOGUE, ExtractMongoToCsv
-from pipeline.tasks.land import LoadCsvsToPostgres, LoadJsonsToMongo, require_input
+from pipeline.tasks.land import LoadCsvsToPostgres, LoadJsonsToMongo
 from pipeline.tasks.load import LoadNormalizedJsonsToPostgres, LoadUsers, LoadViewingSessions
 from pipeline.tasks.publish import BuildReport, CheckQuality, PublishTrusted
+from pipeline.tasks.raw_folder import require_input
 
 logger = logging.getLogger("pipeline")
 

@@ -1,0 +1,73 @@
+"""What lies in the raw folder, as of the beginning of the run."""
+
+from __future__ import annotations
+
+import logging
+from functools import cache
+
+from pipeline.errors import PipelineError
+from pipeline.fingerprints import raw_files
+from pipeline.settings import get_settings
+from pipeline.sources.files import table_of
+
+logger = logging.getLogger("pipeline")
+
+
+class NoInputError(PipelineError):
+    """The raw folder is absent or holds no input; nothing is loaded and nothing withdrawn."""
+
+
+def digest_of(path: str) -> str:
+    """Return the digest of a raw file as of the beginning of the run.
+
+    Raises:
+        NoInputError: there is no such file.
+    """
+    try:
+        return raw_files()[path]
+    except KeyError:
+        folder = get_settings().data_raw_path
+        raise NoInputError(f"{path}: no such file in {folder} (DATA_RAW_PATH)") from None
+
+
+def require_input() -> None:
+    """Make sure that the raw folder is the one that is meant.
+
+    Raises:
+        NoInputError: it is absent or holds no input. An unmounted folder must not withdraw everything.
+    """
+    folder = get_settings().data_raw_path
+    if not raw_files():
+        state = "holds no CSV or JSON file" if folder.is_dir() else "does not exist"
+        raise NoInputError(
+            f"{folder} {state}: put files there, point DATA_RAW_PATH elsewhere, or make some with"
+            " 'python -m pipeline sample --sessions 20000'"
+        )
+
+
+def is_csv(path: str) -> bool:
+    """Tell a CSV file from a JSON file, by its name."""
+    return path.lower().removesuffix(".gz").endswith(".csv")
+
+
+def declared_tables() -> list[str]:
+    """Return the tables that have a file in `sql/raw`."""
+    names = [path.stem for path in sorted((get_settings().sql_path / "raw").glob("*.sql"))]
+    return [name for name in names if not name.startswith("00_")]
+
+
+@cache
+def csv_paths() -> dict[str, list[str]]:
+    """Return the CSV files of each declared table; the others are skipped with a warning."""
+    paths: dict[str, list[str]] = {table: [] for table in declared_tables()}
+    for path in filter(is_csv, raw_files()):
+        if table_of(path) in paths:
+            paths[table_of(path)].append(path)
+        else:
+            logger.warning(
+                "%s: skipped, no table raw.%s is declared; if it is no typing error: python -m pipeline declare %s",
+                path,
+                table_of(path),
+                path,
+            )
+    return paths
