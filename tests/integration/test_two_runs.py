@@ -152,11 +152,15 @@ def test_a_change_right_after_a_run_is_taken_up_with_a_central_scheduler(schedul
     assert_a_change_is_taken_up_at_once(scheduler)
 
 
-def test_a_task_that_failed_is_tried_again_at_once_with_a_central_scheduler(scheduler: Project) -> None:
+def test_a_task_that_failed_is_tried_again_by_a_later_run_with_a_central_scheduler(scheduler: Project) -> None:
     write_all(scheduler)
     path = scheduler.write("users.csv", "")
     failed = scheduler.run_all()
     assert failed.code == 30
     path.unlink()
     write_all(scheduler)
-    assert "LoadCsvToPostgres users.csv" in scheduler.must_run().ran
+    deadline = time.monotonic() + 60
+    while (again := scheduler.run_all()).code == 25:  # the scheduler keeps a failed task back for a second
+        assert time.monotonic() < deadline, again.output
+    assert again.code == 0, again.output
+    assert "LoadCsvToPostgres users.csv" in again.ran
