@@ -24,7 +24,8 @@ Role = Literal["pipeline", "analyst"]
 MINIMUM_VERSION = 170000
 WAIT_FOR_SERVER_SECONDS = 30
 # A load whose client died must not go on: the server looks every second whether it is still there.
-SESSION_OPTIONS = "-c client_connection_check_interval=1000 -c work_mem=64MB -c maintenance_work_mem=256MB"
+# Compiling the expressions of a merge takes longer than what it saves.
+SESSION_OPTIONS = "-c client_connection_check_interval=1000 -c work_mem=64MB -c maintenance_work_mem=256MB -c jit=off"
 # What a server says that is starting or restarting; anything else (password, database) is final.
 PASSING_FAULTS = (
     "connection refused",
