@@ -9,6 +9,7 @@ import sys
 
 import luigi.configuration
 
+from pipeline import interrupts
 from pipeline.settings import SettingsError, get_settings
 from pipeline.tasks.create import CreateMongodbCollections, CreatePostgresTables
 from pipeline.tasks.extract import ExtractMongoToCsv
@@ -63,3 +64,4 @@ except SettingsError as error:
     print(f"error: {error}", file=sys.stderr)
     sys.exit(40)
 _choose_scheduler()
+interrupts.install()
