@@ -15,7 +15,7 @@ from psycopg2.extensions import cursor as Cursor
 
 from pipeline.errors import PipelineError
 from pipeline.stores import markers
-from pipeline.stores.postgres import connect, fetch_value
+from pipeline.stores.postgres import connect, fetch_value, permissions_named
 
 logger = logging.getLogger("pipeline")
 
@@ -108,7 +108,7 @@ def execute(claim: Claim, work: Callable[[Load], None], is_done: Callable[[], bo
     connection = connect()
     try:
         connection.autocommit = True
-        with connection.cursor() as cursor:
+        with permissions_named(), connection.cursor() as cursor:
             _lock(cursor, claim)
             marker = markers.read_markers(cursor, [claim.update_id]).get(claim.update_id)
             if _is_settled(marker, claim, is_done):
