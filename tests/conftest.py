@@ -55,6 +55,6 @@ def course(project: Project) -> Project:
 @pytest.fixture
 def scheduler(project: Project, tmp_path: Path) -> Iterator[Project]:
     """Return a project whose runs use a central scheduler of the test's own."""
-    with central_scheduler(project, tmp_path) as env:
+    with central_scheduler(tmp_path / "scheduler") as env:
         project.env |= env
         yield project

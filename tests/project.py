@@ -29,6 +29,7 @@ STARTED = re.compile(r"Worker Worker\(.*?\) running {3}(\w+)\((.*)\)$", re.MULTI
 OWN_SETTINGS = (
     "POSTGRES_",
     "MONGO_",
+    "LUIGI",
     "DATA_",
     "PROJECT_ROOT",
     "REPORTS_PATH",

@@ -18,7 +18,7 @@ from pipeline.errors import PipelineError
 from pipeline.interrupts import cancelling
 from pipeline.settings import get_settings
 from pipeline.stores import disk, markers
-from pipeline.stores.postgres import PostgresError, connect, fetch_value
+from pipeline.stores.postgres import PostgresError, connect, fetch_value, permissions_named
 from pipeline.stores.retries import retrying
 
 logger = logging.getLogger("pipeline")
@@ -142,7 +142,7 @@ def _execute(claim: Claim, subject: str, work: Callable[[Load], None], is_done: 
     connection = connect()
     try:
         connection.autocommit = True
-        with cancelling(connection), connection.cursor() as cursor:
+        with permissions_named(), cancelling(connection), connection.cursor() as cursor:
             _lock(cursor, claim)
             marker = markers.read_markers(cursor, [claim.update_id]).get(claim.update_id)
             if _is_settled(marker, claim, is_done):

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from pipeline.errors import PipelineError
 from pipeline.settings import Settings, get_settings
 from pipeline.stores.embedded import ensure_mongo
+from pipeline.stores.refusals import mongo_refusal, mongo_unreachable
+from pipeline.stores.remote import mongo_parameters, mongo_server, mongo_user
 from pipeline.stores.retries import retrying
 
 if TYPE_CHECKING:
@@ -32,9 +34,16 @@ class MongoError(PipelineError):
 def server_name(settings: Settings | None = None) -> str:
     """Return which server and database the settings mean, without credentials."""
     settings = settings or get_settings()
-    if settings.mongo_host is None:
-        return f"embedded/{settings.mongo_db}"
-    return f"{settings.mongo_host}:{settings.mongo_port}/{settings.mongo_db}"
+    return f"embedded/{settings.mongo_db}" if settings.mongo_is_embedded else mongo_server(settings)
+
+
+def connection_parameters() -> dict[str, Any]:
+    """Return what `pymongo.MongoClient` needs, starting the embedded server if that is the one."""
+    settings = get_settings()
+    if not settings.mongo_is_embedded:
+        return mongo_parameters(settings)
+    address = ensure_mongo(settings)
+    return {"host": address.host, "port": address.port}
 
 
 @contextmanager
@@ -52,21 +61,16 @@ def database() -> Iterator[Database[dict[str, Any]]]:
     from pymongo.errors import ConfigurationError, CursorNotFound, OperationFailure, ServerSelectionTimeoutError
 
     settings = get_settings()
-    if settings.mongo_host is None:
-        address = ensure_mongo(settings)
-        host, port = address.host, address.port
-    else:
-        host, port = settings.mongo_host, settings.mongo_port
-    client: MongoClient[dict[str, Any]] = MongoClient(
-        host,
-        port,
-        username=settings.mongo_user,
-        password=settings.mongo_password.get_secret_value() or None,
-        serverSelectionTimeoutMS=WAIT_FOR_SERVER_SECONDS * 1000,
-        connectTimeoutMS=10_000,
-        socketTimeoutMS=SOCKET_TIMEOUT_SECONDS * 1000,
-        appname="video_streaming_pipeline",
-    )
+    try:
+        client: MongoClient[dict[str, Any]] = MongoClient(
+            **connection_parameters(),
+            serverSelectionTimeoutMS=WAIT_FOR_SERVER_SECONDS * 1000,
+            connectTimeoutMS=10_000,
+            socketTimeoutMS=SOCKET_TIMEOUT_SECONDS * 1000,
+            appname="video_streaming_pipeline",
+        )
+    except ConfigurationError as error:
+        raise MongoError(mongo_unreachable(str(error), server_name())) from error
     # Dates outside the years 1 to 9999 and text that is not UTF-8 are found in BSON; they must not stop the
     # reading of a document. The contract refuses the lone surrogates that such text becomes.
     options: CodecOptions[dict[str, Any]] = CodecOptions(
@@ -83,9 +87,9 @@ def database() -> Iterator[Database[dict[str, Any]]]:
     except CursorNotFound:
         raise  # an operation failure that is no refusal: reading starts afresh
     except (ServerSelectionTimeoutError, ConfigurationError) as error:
-        raise MongoError(f"no connection to MongoDB ({server_name()}): {error}") from error
+        raise MongoError(mongo_unreachable(str(error), server_name())) from error
     except OperationFailure as error:
-        raise MongoError(f"MongoDB ({server_name()}) refused: {_refusal(error)}") from error
+        raise MongoError(mongo_refusal(error, _refusal(error), server_name(), mongo_user(settings))) from error
     except bson.errors.InvalidBSON as error:
         raise MongoError(f"MongoDB ({server_name()}) sent a document that cannot be read: {error}") from error
     finally:

@@ -27,6 +27,8 @@ from tenacity import (
 from pipeline.errors import PipelineError
 from pipeline.settings import Settings, get_settings
 from pipeline.stores.embedded import ensure_postgres
+from pipeline.stores.refusals import postgres_permission, postgres_refusal
+from pipeline.stores.remote import postgres_tls
 
 logger = logging.getLogger("pipeline")
 
@@ -62,23 +64,40 @@ class PostgresError(PipelineError):
 def connection_parameters(role: Role = "pipeline") -> dict[str, Any]:
     """Return what `psycopg2.connect` needs for a role, starting the embedded server if that is the one."""
     settings = get_settings()
-    user, password = settings.postgres_user, settings.postgres_password.get_secret_value()
-    if role == "analyst":
-        user, password = "data_analyst", settings.data_analyst_password.get_secret_value()
+    secret = settings.data_analyst_password if role == "analyst" else settings.postgres_password
+    user, password = _user_of(role), secret.get_secret_value()
+    parameters: dict[str, Any] = {"user": user, "dbname": settings.postgres_db}
     if settings.postgres_host is None:
         address = ensure_postgres(settings)
-        host, port = address.host, address.port
+        parameters |= {"host": address.host, "port": address.port}
     else:
-        host, port = settings.postgres_host, settings.postgres_port
-    parameters = {"host": host, "port": port, "user": user, "dbname": settings.postgres_db}
+        parameters |= {"host": settings.postgres_host, "port": settings.postgres_port, **postgres_tls(settings)}
     return {**parameters, "password": password} if password else parameters
+
+
+def _user_of(role: Role) -> str:
+    return "data_analyst" if role == "analyst" else get_settings().postgres_user
+
+
+@contextmanager
+def permissions_named(role: Role = "pipeline") -> Iterator[None]:
+    """Say of a statement that was refused for want of a right who lacks it, where, and what to do.
+
+    Raises:
+        PostgresError: the block met such a refusal.
+    """
+    try:
+        yield
+    except psycopg2.errors.InsufficientPrivilege as error:
+        reason = " ".join(str(error).split())
+        raise PostgresError(postgres_permission(reason, server_name(), _user_of(role))) from error
 
 
 def dsn(role: Role = "pipeline") -> str:
     """Return a connection URI for `psql`; it holds the role's password if one is set."""
     given = connection_parameters(role)
     secret = f":{quote(given['password'], safe='')}" if "password" in given else ""
-    query = urlencode({"host": given["host"], "port": given["port"]})
+    query = urlencode({name: given[name] for name in given if name not in ("user", "password", "dbname")})
     return f"postgresql://{quote(given['user'], safe='')}{secret}@/{quote(given['dbname'], safe='')}?{query}"
 
 
@@ -130,7 +149,7 @@ def connect(role: Role = "pipeline") -> Connection:
         connection = _connect(role)
     except psycopg2.OperationalError as error:
         reason = " ".join(str(error).split())
-        raise PostgresError(f"no connection to PostgreSQL ({server_name()}): {reason}") from error
+        raise PostgresError(postgres_refusal(reason, server_name(), _user_of(role))) from error
     if connection.server_version < MINIMUM_VERSION:
         version = connection.server_version // 10000
         connection.close()
@@ -144,7 +163,7 @@ def session(role: Role = "pipeline") -> Iterator[Cursor]:
     connection = connect(role)
     try:
         connection.autocommit = True
-        with connection.cursor() as cursor:
+        with permissions_named(role), connection.cursor() as cursor:
             yield cursor
     finally:
         connection.close()

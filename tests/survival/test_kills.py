@@ -70,7 +70,7 @@ def test_runs_killed_inside_every_task_lose_and_double_nothing(project: Project,
     rng = random.Random(KILLS)
     write_sample(project.raw, sessions=3000, seed=1)
     killed: Counter[str] = Counter()
-    with central_scheduler(project, tmp_path) as central:
+    with central_scheduler(tmp_path / "scheduler") as central:
         for turn in range(KILLS):
             task = TASKS[turn % len(TASKS)]
             make_due(project, task, turn)

@@ -64,7 +64,7 @@ def wait_for_task(project: Project, task: str) -> None:
 )
 def test_a_server_killed_during_a_run_loses_nothing(alone: Project, server: str, task: str) -> None:
     write_sample(alone.raw, sessions=6000, seed=2)
-    assert alone.pipeline("up").code == 0
+    assert alone.pipeline("up", "--no-luigid").code == 0
     process = subprocess.Popen(
         [sys.executable, "-m", "luigi", "--module", "pipeline", "RunAll", "--date", DAY],
         cwd=alone.env["PROJECT_ROOT"],
