@@ -13,6 +13,7 @@ install: $(VENV)/.installed ## make .venv with everything that the pipeline, its
 
 run: $(VENV)/.installed ## load the warehouse: sample data if data/raw is empty, then RunAll
 	@$(BIN)/python -m pipeline sample --if-empty
+	@$(BIN)/python -m pipeline up >/dev/null
 	@$(BIN)/luigi --module pipeline RunAll
 	@$(BIN)/python -m pipeline next
 
@@ -34,7 +35,7 @@ lock: $(VENV)/.installed ## compile requirements*.txt from pyproject.toml
 	$(BIN)/uv pip compile -q --python-version 3.11 --no-emit-package video-streaming-pipeline \
 	    --no-header -c requirements.txt --extra dev -o requirements-dev.txt pyproject.toml
 
-up: $(VENV)/.installed ## start the embedded servers
+up: $(VENV)/.installed ## start the embedded servers and Luigi's scheduler
 	@$(BIN)/python -m pipeline up
 
 down: $(VENV)/.installed ## stop the embedded servers; their data stays

@@ -9,7 +9,10 @@ import sys
 
 import luigi.configuration
 
-from pipeline.settings import SettingsError, get_settings
+from pipeline import interrupts
+from pipeline.errors import PipelineError
+from pipeline.settings import Settings, get_settings
+from pipeline.stores import local_scheduler
 from pipeline.tasks.create import CreateMongodbCollections, CreatePostgresTables
 from pipeline.tasks.extract import ExtractMongoToCsv
 from pipeline.tasks.land import (
@@ -42,24 +45,27 @@ __all__ = [
 ]
 
 
-def _choose_scheduler() -> None:
+def _choose_scheduler(settings: Settings) -> None:
     """Use the central scheduler if it answers, otherwise one of our own.
 
     Luigi by itself would try for a minute to reach a scheduler that is not there, and then give up.
     """
     config = luigi.configuration.get_config()  # type: ignore[no-untyped-call]
-    host = config.get("core", "scheduler_host", "127.0.0.1")
-    port = config.getint("core", "scheduler_port", 8082)
-    with contextlib.suppress(OSError), socket.create_connection((host, port), timeout=0.5):
-        return
+    if address := local_scheduler.address(settings):
+        host, port = address
+        with contextlib.suppress(OSError), socket.create_connection(address, timeout=0.5):
+            config.set("core", "scheduler_host", host)
+            config.set("core", "scheduler_port", str(port))
+            return
+        print(f"warning: luigid ({host}:{port}) does not answer; this run does without", file=sys.stderr)
     config.set("core", "local_scheduler", "true")
     # Waiting for other workers is for the central scheduler; here it would repeat failed tasks for ever.
     config.set("worker", "keep_alive", "false")
 
 
 try:
-    get_settings()
-except SettingsError as error:
+    _choose_scheduler(get_settings())
+except PipelineError as error:
     print(f"error: {error}", file=sys.stderr)
     sys.exit(40)
-_choose_scheduler()
+interrupts.install()

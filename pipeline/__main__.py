@@ -21,19 +21,24 @@ app = typer.Typer(
 
 
 @app.command()
-def up() -> None:
-    """Start the embedded database servers (those whose host is not set) and say where they are."""
+def up(
+    luigid: Annotated[bool, typer.Option("--luigid/--no-luigid", help="start Luigi's central scheduler too")] = True,
+) -> None:
+    """Start the embedded servers (those whose host is not set) and say where they are."""
     from pipeline.stores import mongo, postgres
+    from pipeline.stores.embedded import ensure_scheduler
 
     with postgres.session(), mongo.database():
         pass
     typer.echo(f"PostgreSQL  {postgres.server_name()}  {postgres.dsn('analyst')}")
     typer.echo(f"MongoDB     {mongo.server_name()}")
+    if luigid:
+        typer.echo(f"Luigi       {ensure_scheduler(get_settings())}")
 
 
 @app.command()
 def down() -> None:
-    """Stop the embedded database servers; their data stays."""
+    """Stop the embedded servers; their data stays."""
     from pipeline.stores.embedded import stop
 
     for line in stop(get_settings()) or ["nothing was running"]:
@@ -43,7 +48,7 @@ def down() -> None:
 @app.command(name="next")
 def what_next() -> None:
     """Say where to look after a run: the report, the views, what was rejected."""
-    from pipeline.stores import postgres
+    from pipeline.stores import local_scheduler, postgres
     from pipeline.stores.local_cluster import find_binaries
 
     reports = sorted(get_settings().reports_path.glob("*/index.html"))
@@ -53,9 +58,11 @@ def what_next() -> None:
         typer.echo(f"  report    file://{reports[-1]}")
     example = "SELECT * FROM period_summary"
     typer.echo(f"  views     {psql} '{postgres.dsn('analyst')}' -c '{example}'")
+    if address := local_scheduler.address(get_settings()):
+        typer.echo(f"  tasks     {local_scheduler.page(*address)}")
     typer.echo("  status    .venv/bin/python -m pipeline status      (rows, rejected records, what waits)")
     typer.echo("  explain   .venv/bin/python -m pipeline explain     (what the next run would do, and why)")
-    typer.echo("  stop      make down                                (the database servers go on until then)")
+    typer.echo("  stop      make down                                (the servers go on until then)")
 
 
 @app.command()

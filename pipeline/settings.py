@@ -5,13 +5,25 @@ from __future__ import annotations
 import os
 from functools import lru_cache
 from pathlib import Path
+from typing import Literal
+from urllib.parse import unquote, urlsplit
 
-from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic import Field, FilePath, SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from pipeline.errors import PipelineError
 
 PACKAGE_ROOT = Path(__file__).resolve().parent.parent
+
+
+# Files that may be left out; relative ones count from the project root.
+CERTIFICATES = (
+    "postgres_sslrootcert",
+    "postgres_sslcert",
+    "postgres_sslkey",
+    "mongo_tls_ca_file",
+    "mongo_tls_certificate_key_file",
+)
 
 
 class SettingsError(PipelineError):
@@ -21,8 +33,10 @@ class SettingsError(PipelineError):
 class Settings(BaseSettings):
     """Everything that differs between installations.
 
-    `postgres_host` and `mongo_host` are None when the embedded servers are to be used. All paths are
-    absolute; `max_reject_ratio` is a share (0.05 = 5 %).
+    `postgres_host` is None when the embedded PostgreSQL is to be used, `mongo_host` and `mongo_uri` are None
+    when the embedded MongoDB server is, `luigid_host` is None when the project's own scheduler is. All paths
+    are absolute; `max_reject_ratio` is a share (0.05 = 5 %); `lock_timeout_seconds` is how long a load waits
+    for another run, or for readers of what it replaces.
     """
 
     model_config = SettingsConfigDict(extra="ignore", frozen=True, env_ignore_empty=True)
@@ -33,12 +47,25 @@ class Settings(BaseSettings):
     postgres_password: SecretStr = SecretStr("")
     postgres_db: str = "video_streaming"
     data_analyst_password: SecretStr = SecretStr("")
+    # TLS, as libpq names it; without a mode libpq prefers TLS and checks nothing.
+    postgres_sslmode: Literal["disable", "allow", "prefer", "require", "verify-ca", "verify-full"] | None = None
+    postgres_sslrootcert: Literal["system"] | FilePath | None = None
+    postgres_sslcert: FilePath | None = None
+    postgres_sslkey: FilePath | None = None
 
     mongo_host: str | None = None
     mongo_port: int = Field(27017, ge=1, le=65535)
     mongo_user: str | None = None
     mongo_password: SecretStr = SecretStr("")
     mongo_db: str = "video_streaming"
+    mongo_auth_source: str = "admin"
+    mongo_tls: bool = False
+    mongo_tls_ca_file: FilePath | None = None
+    mongo_tls_certificate_key_file: FilePath | None = None
+    mongo_uri: SecretStr | None = None  # instead of host, port, user and password
+
+    luigid_host: str | None = None
+    luigid_port: int = Field(8082, ge=1, le=65535)
 
     project_root: Path = PACKAGE_ROOT
     data_raw_path: Path = Path("data/raw")
@@ -49,6 +76,7 @@ class Settings(BaseSettings):
     embedded_path: Path = Path("data/embedded")
 
     max_reject_ratio: float = Field(0.05, ge=0, le=1)
+    lock_timeout_seconds: int = Field(1800, ge=1)
 
     @model_validator(mode="before")
     @classmethod
@@ -59,12 +87,44 @@ class Settings(BaseSettings):
         for name, field in cls.model_fields.items():
             if field.annotation is Path and name != "project_root":
                 anchored[name] = root / Path(str(values.get(name, field.default))).expanduser()
+            elif name in CERTIFICATES and values.get(name) not in (None, "system"):
+                anchored[name] = root / Path(str(values[name])).expanduser()
         return anchored
+
+    @model_validator(mode="before")
+    @classmethod
+    def _take_database_from_uri(cls, values: dict[str, object]) -> dict[str, object]:
+        """Use the database that `MONGO_URI` names, where `MONGO_DB` names none."""
+        named = urlsplit(secret_text(values.get("mongo_uri"))).path.strip("/")
+        return {"mongo_db": unquote(named), **values} if named else values
+
+    @field_validator("mongo_uri")
+    @classmethod
+    def _check_uri(cls, value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        """Accept a URI only alone: which of two servers was meant nobody could tell."""
+        if value is None:
+            return None
+        if not value.get_secret_value().startswith(("mongodb://", "mongodb+srv://")):
+            raise ValueError("it must begin with mongodb:// or mongodb+srv://")
+        also = [name.upper() for name in ("mongo_host", "mongo_user") if info.data.get(name)]
+        if also:
+            raise ValueError(f"it says which server and user, so {' and '.join(also)} must not be set too")
+        return value
+
+    @property
+    def mongo_is_embedded(self) -> bool:
+        """Whether the embedded MongoDB server is to be used."""
+        return self.mongo_host is None and self.mongo_uri is None
 
     @property
     def sql_path(self) -> Path:
         """The folder of the SQL files."""
         return self.project_root / "sql"
+
+
+def secret_text(value: object) -> str:
+    """Return a setting's text, whether or not it is wrapped as a secret; nothing for None."""
+    return value.get_secret_value() if isinstance(value, SecretStr) else str(value or "")
 
 
 @lru_cache(maxsize=1)
@@ -80,5 +140,6 @@ def get_settings() -> Settings:
     except ValidationError as error:
         first = error.errors()[0]
         name = str(first["loc"][0]).upper() if first["loc"] else "settings"
-        shown = "" if "PASSWORD" in name else f" (it is {first['input']!r})"
-        raise SettingsError(f"{name}: {first['msg']}{shown}; set it in the environment or in .env") from None
+        shown = "" if "PASSWORD" in name or name == "MONGO_URI" else f" (it is {str(first['input'])!r})"
+        reason = first["msg"].removeprefix("Value error, ")
+        raise SettingsError(f"{name}: {reason}{shown}; set it in the environment or in .env") from None

@@ -12,11 +12,35 @@ from psycopg2.extensions import cursor as Cursor
 
 from pipeline.settings import get_settings
 from pipeline.sources.csv_files import REJECT_COLUMN_PREFIX, RESERVED_COLUMNS, RejectedRecord
-from pipeline.stores.ledger import Load, TooManyRejectsError, spool_rejects
+from pipeline.stores.ledger import Load, RefusedLoadError
 from pipeline.stores.postgres import table_columns
 
 RATIO_APPLIES_FROM = 100  # records; a few bad rows in a tiny file are no reason to stop
 COLUMNS = "batch_id, stage, table_name, source, record, column_name, value, reason, problems, row"
+ALL_COLUMNS = f"{COLUMNS}, document_id"
+
+
+class TooManyRejectsError(RefusedLoadError):
+    """More records of a source were rejected than `MAX_REJECT_RATIO` allows; nothing of it was loaded."""
+
+    def __init__(self, message: str, cursor: Cursor, batch_id: int, stage: str) -> None:
+        """Take the rejected rows of a batch from the load that is about to be rolled back."""
+        super().__init__(message)
+        self._batch_id, self._stage = batch_id, stage
+        self._rows = tempfile.TemporaryFile()  # noqa: SIM115 (read after the rollback; closed when collected)
+        query = cursor.mogrify(
+            f"COPY (SELECT {ALL_COLUMNS} FROM etl.rejected_rows WHERE batch_id = %s AND stage = %s) TO STDOUT",  # noqa: S608
+            (batch_id, stage),
+        )
+        cursor.copy_expert(query.decode(), self._rows)
+
+    def keep(self, cursor: Cursor) -> None:
+        """Keep the rejected rows in place of those that an earlier attempt left."""
+        cursor.execute(
+            "DELETE FROM etl.rejected_rows WHERE batch_id = %s AND stage = %s", (self._batch_id, self._stage)
+        )
+        self._rows.seek(0)
+        cursor.copy_expert(f"COPY etl.rejected_rows ({ALL_COLUMNS}) FROM STDIN", self._rows)
 
 
 class RejectSpool:
@@ -66,7 +90,8 @@ def commonest_reasons(cursor: Cursor, batch_id: int, stage: str) -> str:
     """Return the three commonest reasons of a batch's rejected records, with their counts."""
     cursor.execute(
         """
-        SELECT coalesce(column_name || ' ', '') || reason, count(*) FROM etl.rejected_rows
+        SELECT CASE WHEN value IS NULL THEN reason ELSE concat_ws(' ', column_name, reason) END, count(*)
+        FROM etl.rejected_rows
         WHERE batch_id = %s AND stage = %s
         GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 3
         """,
@@ -88,13 +113,13 @@ def enforce_limit(  # noqa: PLR0917 (a source of the ledger, and its counts)
     reasons = commonest_reasons(load.cursor, batch_id, stage)
     files = write_files(load.cursor, [batch_id])
     limit = get_settings().max_reject_ratio
-    spool = tempfile.TemporaryFile()  # noqa: SIM115 (the ledger reads it after the rollback)
-    spool_rejects(load.cursor, [batch_id], stage, spool)
     raise TooManyRejectsError(
         f"{source}: {rejected:,} of {read:,} records were rejected, more than the {limit:.0%} that"
         f" MAX_REJECT_RATIO allows: {reasons}. Correct the file, or raise the limit; the records are in"
         f" {', '.join(str(file) for file in files)}",
-        spool,
+        load.cursor,
+        batch_id,
+        stage,
     )
 
 
@@ -133,10 +158,8 @@ def _write_file(cursor: Cursor, batch_id: int, table: str) -> Path:
 
 
 def _in_words(problem: dict[str, str | None]) -> str:
-    if problem["column"] is None:
+    if problem["column"] is None or problem["value"] is None:
         return str(problem["reason"])
-    if problem["value"] is None:
-        return f"{problem['column']} is {problem['reason']}"
     return f"{problem['column']} '{problem['value']}': {problem['reason']}"
 
 

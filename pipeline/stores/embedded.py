@@ -1,13 +1,13 @@
-"""The embedded database servers, which newcomers and tests use: `POSTGRES_HOST` or `MONGO_HOST` is unset.
+"""The embedded servers, which newcomers and tests use: `POSTGRES_HOST`, `MONGO_HOST` or `LUIGID_HOST` is unset.
 
-Both live below `EMBEDDED_PATH`, survive the process that started them, and never meet those of another
+All live below `EMBEDDED_PATH`, survive the process that started them, and never meet those of another
 project on the machine. The packages they need are optional and looked for when first used.
 """
 
 from __future__ import annotations
 
 from pipeline.settings import Settings
-from pipeline.stores import local_cluster, local_mongo, local_postgres
+from pipeline.stores import local_cluster, local_daemon, local_mongo, local_postgres, local_scheduler
 from pipeline.stores.local_mongo import MongoAddress
 from pipeline.stores.local_postgres import PostgresAddress
 from pipeline.stores.local_process import EmbeddedServerError
@@ -18,6 +18,7 @@ __all__ = [
     "PostgresAddress",
     "ensure_mongo",
     "ensure_postgres",
+    "ensure_scheduler",
     "status",
     "stop",
 ]
@@ -41,6 +42,15 @@ def ensure_mongo(settings: Settings) -> MongoAddress:
     return local_mongo.ensure(settings)
 
 
+def ensure_scheduler(settings: Settings) -> str:
+    """Start the central scheduler of Luigi if it does not run; return the address of its page.
+
+    Raises:
+        EmbeddedServerError: the message says what the server logged.
+    """
+    return local_scheduler.ensure(settings)
+
+
 def stop(settings: Settings) -> list[str]:
     """Stop what runs below `EMBEDDED_PATH`.
 
@@ -51,6 +61,8 @@ def stop(settings: Settings) -> list[str]:
         EmbeddedServerError: a server does not end, or belongs to another user.
     """
     stopped = []
+    if (scheduler := local_scheduler.stop(settings)) is not None:
+        stopped.append(f"luigid (process {scheduler.pid}, port {scheduler.port})")
     if (pid := local_postgres.stop(settings)) is not None:
         stopped.append(f"PostgreSQL (process {pid})")
     if (mongo := local_mongo.stop(settings)) is not None:
@@ -70,5 +82,5 @@ def status(settings: Settings) -> dict[str, dict[str, object]]:
         postgres |= {"running": postmaster.ready, **where}
     mongodb: dict[str, object] = {"running": False, "log": str(local_mongo.home(settings) / "server.log")}
     if mongo := local_mongo.server(settings):
-        mongodb |= {"running": True, "pid": mongo.pid, "host": local_mongo.HOST, "port": mongo.port}
+        mongodb |= {"running": True, "pid": mongo.pid, "host": local_daemon.HOST, "port": mongo.port}
     return {"postgres": postgres, "mongodb": mongodb}

@@ -7,30 +7,18 @@ Below `EMBEDDED_PATH/mongodb`: `data`, `server.log`, `server.json` (which proces
 
 from __future__ import annotations
 
-import json
-import os
 import signal
-import socket
-import subprocess
 import sys
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
 from pipeline.settings import Settings
-from pipeline.stores.local_process import (
-    EmbeddedServerError,
-    accepts,
-    birth,
-    end,
-    exclusive,
-    size,
-    tail,
-    works_in,
-)
+from pipeline.stores import local_daemon
+from pipeline.stores.local_daemon import HOST, Daemon
+from pipeline.stores.local_process import EmbeddedServerError, accepts, end, exclusive, size, tail, works_in
 
-HOST = "127.0.0.1"
 START_TIMEOUT = 120.0
 """Seconds until the server must answer; replaying its log after a crash takes most of it."""
 
@@ -46,15 +34,6 @@ class MongoAddress:
     port: int
 
 
-@dataclass(frozen=True)
-class MongoServer:
-    """One server process: its pid, its port, and its birth, by which a recycled pid is told apart."""
-
-    pid: int
-    port: int
-    birth: str
-
-
 def home(settings: Settings) -> Path:
     """The folder of the server's data and log; also its working directory, by which it is recognised."""
     return settings.embedded_path / "mongodb"
@@ -65,13 +44,9 @@ def lock(settings: Settings) -> Path:
     return settings.embedded_path / "mongodb.lock"
 
 
-def server(settings: Settings) -> MongoServer | None:
+def server(settings: Settings) -> Daemon | None:
     """The server that runs in our folder; None if none does."""
-    known = _remembered(home(settings))
-    if known is None or birth(known.pid) != known.birth:
-        return None
-    # In a copy of the folder the file names the original's server.
-    return None if works_in(known.pid, home(settings)) is False else known
+    return local_daemon.running(home(settings))
 
 
 def ensure(settings: Settings) -> MongoAddress:
@@ -98,7 +73,7 @@ def ensure(settings: Settings) -> MongoAddress:
     return MongoAddress(HOST, running.port)
 
 
-def stop(settings: Settings) -> MongoServer | None:
+def stop(settings: Settings) -> Daemon | None:
     """Stop the server; which one it was, None if none ran.
 
     Raises:
@@ -113,7 +88,7 @@ def stop(settings: Settings) -> MongoServer | None:
         return running
 
 
-def _start(settings: Settings) -> MongoServer:
+def _start(settings: Settings) -> Daemon:
     """Start the server; on another port if the kept one was taken meanwhile."""
     folder = home(settings)
     folder.mkdir(parents=True, exist_ok=True)
@@ -122,7 +97,7 @@ def _start(settings: Settings) -> MongoServer:
     log = folder / "server.log"
     log_start = size(log)
     for _ in range(_ATTEMPTS):
-        started = _launch(folder, _choose_port(folder))
+        started = _launch(folder, local_daemon.choose_port(folder))
         if _answers(started):
             return started
         end(started.pid, *_SHUTDOWN)
@@ -132,39 +107,31 @@ def _start(settings: Settings) -> MongoServer:
     raise EmbeddedServerError(f"the embedded MongoDB server did not start; {log} ends:\n{report}")
 
 
-def _launch(folder: Path, port: int) -> MongoServer:
+def _launch(folder: Path, port: int) -> Daemon:
     """Start the process and remember it, before it is known whether it comes up."""
     command = [sys.executable, "-m", "secantus", "--config", "secantusd.toml", "--host", HOST]
     command += ["--port", str(port), "--storage-path", "data", "--cache-size", "256M"]
     command += ["--log-level", "WARNING"]
-    # Through a shell that ends at once: the server is nobody's child, so it leaves no zombie and
-    # survives the caller; a session of its own keeps the caller's Ctrl-C away.
-    shell = ["sh", "-c", '"$@" </dev/null >>server.log 2>&1 & echo $!', "sh", *command]
-    environment = {name: value for name, value in os.environ.items() if "PASSWORD" not in name}
-    pid = int(subprocess.check_output(shell, cwd=folder, env=environment, start_new_session=True))
-    started = MongoServer(pid, port, birth(pid) or "")
-    new = folder / "server.json.new"
-    new.write_text(json.dumps(asdict(started)))
-    new.rename(folder / "server.json")
-    return started
+    return local_daemon.launch(folder, port, command)
 
 
-def _answers(running: MongoServer) -> bool:
+def _answers(running: Daemon) -> bool:
     """Wait until the server answers a `hello`; False if it ends or takes too long."""
     from pymongo import MongoClient
     from pymongo.errors import PyMongoError
 
     deadline = time.monotonic() + START_TIMEOUT
-    while time.monotonic() < deadline and birth(running.pid) == running.birth:
+    while time.monotonic() < deadline and running.alive:
         if accepts(running.port):
             try:
                 client: MongoClient[dict[str, object]]
                 with MongoClient(HOST, running.port, directConnection=True, timeoutMS=5000) as client:
                     client.admin.command("hello")
-                # If another program has taken the port, ours has ended.
-                return birth(running.pid) == running.birth
             except PyMongoError:
                 pass
+            else:
+                # If another program has taken the port, ours has ended.
+                return running.alive
         time.sleep(0.05)
     return False
 
@@ -179,26 +146,3 @@ def _end_strays(folder: Path) -> None:
                 end(process.pid, *_SHUTDOWN)
         except psutil.Error:
             continue
-
-
-def _choose_port(folder: Path) -> int:
-    """The port of last time if it is free, else any that is."""
-    known = _remembered(folder)
-    for port in (known.port if known else 0, 0):
-        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-            # As the server does it: connections of the last run that linger do not count.
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((HOST, port))
-            except OSError:
-                continue
-            return int(probe.getsockname()[1])
-    raise EmbeddedServerError(f"no free port on {HOST}")
-
-
-def _remembered(folder: Path) -> MongoServer | None:
-    """What `server.json` says, whether or not it still runs; None if there is none or it is damaged."""
-    try:
-        return MongoServer(**json.loads((folder / "server.json").read_text()))
-    except (OSError, ValueError, TypeError):
-        return None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -13,17 +12,18 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from pipeline.errors import PipelineError
 from pipeline.settings import Settings, get_settings
 from pipeline.stores.embedded import ensure_mongo
+from pipeline.stores.refusals import mongo_refusal, mongo_unreachable
+from pipeline.stores.remote import mongo_parameters, mongo_server, mongo_user
+from pipeline.stores.retries import retrying
 
 if TYPE_CHECKING:
     from pymongo.database import Database
     from pymongo.errors import OperationFailure
 
-logger = logging.getLogger("pipeline")
-
 MARKERS = "table_updates"
 MINIMUM_VERSION = (6, 0)
 WAIT_FOR_SERVER_SECONDS = 30
-EXTRACTION_ATTEMPTS = 5
+SOCKET_TIMEOUT_SECONDS = 600  # for one answer; a server that hangs must not hold a run for ever
 BATCH_SIZE = 1000  # documents fetched at once
 
 
@@ -34,9 +34,16 @@ class MongoError(PipelineError):
 def server_name(settings: Settings | None = None) -> str:
     """Return which server and database the settings mean, without credentials."""
     settings = settings or get_settings()
-    if settings.mongo_host is None:
-        return f"embedded/{settings.mongo_db}"
-    return f"{settings.mongo_host}:{settings.mongo_port}/{settings.mongo_db}"
+    return f"embedded/{settings.mongo_db}" if settings.mongo_is_embedded else mongo_server(settings)
+
+
+def connection_parameters() -> dict[str, Any]:
+    """Return what `pymongo.MongoClient` needs, starting the embedded server if that is the one."""
+    settings = get_settings()
+    if not settings.mongo_is_embedded:
+        return mongo_parameters(settings)
+    address = ensure_mongo(settings)
+    return {"host": address.host, "port": address.port}
 
 
 @contextmanager
@@ -54,20 +61,16 @@ def database() -> Iterator[Database[dict[str, Any]]]:
     from pymongo.errors import ConfigurationError, CursorNotFound, OperationFailure, ServerSelectionTimeoutError
 
     settings = get_settings()
-    if settings.mongo_host is None:
-        address = ensure_mongo(settings)
-        host, port = address.host, address.port
-    else:
-        host, port = settings.mongo_host, settings.mongo_port
-    client: MongoClient[dict[str, Any]] = MongoClient(
-        host,
-        port,
-        username=settings.mongo_user,
-        password=settings.mongo_password.get_secret_value() or None,
-        serverSelectionTimeoutMS=WAIT_FOR_SERVER_SECONDS * 1000,
-        connectTimeoutMS=10_000,
-        appname="video_streaming_pipeline",
-    )
+    try:
+        client: MongoClient[dict[str, Any]] = MongoClient(
+            **connection_parameters(),
+            serverSelectionTimeoutMS=WAIT_FOR_SERVER_SECONDS * 1000,
+            connectTimeoutMS=10_000,
+            socketTimeoutMS=SOCKET_TIMEOUT_SECONDS * 1000,
+            appname="video_streaming_pipeline",
+        )
+    except ConfigurationError as error:
+        raise MongoError(mongo_unreachable(str(error), server_name())) from error
     # Dates outside the years 1 to 9999 and text that is not UTF-8 are found in BSON; they must not stop the
     # reading of a document. The contract refuses the lone surrogates that such text becomes.
     options: CodecOptions[dict[str, Any]] = CodecOptions(
@@ -84,9 +87,9 @@ def database() -> Iterator[Database[dict[str, Any]]]:
     except CursorNotFound:
         raise  # an operation failure that is no refusal: reading starts afresh
     except (ServerSelectionTimeoutError, ConfigurationError) as error:
-        raise MongoError(f"no connection to MongoDB ({server_name()}): {error}") from error
+        raise MongoError(mongo_unreachable(str(error), server_name())) from error
     except OperationFailure as error:
-        raise MongoError(f"MongoDB ({server_name()}) refused: {_refusal(error)}") from error
+        raise MongoError(mongo_refusal(error, _refusal(error), server_name(), mongo_user(settings))) from error
     except bson.errors.InvalidBSON as error:
         raise MongoError(f"MongoDB ({server_name()}) sent a document that cannot be read: {error}") from error
     finally:
@@ -109,27 +112,15 @@ Result = TypeVar("Result")
 def read_snapshot(work: Callable[[Documents], Result]) -> Result:
     """Let `work` read collections as of one moment, where the server can do that, and return its result.
 
-    If a cursor is lost, because the server was restarted or took too long, `work` starts afresh.
-
     Raises:
         MongoError: the server is not there, or refuses.
+        pymongo.errors.AutoReconnect, pymongo.errors.CursorNotFound: the cursor was lost; start afresh.
     """
-    from pymongo.errors import AutoReconnect, CursorNotFound
-    from tenacity import Retrying, before_sleep_log, retry_if_exception_type, stop_after_attempt, wait_exponential
-
-    for attempt in Retrying(
-        retry=retry_if_exception_type((AutoReconnect, CursorNotFound)),
-        stop=stop_after_attempt(EXTRACTION_ATTEMPTS),
-        wait=wait_exponential(max=5),
-        before_sleep=before_sleep_log(logger, logging.WARNING),
-        reraise=True,
-    ):
-        with attempt, database() as db:
-            # Standalone servers of MongoDB have no snapshots; there the cursor's own view must do.
-            snapshot = "setName" in db.command("hello")
-            with db.client.start_session(snapshot=snapshot) as reading:
-                return work(lambda collection: db[collection].find({}, session=reading, batch_size=BATCH_SIZE))
-    raise AssertionError("unreachable: the last attempt raises")
+    with database() as db:
+        # Standalone servers of MongoDB have no snapshots; there the cursor's own view must do.
+        snapshot = "setName" in db.command("hello")
+        with db.client.start_session(snapshot=snapshot) as reading:
+            return work(lambda collection: db[collection].find({}, session=reading, batch_size=BATCH_SIZE))
 
 
 @dataclass(frozen=True)
@@ -156,8 +147,9 @@ def markers() -> dict[str, MongoMarker]:
     """Return all markers as of the first look since `forget` in this process, by update_id."""
     pid = os.getpid()
     if pid not in _snapshots:
-        with database() as db:
-            _snapshots[pid] = read_markers(db)
+        for attempt in retrying("the markers of MongoDB"):
+            with attempt, database() as db:
+                _snapshots[pid] = read_markers(db)
     return _snapshots[pid]
 
 

@@ -3,20 +3,32 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Literal
 from urllib.parse import quote, urlencode
 
 import psycopg2
 from psycopg2 import sql
+from psycopg2.errors import LockNotAvailable
 from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import cursor as Cursor
-from tenacity import RetryCallState, retry, retry_if_exception, stop_after_delay, wait_exponential
+from tenacity import (
+    RetryCallState,
+    Retrying,
+    retry,
+    retry_if_exception,
+    retry_if_exception_type,
+    stop_after_delay,
+    wait_exponential,
+    wait_fixed,
+)
 
 from pipeline.errors import PipelineError
 from pipeline.settings import Settings, get_settings
 from pipeline.stores.embedded import ensure_postgres
+from pipeline.stores.refusals import postgres_permission, postgres_refusal
+from pipeline.stores.remote import postgres_tls
 
 logger = logging.getLogger("pipeline")
 
@@ -24,8 +36,15 @@ Role = Literal["pipeline", "analyst"]
 MINIMUM_VERSION = 170000
 WAIT_FOR_SERVER_SECONDS = 30
 # A load whose client died must not go on: the server looks every second whether it is still there.
-# Compiling the expressions of a merge takes longer than what it saves.
-SESSION_OPTIONS = "-c client_connection_check_interval=1000 -c work_mem=64MB -c maintenance_work_mem=256MB -c jit=off"
+# Compiling (jit) the expressions of a merge takes longer than it saves.
+SESSION_OPTIONS = (
+    "-c client_connection_check_interval=1000 -c work_mem=64MB -c maintenance_work_mem=256MB -c jit=off"
+    " -c lock_timeout={}s"
+)
+# Less than deadlock_timeout (one second, which only a superuser may change).
+SHORT_LOCK_TIMEOUT_MS = 500
+# A server that vanished without a word is noticed within three minutes.
+KEEPALIVE: dict[str, Any] = {"keepalives_idle": 60, "keepalives_interval": 15, "keepalives_count": 8}
 # What a server says that is starting or restarting; anything else (password, database) is final.
 PASSING_FAULTS = (
     "connection refused",
@@ -35,6 +54,8 @@ PASSING_FAULTS = (
     "in recovery",
     "server closed the connection",
     "timeout expired",
+    "too many clients",
+    "remaining connection slots",
 )
 
 
@@ -45,23 +66,40 @@ class PostgresError(PipelineError):
 def connection_parameters(role: Role = "pipeline") -> dict[str, Any]:
     """Return what `psycopg2.connect` needs for a role, starting the embedded server if that is the one."""
     settings = get_settings()
-    user, password = settings.postgres_user, settings.postgres_password.get_secret_value()
-    if role == "analyst":
-        user, password = "data_analyst", settings.data_analyst_password.get_secret_value()
+    secret = settings.data_analyst_password if role == "analyst" else settings.postgres_password
+    user, password = _user_of(role), secret.get_secret_value()
+    parameters: dict[str, Any] = {"user": user, "dbname": settings.postgres_db}
     if settings.postgres_host is None:
         address = ensure_postgres(settings)
-        host, port = address.host, address.port
+        parameters |= {"host": address.host, "port": address.port}
     else:
-        host, port = settings.postgres_host, settings.postgres_port
-    parameters = {"host": host, "port": port, "user": user, "dbname": settings.postgres_db}
+        parameters |= {"host": settings.postgres_host, "port": settings.postgres_port, **postgres_tls(settings)}
     return {**parameters, "password": password} if password else parameters
+
+
+def _user_of(role: Role) -> str:
+    return "data_analyst" if role == "analyst" else get_settings().postgres_user
+
+
+@contextmanager
+def permissions_named(role: Role = "pipeline") -> Iterator[None]:
+    """Say of a statement that was refused for want of a right who lacks it, where, and what to do.
+
+    Raises:
+        PostgresError: the block met such a refusal.
+    """
+    try:
+        yield
+    except psycopg2.errors.InsufficientPrivilege as error:
+        reason = " ".join(str(error).split())
+        raise PostgresError(postgres_permission(reason, server_name(), _user_of(role))) from error
 
 
 def dsn(role: Role = "pipeline") -> str:
     """Return a connection URI for `psql`; it holds the role's password if one is set."""
     given = connection_parameters(role)
     secret = f":{quote(given['password'], safe='')}" if "password" in given else ""
-    query = urlencode({"host": given["host"], "port": given["port"]})
+    query = urlencode({name: given[name] for name in given if name not in ("user", "password", "dbname")})
     return f"postgresql://{quote(given['user'], safe='')}{secret}@/{quote(given['dbname'], safe='')}?{query}"
 
 
@@ -97,7 +135,8 @@ def _connect(role: Role) -> Connection:
         **connection_parameters(role),
         connect_timeout=10,
         application_name="video_streaming_pipeline",
-        options=SESSION_OPTIONS if role == "pipeline" else None,
+        options=SESSION_OPTIONS.format(get_settings().lock_timeout_seconds) if role == "pipeline" else None,
+        **KEEPALIVE,
     )
     return connection
 
@@ -112,7 +151,7 @@ def connect(role: Role = "pipeline") -> Connection:
         connection = _connect(role)
     except psycopg2.OperationalError as error:
         reason = " ".join(str(error).split())
-        raise PostgresError(f"no connection to PostgreSQL ({server_name()}): {reason}") from error
+        raise PostgresError(postgres_refusal(reason, server_name(), _user_of(role))) from error
     if connection.server_version < MINIMUM_VERSION:
         version = connection.server_version // 10000
         connection.close()
@@ -126,10 +165,50 @@ def session(role: Role = "pipeline") -> Iterator[Cursor]:
     connection = connect(role)
     try:
         connection.autocommit = True
-        with connection.cursor() as cursor:
+        with permissions_named(role), connection.cursor() as cursor:
             yield cursor
     finally:
         connection.close()
+
+
+def lock_out_readers(cursor: Cursor, work: Callable[[], None]) -> None:
+    """Do work whose statements lock tables or views against readers, without ever standing in a queue for long.
+
+    Who waits for such a lock makes every later reader wait too, and may be part of a deadlock, in which the
+    reader loses. So a lock that is not free within half a second is given up, with all that `work` has locked
+    by then, and `work` starts afresh a second later.
+
+    Args:
+        cursor: in a transaction.
+        work: executes the statements; may be called several times.
+
+    Raises:
+        psycopg2.errors.LockNotAvailable: readers were in the way for `LOCK_TIMEOUT_SECONDS`.
+    """
+    limit = get_settings().lock_timeout_seconds
+    for attempt in Retrying(
+        retry=retry_if_exception_type(LockNotAvailable),
+        wait=wait_fixed(1),
+        stop=stop_after_delay(limit),
+        before_sleep=_announce_readers,
+        reraise=True,
+    ):
+        with attempt:
+            cursor.execute("SAVEPOINT before_locks")
+            cursor.execute(f"SET LOCAL lock_timeout = '{SHORT_LOCK_TIMEOUT_MS}ms'")
+            try:
+                work()
+            except LockNotAvailable:
+                cursor.execute("ROLLBACK TO SAVEPOINT before_locks")
+                raise
+            cursor.execute(f"SET LOCAL lock_timeout = '{limit}s'")
+            cursor.execute("RELEASE SAVEPOINT before_locks")
+
+
+def _announce_readers(state: RetryCallState) -> None:
+    """Say once that readers are waited for."""
+    if state.attempt_number == 1:
+        logger.warning("waiting for queries to end that read what is about to be replaced")
 
 
 def read_sql(name: str) -> str:
