@@ -12,7 +12,7 @@ from psycopg2 import sql
 from psycopg2.errors import UniqueViolation
 from psycopg2.extensions import cursor as Cursor
 
-from pipeline.stores.postgres import execute_file, fetch_value
+from pipeline.stores.postgres import execute_file, fetch_value, lock_out_readers
 
 Parts = Mapping[str, sql.Composable]
 
@@ -96,16 +96,17 @@ def drop_constraints(cursor: Cursor, parts: Parts, *, keep_primary: bool = False
         ).format(**parts)
     )
     primary_key = sql.Composed([])
+    drops: list[sql.Composable] = []
     for kind, name, definition in cursor.fetchall():
-        if kind == "i":
-            cursor.execute(f"DROP INDEX {name}")
-            continue
         constraint = {**parts, "constraint": sql.Identifier(name)}
         if kind == "p":
             primary_key = sql.SQL("ALTER TABLE processed.{table} ADD CONSTRAINT {constraint} {definition}").format(
                 definition=sql.SQL(definition), **constraint
             )
-            if keep_primary:
-                continue
-        cursor.execute(sql.SQL("ALTER TABLE processed.{table} DROP CONSTRAINT {constraint}").format(**constraint))
+        if kind == "i":
+            drops.append(sql.SQL("DROP INDEX " + name))
+        elif kind == "f" or not keep_primary:
+            drops.append(sql.SQL("ALTER TABLE processed.{table} DROP CONSTRAINT {constraint}").format(**constraint))
+    if drops:
+        lock_out_readers(cursor, lambda: cursor.execute(sql.SQL(";").join(drops)))
     return primary_key

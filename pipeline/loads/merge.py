@@ -14,7 +14,7 @@ from pipeline.loads.checks import run_checks
 from pipeline.loads.rejects import enforce_limit, write_files
 from pipeline.stores import markers
 from pipeline.stores.ledger import Load
-from pipeline.stores.postgres import execute_file, fetch_value, identifiers, lock_out_readers, read_sql, table_columns
+from pipeline.stores.postgres import execute_file, fetch_value, identifiers, read_sql, table_columns
 
 ANALYZE_FROM_ROWS = 1000
 
@@ -99,7 +99,6 @@ def merge(load: Load, table: MergedTable) -> None:
     last = load.previous
     full = last is None or last.missing is not None or last.voided or _ways(last.inputs) != _ways(load.claim.inputs)
     execute_file(cursor, "load/changed_batches.sql", {"raw": table.raw, "processed": table.processed, "full": full})
-<<<<<<< HEAD
     _define_arrived(cursor, table)
     parts = table.parts(_columns(load, table))
     is_empty = fetch_value(cursor, sql.SQL("SELECT NOT EXISTS (SELECT FROM processed.{table})").format(**parts))
@@ -111,19 +110,6 @@ def merge(load: Load, table: MergedTable) -> None:
     if some_left:
         _merge_one_by_one(load, table, arrived, parts)
     if is_empty:
-=======
-    execute_file(cursor, "load/candidates.sql", parts=parts)
-    _type_rows(cursor, table, "typed_unfit", sql.Identifier("unfit"))
-    _type_rows(cursor, table, "typed_again", sql.Identifier("again"))
-    execute_file(cursor, "load/reject.sql", parts=parts)
-    _enforce_limits(load, table)
-    before_delete = sql.SQL(read_sql(table.before_delete) if table.before_delete else "")
-    is_first_load = fetch_value(cursor, sql.SQL("SELECT NOT EXISTS (SELECT FROM processed.{table})").format(**parts))
-    if is_first_load:
-        lock_out_readers(cursor, lambda: _drop_secondary(cursor, table))
-    execute_file(cursor, "load/merge.sql", parts={**parts, "before_delete": before_delete})
-    if is_first_load:
->>>>>>> main
         execute_file(cursor, f"processed/{table.name}.sql")
     execute_file(cursor, "load/raw_index.sql", parts={**parts, "index": sql.Identifier(f"{table.name}_batch_id_idx")})
     _count(load, table, parts)
