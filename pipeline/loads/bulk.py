@@ -83,7 +83,7 @@ def fill(cursor: Cursor, parts: Parts) -> bool:
 
 
 def drop_constraints(cursor: Cursor, parts: Parts, *, keep_primary: bool = False) -> sql.Composed:
-    """Drop foreign keys, secondary indexes and the primary key; return the statement that makes that again."""
+    """Drop foreign keys, indexes, triggers and the primary key; return the statement that makes that again."""
     cursor.execute(
         sql.SQL(
             """
@@ -92,6 +92,9 @@ def drop_constraints(cursor: Cursor, parts: Parts, *, keep_primary: bool = False
             UNION ALL
             SELECT 'i', indexrelid::regclass::text, NULL FROM pg_index
             WHERE indrelid = {qualified}::regclass AND NOT indisprimary AND NOT indisunique
+            UNION ALL
+            SELECT 't', tgname, NULL FROM pg_trigger
+            WHERE tgrelid = {qualified}::regclass AND tgfoid = 'etl.log_session_changes'::regproc
             """
         ).format(**parts)
     )
@@ -105,8 +108,12 @@ def drop_constraints(cursor: Cursor, parts: Parts, *, keep_primary: bool = False
             )
         if kind == "i":
             drops.append(sql.SQL("DROP INDEX " + name))
+        elif kind == "t":
+            drops.append(sql.SQL("DROP TRIGGER {constraint} ON processed.{table}").format(**constraint))
         elif kind == "f" or not keep_primary:
             drops.append(sql.SQL("ALTER TABLE processed.{table} DROP CONSTRAINT {constraint}").format(**constraint))
+    # Without the triggers, what is published next is built from all rows.
+    cursor.execute("DELETE FROM etl.rollup_state")
     if drops:
         lock_out_readers(cursor, lambda: cursor.execute(sql.SQL(";").join(drops)))
     return primary_key
