@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
+import io
 import shutil
 from pathlib import Path
 
@@ -31,14 +33,11 @@ def make(folder: Path, sessions: int, files: int) -> Path:
 
 def _deal(monthly: list[Path], made: Path, sessions: int, files: int) -> None:
     """Copy the records of the monthly files, in their order, to files of equal size in one layout."""
-    import csv
-
     per_file = -(-sessions // files)
     header, out, written, number = None, None, 0, 0
     for path in monthly:
-        opened = gzip.open(path, "rt", encoding="utf-8-sig", newline="") if path.suffix == ".gz" else None
-        with opened or path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.reader(file)
+        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as raw:
+            reader = csv.reader(io.TextIOWrapper(raw, "utf-8-sig", newline=""))
             names = [name.strip().lower() for name in next(reader)]
             header = header or names
             order = [names.index(name) for name in header]

@@ -15,7 +15,7 @@ import psycopg2
 from pymongo import MongoClient
 
 from pipeline.settings import Settings
-from pipeline.stores.embedded import ensure_mongo, ensure_postgres
+from pipeline.stores.embedded import ensure_mongo, ensure_postgres, stop
 from pipeline.stores.local_cluster import find_binaries
 from tests.project import REPOSITORY, Project
 
@@ -133,3 +133,7 @@ class Bench:
         """Have the project's database made, and code compiled, before anything is measured."""
         project.pipeline("up")
         project.pipeline("explain", "--json")
+
+    def close(self) -> None:
+        """Stop the servers; their data stays."""
+        stop(self.settings)

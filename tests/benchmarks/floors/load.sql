@@ -84,7 +84,7 @@ SET LOCAL enable_nestloop = off;
 INSERT INTO processed.viewing_sessions
 SELECT
     session_id, user_id, content_id, watch_date::date, watch_duration_minutes::numeric::integer,
-    completion_percentage::numeric(5,2), device_type, quality_level, _batch_id, _row
+    completion_percentage::numeric(5,2), device_type, quality_level, cleaned._batch_id, cleaned._row
 FROM (
     SELECT
         nullif(btrim(session_id, E' \t\n\r\f\x0b'), '') AS session_id,
