@@ -43,7 +43,7 @@ down: $(VENV)/.installed ## stop the embedded servers; their data stays
 
 clean: ## stop the servers and delete what the pipeline made: databases, extractions, reports, logs
 	@if [ -x $(BIN)/python ]; then $(BIN)/python -m pipeline down; fi
-	rm -rf data/embedded data/processed/[!.]* data/rejected/[!.]* data/reports/[!.]* logs/[!.]* logs/.digests.json
+	rm -rf data/embedded data/processed/[!.]* data/rejected/[!.]* data/reports/[!.]* logs/[!.]* logs/.digests*.json
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
