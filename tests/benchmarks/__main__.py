@@ -117,13 +117,14 @@ def main() -> None:
     parser.add_argument("--parts", default=",".join(PARTS), help=f"of {', '.join(PARTS)} [default: all]")
     parser.add_argument("--documents", type=int, default=100_000, help="number of documents of that part")
     parser.add_argument("--folder", type=Path, default=Path("data/benchmark"), help="servers and input; kept")
+    parser.add_argument("--embedded", type=Path, default=None, help="servers to use that run already")
     parser.add_argument("--json", type=Path, default=None, help="where to write the figures [default: in the folder]")
     given = parser.parse_args()
     wanted = set(given.parts.split(","))
     if unknown := wanted - set(PARTS):
         parser.error(f"no such part: {', '.join(sorted(unknown))}")
     folder = given.folder.resolve()
-    bench = Bench(folder)
+    bench = Bench(folder, given.embedded)
     found: dict[str, Any] = {"sessions": given.sessions, "files": given.files}
     try:
         source = inputs.make(folder, given.sessions, given.files)
