@@ -9,6 +9,7 @@ import sys
 
 import luigi.configuration
 
+from pipeline import interrupts
 from pipeline.errors import PipelineError
 from pipeline.settings import Settings, get_settings
 from pipeline.stores import local_scheduler
@@ -67,3 +68,4 @@ try:
 except PipelineError as error:
     print(f"error: {error}", file=sys.stderr)
     sys.exit(40)
+interrupts.install()

@@ -28,6 +28,13 @@ class LogFileHandler(WatchedFileHandler):
         folder = get_settings().logs_path
         folder.mkdir(parents=True, exist_ok=True)
         super().__init__(folder / LOG_NAME, encoding="utf-8", delay=True)
+        self._is_lost = False
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 (the name in `logging`)
+        """Say once that the log cannot be written, say because the disk is full; the run goes on."""
+        if not self._is_lost:
+            self._is_lost = True
+            print(f"{self.baseFilename} cannot be written: {sys.exc_info()[1]}", file=sys.stderr)
 
 
 class TerminalHandler(logging.StreamHandler):  # type: ignore[type-arg]

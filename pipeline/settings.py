@@ -35,7 +35,8 @@ class Settings(BaseSettings):
 
     `postgres_host` is None when the embedded PostgreSQL is to be used, `mongo_host` and `mongo_uri` are None
     when the embedded MongoDB server is, `luigid_host` is None when the project's own scheduler is. All paths
-    are absolute; `max_reject_ratio` is a share (0.05 = 5 %).
+    are absolute; `max_reject_ratio` is a share (0.05 = 5 %); `lock_timeout_seconds` is how long a load waits
+    for another run, or for readers of what it replaces.
     """
 
     model_config = SettingsConfigDict(extra="ignore", frozen=True, env_ignore_empty=True)
@@ -75,6 +76,7 @@ class Settings(BaseSettings):
     embedded_path: Path = Path("data/embedded")
 
     max_reject_ratio: float = Field(0.05, ge=0, le=1)
+    lock_timeout_seconds: int = Field(1800, ge=1)
 
     @model_validator(mode="before")
     @classmethod

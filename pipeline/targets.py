@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, Protocol
@@ -149,6 +151,19 @@ class FolderTarget(luigi.Target):
         """Tell whether the folder is in the wanted state."""
         state = self.current()
         return state is not None and state.missing is None and state.fingerprint == self.fingerprint
+
+    @contextmanager
+    def writing(self) -> Iterator[Path]:
+        """Make `partial` anew for files to be written; if that fails, nothing is left of them."""
+        import shutil
+
+        shutil.rmtree(self.partial, ignore_errors=True)
+        self.partial.mkdir(parents=True)
+        try:
+            yield self.partial
+        except BaseException:
+            shutil.rmtree(self.partial, ignore_errors=True)
+            raise
 
     def publish(self, inputs: dict[str, str], **facts: Any) -> None:
         """Write the manifest beside the files in `partial` and move the folder into place.

@@ -14,6 +14,7 @@ import pytest
 from pipeline.settings import Settings
 from pipeline.stores.embedded import ensure_mongo, ensure_postgres, stop
 from tests.project import Project
+from tests.scheduler import central_scheduler
 
 COURSE_DATA = Path(__file__).resolve().parents[2] / "shared/data/course"
 
@@ -49,3 +50,11 @@ def course(project: Project) -> Project:
     for name in ("users.csv", "viewing_sessions.csv", "content.json"):
         project.write(name, (folder / name).read_bytes())
     return project
+
+
+@pytest.fixture
+def scheduler(project: Project, tmp_path: Path) -> Iterator[Project]:
+    """Return a project whose runs use a central scheduler of the test's own."""
+    with central_scheduler(tmp_path / "scheduler") as env:
+        project.env |= env
+        yield project

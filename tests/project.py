@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ STARTED = re.compile(r"Worker Worker\(.*?\) running {3}(\w+)\((.*)\)$", re.MULTI
 OWN_SETTINGS = (
     "POSTGRES_",
     "MONGO_",
+    "LUIGI",
     "DATA_",
     "PROJECT_ROOT",
     "REPORTS_PATH",
@@ -158,6 +160,31 @@ class Project:
     def run_all(self, *arguments: str, date: str = DAY, **env: str) -> Run:
         """Run the main job."""
         return self.task("RunAll", "--date", date, *arguments, **env)
+
+    def start(self, *arguments: str, date: str = DAY, **env: str) -> subprocess.Popen[bytes]:
+        """Start the main job in a process group of its own, and go on; its output is in the log alone."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "luigi", "--module", "pipeline", "RunAll", "--date", date, *arguments],
+            cwd=self.env["PROJECT_ROOT"],
+            env={**self.env, **env},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+
+    def logged(self) -> str:
+        """Return all that was logged so far."""
+        log = self.folder / "logs/luigi.log"
+        return log.read_text(errors="replace") if log.exists() else ""
+
+    def wait_for_task(self, process: subprocess.Popen[bytes], task: str, known: int = 0) -> bool:
+        """Wait until a run begins a task; False if it ends before. `known` characters of the log are of the past."""
+        while process.poll() is None:
+            if f"running   {task}(" in self.logged()[known:]:
+                return True
+            time.sleep(0.01)
+        return False
 
     def must_run(self, *arguments: str, date: str = DAY, **env: str) -> Run:
         """Run the main job and insist that it succeeds."""

@@ -8,15 +8,13 @@ import time
 from datetime import date, timedelta
 from pathlib import Path
 
+from pipeline.loads.leftovers import leftovers
 from pipeline.settings import get_settings
 from pipeline.stores.markers import markers
 
 DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
-LEFTOVER = re.compile(r"\.\d{4}-\d{2}-\d{2}\.(?:partial|old)")
 REJECT_FILE = re.compile(r".+-rejected-(\d+)\.csv")
 SECONDS_A_DAY = 86_400
-# A folder that is being written is no leftover.
-LEFTOVER_AFTER_SECONDS = 3_600
 
 
 def candidates(keep_days: int, today: date) -> list[Path]:
@@ -39,18 +37,19 @@ def candidates(keep_days: int, today: date) -> list[Path]:
     }
     batches_in_use = {str(marker.batch_id) for marker in loaded}
     oldest = today - timedelta(days=keep_days)
-    found: list[Path] = []
+    found = leftovers()
     for folder in (settings.data_processed_path, settings.reports_path):
         for path in sorted(folder.glob("*")):
             is_old = DAY.fullmatch(path.name) and path.name < oldest.isoformat() and path.name not in days_in_use
-            if is_old or (LEFTOVER.fullmatch(path.name) and _age(path) > LEFTOVER_AFTER_SECONDS):
+            if is_old:
                 found.append(path)
     for path in sorted(settings.data_rejected_path.glob("*.csv")):
         batch = REJECT_FILE.fullmatch(path.name)
         if batch and batch.group(1) not in batches_in_use and _age(path) > keep_days * SECONDS_A_DAY:
             found.append(path)
     logs = [*sorted(settings.logs_path.glob("*.log*")), *sorted(settings.logs_path.glob("*.jsonl*"))]
-    return [*found, *(path for path in logs if _age(path) > keep_days * SECONDS_A_DAY)]
+    found += [path for path in logs if _age(path) > keep_days * SECONDS_A_DAY]
+    return list(dict.fromkeys(found))
 
 
 def size(path: Path) -> int:

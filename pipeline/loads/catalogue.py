@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +10,12 @@ from psycopg2 import sql
 
 from pipeline.errors import PipelineError
 from pipeline.loads.checks import run_checks
-from pipeline.loads.rejects import commonest_reasons, too_many
+from pipeline.loads.rejects import TooManyRejectsError, commonest_reasons, too_many
 from pipeline.settings import get_settings
 from pipeline.sources.extraction import REJECTED
 from pipeline.sources.normalizer import TABLES
 from pipeline.stores import markers
-from pipeline.stores.ledger import Load, TooManyRejectsError, spool_rejects
+from pipeline.stores.ledger import Load
 from pipeline.stores.postgres import execute_file, fetch_value, identifiers
 
 KEYS = {
@@ -150,12 +149,12 @@ def _enforce_limit(load: Load) -> None:
         return
     reasons = commonest_reasons(load.cursor, load.batch_id, "extract")
     limit = get_settings().max_reject_ratio
-    spool = tempfile.TemporaryFile()  # noqa: SIM115 (the ledger reads it after the rollback)
-    spool_rejects(load.cursor, [load.batch_id], "extract", spool)
     raise TooManyRejectsError(
         f"{rejected:,} of {read:,} documents of MongoDB were rejected, more than the {limit:.0%} that"
         f" MAX_REJECT_RATIO allows: {reasons}. Correct them in MongoDB, or raise the limit.",
-        spool,
+        load.cursor,
+        load.batch_id,
+        "extract",
     )
 
 

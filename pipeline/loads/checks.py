@@ -9,17 +9,34 @@ from pathlib import Path
 
 from psycopg2.extensions import cursor as Cursor
 
-from pipeline.errors import PipelineError
 from pipeline.settings import get_settings
+from pipeline.stores.ledger import RefusedLoadError
 
 logger = logging.getLogger("pipeline")
 
 HEADER = re.compile(r"-- severity: (error|warn)\n-- description: (.+)\n")
 EXAMPLES = 5
+KEEP_RESULT = """
+    INSERT INTO etl.check_results AS known
+        (check_name, target_table, severity, description, findings, examples, last_seen)
+    VALUES (%s, %s, %s, %s, %s, %s, CASE WHEN %s > 0 THEN clock_timestamp() END)
+    ON CONFLICT (check_name) DO UPDATE SET
+        target_table = excluded.target_table, severity = excluded.severity,
+        description = excluded.description, findings = excluded.findings, examples = excluded.examples,
+        checked = excluded.checked, last_seen = coalesce(excluded.last_seen, known.last_seen)
+"""
 
 
-class CheckFailedError(PipelineError):
-    """An `error` check has findings; the load is rolled back."""
+class CheckFailedError(RefusedLoadError):
+    """An `error` check has findings; the load is rolled back, the findings are kept."""
+
+    def __init__(self, message: str, result: tuple[object, ...]) -> None:
+        super().__init__(message)
+        self._result = result
+
+    def keep(self, cursor: Cursor) -> None:
+        """Write the result of the check down."""
+        cursor.execute(KEEP_RESULT, self._result)
 
 
 def run_checks(cursor: Cursor, folder: str) -> dict[str, int]:
@@ -51,20 +68,10 @@ def _run_check(cursor: Cursor, folder: str, name: str, path: Path) -> int:
         f" (SELECT coalesce(jsonb_agg(f), '[]') FROM (SELECT * FROM findings LIMIT {EXAMPLES}) AS f)"
     )
     count, examples = cursor.fetchone() or (0, [])
-    cursor.execute(
-        """
-        INSERT INTO etl.check_results AS known
-            (check_name, target_table, severity, description, findings, examples, last_seen)
-        VALUES (%s, %s, %s, %s, %s, %s, CASE WHEN %s > 0 THEN clock_timestamp() END)
-        ON CONFLICT (check_name) DO UPDATE SET
-            target_table = excluded.target_table, severity = excluded.severity,
-            description = excluded.description, findings = excluded.findings, examples = excluded.examples,
-            checked = excluded.checked, last_seen = coalesce(excluded.last_seen, known.last_seen)
-        """,
-        (name, folder, severity, description, count, json.dumps(examples), count),
-    )
+    result = (name, folder, severity, description, count, json.dumps(examples), count)
+    cursor.execute(KEEP_RESULT, result)
     if count and severity == "error":
-        raise CheckFailedError(f"check {name}: {count:,} findings ({description}), the first: {examples}")
+        raise CheckFailedError(f"check {name}: {count:,} findings ({description}), the first: {examples}", result)
     if count:
         logger.warning("check %s: %s findings (%s), the first: %s", name, f"{count:,}", description, examples[:1])
     return int(count)

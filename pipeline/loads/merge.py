@@ -13,7 +13,7 @@ from pipeline.loads.checks import run_checks
 from pipeline.loads.rejects import enforce_limit, write_files
 from pipeline.stores import markers
 from pipeline.stores.ledger import Load
-from pipeline.stores.postgres import execute_file, fetch_value, identifiers, read_sql, table_columns
+from pipeline.stores.postgres import execute_file, fetch_value, identifiers, lock_out_readers, read_sql, table_columns
 
 ANALYZE_FROM_ROWS = 1000
 
@@ -107,7 +107,7 @@ def merge(load: Load, table: MergedTable) -> None:
     before_delete = sql.SQL(read_sql(table.before_delete) if table.before_delete else "")
     is_first_load = fetch_value(cursor, sql.SQL("SELECT NOT EXISTS (SELECT FROM processed.{table})").format(**parts))
     if is_first_load:
-        _drop_secondary(cursor, table)
+        lock_out_readers(cursor, lambda: _drop_secondary(cursor, table))
     execute_file(cursor, "load/merge.sql", parts={**parts, "before_delete": before_delete})
     if is_first_load:
         execute_file(cursor, f"processed/{table.name}.sql")

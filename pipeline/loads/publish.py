@@ -8,7 +8,7 @@ from psycopg2 import sql
 
 from pipeline.settings import get_settings
 from pipeline.stores.ledger import Load
-from pipeline.stores.postgres import fetch_value
+from pipeline.stores.postgres import fetch_value, lock_out_readers
 
 logger = logging.getLogger("pipeline")
 
@@ -29,15 +29,12 @@ def publish(load: Load) -> None:
     known = load.previous.inputs if load.previous and not load.previous.voided else {}
     existing = _existing(load)
     views = [path.stem for path in sorted(folder.glob("*.sql")) if not path.stem.startswith("00_")]
-    for name in sorted(set(existing) - set(views)):
-        _drop(load, name, existing[name])
+    same = {name for name in views if known.get(key := f"sql trusted/{name}.sql") == load.claim.inputs[key]}
+    _drop(load, {name: kind for name, kind in existing.items() if name not in same})
     for name in views:
-        key = f"sql trusted/{name}.sql"
-        if name in existing and known.get(key) == load.claim.inputs[key]:
+        if name in existing and name in same:
             _refresh(load, name, existing[name])
             continue
-        if name in existing:
-            _drop(load, name, existing[name])
         load.cursor.execute((folder / f"{name}.sql").read_text(encoding="utf-8"))
         logger.debug("trusted.%s: defined", name)
     load.cursor.execute(sql.SQL("GRANT SELECT ON ALL TABLES IN SCHEMA trusted TO {}").format(sql.Identifier(ANALYST)))
@@ -57,10 +54,15 @@ def _existing(load: Load) -> dict[str, str]:
     return dict(load.cursor.fetchall())
 
 
-def _drop(load: Load, name: str, kind: str) -> None:
-    load.cursor.execute(
-        sql.SQL("DROP {kind} {view}").format(kind=sql.SQL(KINDS[kind]), view=sql.Identifier("trusted", name))
-    )
+def _drop(load: Load, kinds: dict[str, str]) -> None:
+    def drop() -> None:
+        for name, kind in kinds.items():
+            load.cursor.execute(
+                sql.SQL("DROP {kind} {view}").format(kind=sql.SQL(KINDS[kind]), view=sql.Identifier("trusted", name))
+            )
+
+    if kinds:
+        lock_out_readers(load.cursor, drop)
 
 
 def _refresh(load: Load, name: str, kind: str) -> None:

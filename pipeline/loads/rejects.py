@@ -12,11 +12,35 @@ from psycopg2.extensions import cursor as Cursor
 
 from pipeline.settings import get_settings
 from pipeline.sources.csv_files import REJECT_COLUMN_PREFIX, RESERVED_COLUMNS, RejectedRecord
-from pipeline.stores.ledger import Load, TooManyRejectsError, spool_rejects
+from pipeline.stores.ledger import Load, RefusedLoadError
 from pipeline.stores.postgres import table_columns
 
 RATIO_APPLIES_FROM = 100  # records; a few bad rows in a tiny file are no reason to stop
 COLUMNS = "batch_id, stage, table_name, source, record, column_name, value, reason, problems, row"
+ALL_COLUMNS = f"{COLUMNS}, document_id"
+
+
+class TooManyRejectsError(RefusedLoadError):
+    """More records of a source were rejected than `MAX_REJECT_RATIO` allows; nothing of it was loaded."""
+
+    def __init__(self, message: str, cursor: Cursor, batch_id: int, stage: str) -> None:
+        """Take the rejected rows of a batch from the load that is about to be rolled back."""
+        super().__init__(message)
+        self._batch_id, self._stage = batch_id, stage
+        self._rows = tempfile.TemporaryFile()  # noqa: SIM115 (read after the rollback; closed when collected)
+        query = cursor.mogrify(
+            f"COPY (SELECT {ALL_COLUMNS} FROM etl.rejected_rows WHERE batch_id = %s AND stage = %s) TO STDOUT",  # noqa: S608
+            (batch_id, stage),
+        )
+        cursor.copy_expert(query.decode(), self._rows)
+
+    def keep(self, cursor: Cursor) -> None:
+        """Keep the rejected rows in place of those that an earlier attempt left."""
+        cursor.execute(
+            "DELETE FROM etl.rejected_rows WHERE batch_id = %s AND stage = %s", (self._batch_id, self._stage)
+        )
+        self._rows.seek(0)
+        cursor.copy_expert(f"COPY etl.rejected_rows ({ALL_COLUMNS}) FROM STDIN", self._rows)
 
 
 class RejectSpool:
@@ -88,13 +112,13 @@ def enforce_limit(  # noqa: PLR0917 (a source of the ledger, and its counts)
     reasons = commonest_reasons(load.cursor, batch_id, stage)
     files = write_files(load.cursor, [batch_id])
     limit = get_settings().max_reject_ratio
-    spool = tempfile.TemporaryFile()  # noqa: SIM115 (the ledger reads it after the rollback)
-    spool_rejects(load.cursor, [batch_id], stage, spool)
     raise TooManyRejectsError(
         f"{source}: {rejected:,} of {read:,} records were rejected, more than the {limit:.0%} that"
         f" MAX_REJECT_RATIO allows: {reasons}. Correct the file, or raise the limit; the records are in"
         f" {', '.join(str(file) for file in files)}",
-        spool,
+        load.cursor,
+        batch_id,
+        stage,
     )
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from pipeline.settings import get_settings
 from pipeline.stores import markers
 from pipeline.stores.ledger import Load
+from pipeline.stores.postgres import lock_out_readers
 
 SCHEMAS = ("etl", "raw", "processed")
 PARENT = re.compile(r"'processed\.(\w+)'\);")
@@ -16,10 +17,13 @@ PARENT = re.compile(r"'processed\.(\w+)'\);")
 def create_tables(load: Load) -> None:
     """Execute the files of `sql/etl`, `sql/raw` and `sql/processed`, parents before children."""
     folder = get_settings().sql_path
-    for schema in SCHEMAS:
-        for path in in_order(folder / schema):
+    files = [*(path for schema in SCHEMAS for path in in_order(folder / schema)), folder / "trusted/00_schema.sql"]
+
+    def create() -> None:
+        for path in files:
             load.cursor.execute(path.read_text(encoding="utf-8"))
-    load.cursor.execute((folder / "trusted/00_schema.sql").read_text(encoding="utf-8"))
+
+    lock_out_readers(load.cursor, create)
     load.objects = tuple(name for name in markers.existing_objects(load.cursor) if name.partition(".")[0] in SCHEMAS)
 
 

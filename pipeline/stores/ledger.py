@@ -2,40 +2,53 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import IO
 
+import psycopg2
 from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import cursor as Cursor
 
 from pipeline.errors import PipelineError
-from pipeline.stores import markers
-from pipeline.stores.postgres import connect, fetch_value, permissions_named
+from pipeline.interrupts import cancelling
+from pipeline.settings import get_settings
+from pipeline.stores import disk, markers
+from pipeline.stores.postgres import PostgresError, connect, fetch_value, permissions_named
+from pipeline.stores.retries import retrying
 
 logger = logging.getLogger("pipeline")
 
 LOCK_SPACE = 0x5650  # first key of our advisory locks, apart from those of other programs
-REJECT_COLUMNS = "batch_id, stage, table_name, source, record, document_id, column_name, value, reason, problems, row"
+# Until it ends, the row of a load names the session that does it: pid and birth are used once only.
+BEGIN = """
+    INSERT INTO etl.batches (task, target_table, source, fingerprint, details)
+    SELECT %s, %s, %s, %s, jsonb_build_object('pid', pid, 'born', extract(epoch FROM backend_start))
+    FROM pg_stat_activity WHERE pid = pg_backend_pid()
+    RETURNING batch_id
+"""
+CLOSE_INTERRUPTED = """
+    UPDATE etl.batches SET status = 'failed', finished = clock_timestamp(), error = 'interrupted', details = '{}'
+    WHERE status = 'running' AND NOT EXISTS (
+        SELECT FROM pg_stat_activity
+        WHERE pid = (details ->> 'pid')::int AND extract(epoch FROM backend_start) = (details ->> 'born')::numeric
+    )
+"""
 
 
 class SupersededError(PipelineError):
     """A newer run has loaded the target already; what this run wanted is out of date."""
 
 
-class TooManyRejectsError(PipelineError):
-    """More records of a source were rejected than `MAX_REJECT_RATIO` allows; nothing of it was loaded.
+class RefusedLoadError(PipelineError):
+    """A load that its own rules stopped. Nothing of it stays, but what it found may be kept."""
 
-    `rejects` is a file with the rejected rows in COPY's text format, to be kept although the load is not.
-    """
-
-    def __init__(self, message: str, rejects: IO[bytes]) -> None:
-        super().__init__(message)
-        self.rejects = rejects
+    def keep(self, cursor: Cursor) -> None:
+        """Write down what is to outlive the rollback; called in a transaction of its own, with the ledger row."""
 
 
 @dataclass(frozen=True)
@@ -98,17 +111,38 @@ def execute(claim: Claim, work: Callable[[Load], None], is_done: Callable[[], bo
 
     If another run has loaded the same state meanwhile, nothing is done; a target whose marker is not in
     PostgreSQL tells by `is_done`, and its marker here only keeps the order of runs. If the work fails,
-    nothing of it stays but a `failed` row in the ledger and, when there were too many of them, its rejected
-    rows.
+    nothing of it stays but a `failed` row in the ledger and what a `RefusedLoadError` keeps. After a fault of
+    a server that passes, `work` starts afresh.
 
     Raises:
         SupersededError: a newer run has loaded another state.
+        PostgresError: another session held a lock for too long.
+        DiskFullError: a file could not be written for want of space.
     """
+    subject = claim.task if claim.source == claim.task else f"{claim.task} {claim.source}"
+    try:
+        for attempt in retrying(subject):
+            with attempt:
+                _execute(claim, subject, work, is_done)
+    except psycopg2.errors.LockNotAvailable as error:
+        raise PostgresError(
+            f"{subject}: another session held a lock for more than LOCK_TIMEOUT_SECONDS"
+            f" ({get_settings().lock_timeout_seconds} s): {' '.join(str(error).split())}"
+            "; pg_stat_activity and pg_locks tell whose"
+        ) from error
+    except OSError as error:
+        if not disk.is_full(error):
+            raise
+        where = ", ".join(map(str, full)) if (full := disk.full_folders()) else error.filename or "a disk"
+        raise disk.DiskFullError(f"{subject}: no space left on {where}; make room and run again") from error
+
+
+def _execute(claim: Claim, subject: str, work: Callable[[Load], None], is_done: Callable[[], bool] | None) -> None:
     started = time.monotonic()
     connection = connect()
     try:
         connection.autocommit = True
-        with permissions_named(), connection.cursor() as cursor:
+        with permissions_named(), cancelling(connection), connection.cursor() as cursor:
             _lock(cursor, claim)
             marker = markers.read_markers(cursor, [claim.update_id]).get(claim.update_id)
             if _is_settled(marker, claim, is_done):
@@ -119,8 +153,7 @@ def execute(claim: Claim, work: Callable[[Load], None], is_done: Callable[[], bo
     finally:
         connection.close()
         markers.forget()
-    subject = "" if claim.source == claim.task else f" {claim.source}"
-    logger.info("%s%s: %s (%.1f s)", claim.task, subject, load.summary(), time.monotonic() - started)
+    logger.info("%s: %s (%.1f s)", subject, load.summary(), time.monotonic() - started)
 
 
 def _lock(cursor: Cursor, claim: Claim) -> None:
@@ -129,6 +162,15 @@ def _lock(cursor: Cursor, claim: Claim) -> None:
     for name in sorted({*exclusive, *claim.shared_locks}):
         function = "pg_advisory_lock" if name in exclusive else "pg_advisory_lock_shared"
         cursor.execute(f"SELECT {function}(%s, hashtext(%s))", (LOCK_SPACE, name))
+
+
+def is_free(cursor: Cursor, name: str) -> bool:
+    """Tell whether nobody holds the lock of a target now."""
+    key = (LOCK_SPACE, name)
+    if not fetch_value(cursor, "SELECT pg_try_advisory_lock(%s, hashtext(%s))", key):
+        return False
+    cursor.execute("SELECT pg_advisory_unlock(%s, hashtext(%s))", key)
+    return True
 
 
 def _is_settled(marker: markers.Marker | None, claim: Claim, is_done: Callable[[], bool] | None) -> bool:
@@ -157,21 +199,8 @@ def _begin(cursor: Cursor, claim: Claim) -> int | None:
     """Open the ledger row; None while there is no ledger yet. Rows of killed attempts are closed."""
     if not fetch_value(cursor, "SELECT to_regclass('etl.batches') IS NOT NULL"):
         return None
-    cursor.execute(
-        """
-        UPDATE etl.batches SET status = 'failed', finished = clock_timestamp(), error = 'interrupted'
-        WHERE status = 'running' AND task = %s AND target_table = %s AND source = %s
-        """,
-        (claim.task, claim.target_table, claim.source),
-    )
-    batch_id: int = fetch_value(
-        cursor,
-        """
-        INSERT INTO etl.batches (task, target_table, source, fingerprint) VALUES (%s, %s, %s, %s)
-        RETURNING batch_id
-        """,
-        (claim.task, claim.target_table, claim.source, claim.fingerprint),
-    )
+    cursor.execute(CLOSE_INTERRUPTED)
+    batch_id: int = fetch_value(cursor, BEGIN, (claim.task, claim.target_table, claim.source, claim.fingerprint))
     return batch_id
 
 
@@ -184,7 +213,8 @@ def _run(connection: Connection, load: Load, work: Callable[[Load], None]) -> No
         _finish(load)
         connection.commit()
     except BaseException as error:
-        if not connection.closed:
+        # Of a connection that is lost, the next attempt closes the ledger row.
+        with contextlib.suppress(psycopg2.OperationalError, psycopg2.InterfaceError):
             connection.rollback()
             _fail(load, error)
             connection.commit()
@@ -243,25 +273,5 @@ def _fail(load: Load, error: BaseException) -> None:
         """,
         (reason, json.dumps(load.details), load.batch_id),
     )
-    if isinstance(error, TooManyRejectsError):
-        error.rejects.seek(0)
-        load.cursor.execute("CREATE TEMP TABLE kept ON COMMIT DROP AS SELECT * FROM etl.rejected_rows WITH NO DATA")
-        load.cursor.copy_expert(f"COPY kept ({REJECT_COLUMNS}) FROM STDIN", error.rejects)
-        load.cursor.execute(
-            """
-            DELETE FROM etl.rejected_rows AS old USING (SELECT DISTINCT batch_id, stage FROM kept) AS new
-            WHERE old.batch_id = new.batch_id AND old.stage = new.stage
-            """
-        )
-        load.cursor.execute(
-            f"INSERT INTO etl.rejected_rows ({REJECT_COLUMNS}) SELECT {REJECT_COLUMNS} FROM kept"  # noqa: S608
-        )
-
-
-def spool_rejects(cursor: Cursor, batch_ids: Iterable[int], stage: str, file: IO[bytes]) -> None:
-    """Write the rejected rows of batches to `file`, to outlive the rollback of the load that found them."""
-    query = cursor.mogrify(
-        f"COPY (SELECT {REJECT_COLUMNS} FROM etl.rejected_rows WHERE batch_id = ANY(%s) AND stage = %s) TO STDOUT",  # noqa: S608
-        (list(batch_ids), stage),
-    )
-    cursor.copy_expert(query.decode(), file)
+    if isinstance(error, RefusedLoadError):
+        error.keep(load.cursor)

@@ -12,6 +12,7 @@ from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 
 from pipeline.stores.postgres import fetch_value, session
+from pipeline.stores.retries import retrying
 
 REDO = "redo"
 """Stands in place of the fingerprint in a marker that an operator has voided."""
@@ -193,8 +194,9 @@ def markers() -> dict[str, Marker]:
     """
     pid = os.getpid()
     if pid not in _snapshots:
-        with session() as cursor:
-            _snapshots[pid] = read_markers(cursor)
+        for attempt in retrying("the markers of PostgreSQL"):
+            with attempt, session() as cursor:
+                _snapshots[pid] = read_markers(cursor)
     return _snapshots[pid]
 
 

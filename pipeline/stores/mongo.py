@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -15,17 +14,16 @@ from pipeline.settings import Settings, get_settings
 from pipeline.stores.embedded import ensure_mongo
 from pipeline.stores.refusals import mongo_refusal, mongo_unreachable
 from pipeline.stores.remote import mongo_parameters, mongo_server, mongo_user
+from pipeline.stores.retries import retrying
 
 if TYPE_CHECKING:
     from pymongo.database import Database
     from pymongo.errors import OperationFailure
 
-logger = logging.getLogger("pipeline")
-
 MARKERS = "table_updates"
 MINIMUM_VERSION = (6, 0)
 WAIT_FOR_SERVER_SECONDS = 30
-EXTRACTION_ATTEMPTS = 5
+SOCKET_TIMEOUT_SECONDS = 600  # for one answer; a server that hangs must not hold a run for ever
 BATCH_SIZE = 1000  # documents fetched at once
 
 
@@ -68,6 +66,7 @@ def database() -> Iterator[Database[dict[str, Any]]]:
             **connection_parameters(),
             serverSelectionTimeoutMS=WAIT_FOR_SERVER_SECONDS * 1000,
             connectTimeoutMS=10_000,
+            socketTimeoutMS=SOCKET_TIMEOUT_SECONDS * 1000,
             appname="video_streaming_pipeline",
         )
     except ConfigurationError as error:
@@ -113,27 +112,15 @@ Result = TypeVar("Result")
 def read_snapshot(work: Callable[[Documents], Result]) -> Result:
     """Let `work` read collections as of one moment, where the server can do that, and return its result.
 
-    If a cursor is lost, because the server was restarted or took too long, `work` starts afresh.
-
     Raises:
         MongoError: the server is not there, or refuses.
+        pymongo.errors.AutoReconnect, pymongo.errors.CursorNotFound: the cursor was lost; start afresh.
     """
-    from pymongo.errors import AutoReconnect, CursorNotFound
-    from tenacity import Retrying, before_sleep_log, retry_if_exception_type, stop_after_attempt, wait_exponential
-
-    for attempt in Retrying(
-        retry=retry_if_exception_type((AutoReconnect, CursorNotFound)),
-        stop=stop_after_attempt(EXTRACTION_ATTEMPTS),
-        wait=wait_exponential(max=5),
-        before_sleep=before_sleep_log(logger, logging.WARNING),
-        reraise=True,
-    ):
-        with attempt, database() as db:
-            # Standalone servers of MongoDB have no snapshots; there the cursor's own view must do.
-            snapshot = "setName" in db.command("hello")
-            with db.client.start_session(snapshot=snapshot) as reading:
-                return work(lambda collection: db[collection].find({}, session=reading, batch_size=BATCH_SIZE))
-    raise AssertionError("unreachable: the last attempt raises")
+    with database() as db:
+        # Standalone servers of MongoDB have no snapshots; there the cursor's own view must do.
+        snapshot = "setName" in db.command("hello")
+        with db.client.start_session(snapshot=snapshot) as reading:
+            return work(lambda collection: db[collection].find({}, session=reading, batch_size=BATCH_SIZE))
 
 
 @dataclass(frozen=True)
@@ -160,8 +147,9 @@ def markers() -> dict[str, MongoMarker]:
     """Return all markers as of the first look since `forget` in this process, by update_id."""
     pid = os.getpid()
     if pid not in _snapshots:
-        with database() as db:
-            _snapshots[pid] = read_markers(db)
+        for attempt in retrying("the markers of MongoDB"):
+            with attempt, database() as db:
+                _snapshots[pid] = read_markers(db)
     return _snapshots[pid]
 
 

@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Literal
 from urllib.parse import quote, urlencode
 
 import psycopg2
 from psycopg2 import sql
+from psycopg2.errors import LockNotAvailable
 from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import cursor as Cursor
-from tenacity import RetryCallState, retry, retry_if_exception, stop_after_delay, wait_exponential
+from tenacity import (
+    RetryCallState,
+    Retrying,
+    retry,
+    retry_if_exception,
+    retry_if_exception_type,
+    stop_after_delay,
+    wait_exponential,
+    wait_fixed,
+)
 
 from pipeline.errors import PipelineError
 from pipeline.settings import Settings, get_settings
@@ -26,7 +36,13 @@ Role = Literal["pipeline", "analyst"]
 MINIMUM_VERSION = 170000
 WAIT_FOR_SERVER_SECONDS = 30
 # A load whose client died must not go on: the server looks every second whether it is still there.
-SESSION_OPTIONS = "-c client_connection_check_interval=1000 -c work_mem=64MB -c maintenance_work_mem=256MB"
+SESSION_OPTIONS = (
+    "-c client_connection_check_interval=1000 -c work_mem=64MB -c maintenance_work_mem=256MB -c lock_timeout={}s"
+)
+# Less than deadlock_timeout (one second, which only a superuser may change).
+SHORT_LOCK_TIMEOUT_MS = 500
+# A server that vanished without a word is noticed within three minutes.
+KEEPALIVE: dict[str, Any] = {"keepalives_idle": 60, "keepalives_interval": 15, "keepalives_count": 8}
 # What a server says that is starting or restarting; anything else (password, database) is final.
 PASSING_FAULTS = (
     "connection refused",
@@ -36,6 +52,8 @@ PASSING_FAULTS = (
     "in recovery",
     "server closed the connection",
     "timeout expired",
+    "too many clients",
+    "remaining connection slots",
 )
 
 
@@ -115,7 +133,8 @@ def _connect(role: Role) -> Connection:
         **connection_parameters(role),
         connect_timeout=10,
         application_name="video_streaming_pipeline",
-        options=SESSION_OPTIONS if role == "pipeline" else None,
+        options=SESSION_OPTIONS.format(get_settings().lock_timeout_seconds) if role == "pipeline" else None,
+        **KEEPALIVE,
     )
     return connection
 
@@ -148,6 +167,46 @@ def session(role: Role = "pipeline") -> Iterator[Cursor]:
             yield cursor
     finally:
         connection.close()
+
+
+def lock_out_readers(cursor: Cursor, work: Callable[[], None]) -> None:
+    """Do work whose statements lock tables or views against readers, without ever standing in a queue for long.
+
+    Who waits for such a lock makes every later reader wait too, and may be part of a deadlock, in which the
+    reader loses. So a lock that is not free within half a second is given up, with all that `work` has locked
+    by then, and `work` starts afresh a second later.
+
+    Args:
+        cursor: in a transaction.
+        work: executes the statements; may be called several times.
+
+    Raises:
+        psycopg2.errors.LockNotAvailable: readers were in the way for `LOCK_TIMEOUT_SECONDS`.
+    """
+    limit = get_settings().lock_timeout_seconds
+    for attempt in Retrying(
+        retry=retry_if_exception_type(LockNotAvailable),
+        wait=wait_fixed(1),
+        stop=stop_after_delay(limit),
+        before_sleep=_announce_readers,
+        reraise=True,
+    ):
+        with attempt:
+            cursor.execute("SAVEPOINT before_locks")
+            cursor.execute(f"SET LOCAL lock_timeout = '{SHORT_LOCK_TIMEOUT_MS}ms'")
+            try:
+                work()
+            except LockNotAvailable:
+                cursor.execute("ROLLBACK TO SAVEPOINT before_locks")
+                raise
+            cursor.execute(f"SET LOCAL lock_timeout = '{limit}s'")
+            cursor.execute("RELEASE SAVEPOINT before_locks")
+
+
+def _announce_readers(state: RetryCallState) -> None:
+    """Say once that readers are waited for."""
+    if state.attempt_number == 1:
+        logger.warning("waiting for queries to end that read what is about to be replaced")
 
 
 def read_sql(name: str) -> str:

@@ -9,6 +9,7 @@ import luigi
 from pipeline.loads.tables import create_tables
 from pipeline.stores import mongo
 from pipeline.stores.ledger import Load
+from pipeline.stores.retries import retrying
 from pipeline.targets import MongoMarkerTarget
 from pipeline.task import PipelineTask, PostgresTask
 
@@ -43,6 +44,7 @@ class CreateMongodbCollections(PipelineTask):
         """Create or update the collections, then mark them."""
         from pipeline.loads.collections import create_collections
 
-        with mongo.database() as db:
-            holds = create_collections(db)
-            mongo.write_marker(db, self.update_id, self.fingerprint, self.inputs, holds)
+        for attempt in retrying(self.task_family):
+            with attempt, mongo.database() as db:
+                holds = create_collections(db)
+                mongo.write_marker(db, self.update_id, self.fingerprint, self.inputs, holds)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import shutil
 from datetime import date as Date
 from typing import Any, ClassVar
 
@@ -88,22 +87,21 @@ class ExtractMongoToCsv(PipelineTask):
     def extract(self, load: Load) -> None:
         """Write the files to a folder of their own and move it into place."""
         target = self.output()
-        facts = mongo.read_snapshot(lambda documents: self._write(documents, target))
-        for counts in facts["collections"].values():
-            load.rows_read += counts["read"]
-            load.rows_loaded += counts["normalized"]
-            load.rows_rejected += counts["rejected"]
-        for drift in facts["drift"]:
-            logger.warning("%(collection)s: %(kind)s %(path)s, such as %(example)s", drift)
-        target.publish(self.inputs, source=mongo.server_name(), date=self.date.isoformat(), **facts)
+        with target.writing():
+            facts = mongo.read_snapshot(lambda documents: self._write(documents, target))
+            for counts in facts["collections"].values():
+                load.rows_read += counts["read"]
+                load.rows_loaded += counts["normalized"]
+                load.rows_rejected += counts["rejected"]
+            for drift in facts["drift"]:
+                logger.warning("%(collection)s: %(kind)s %(path)s, such as %(example)s", drift)
+            target.publish(self.inputs, source=mongo.server_name(), date=self.date.isoformat(), **facts)
 
     @staticmethod
     def _write(documents: mongo.Documents, target: FolderTarget) -> dict[str, Any]:
         from pipeline.sources.documents import COLLECTIONS
         from pipeline.sources.extraction import Extraction
 
-        shutil.rmtree(target.partial, ignore_errors=True)
-        target.partial.mkdir(parents=True)
         extraction = Extraction(target.partial)
         extraction.write({name: documents(name) for name in COLLECTIONS})
         return extraction.facts()

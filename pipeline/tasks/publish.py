@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from datetime import date as Date
 from typing import ClassVar
 
@@ -122,7 +121,6 @@ class BuildReport(PipelineTask):
         from pipeline.report.page import write_page
 
         target = self.output()
-        shutil.rmtree(target.partial, ignore_errors=True)
-        target.partial.mkdir(parents=True)
-        load.rows_read = load.rows_loaded = write_page(target.partial / "index.html", self.date)
-        target.publish(self.inputs, date=self.date.isoformat())
+        with target.writing() as folder:
+            load.rows_read = load.rows_loaded = write_page(folder / "index.html", self.date)
+            target.publish(self.inputs, date=self.date.isoformat())

@@ -8,6 +8,7 @@ from functools import cache
 
 import luigi
 
+from pipeline.loads.leftovers import clear_leftovers
 from pipeline.stores import markers
 from pipeline.tasks.create import CreateMongodbCollections, CreatePostgresTables
 from pipeline.tasks.extract import CATALOGUE, ExtractMongoToCsv
@@ -66,3 +67,7 @@ class RunAll(luigi.WrapperTask):
             PublishTrusted(date=date),
             BuildReport(date=date),
         ]
+
+    def run(self) -> None:
+        """Clear away what killed runs left behind, now that everything is made anew."""
+        clear_leftovers()

@@ -2,72 +2,16 @@
 
 from __future__ import annotations
 
-import socket
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
-
-import pytest
 
 from pipeline.sample import write_sample
 from tests.comparing import assert_loaded
 from tests.oracle import expected
-from tests.project import REPOSITORY, Project, Run
+from tests.project import Project, Run
 from tests.small_input import session, write_all, write_sessions
 
 DOCUMENTED = (10, 25)  # already_running, not_run
-
-
-@pytest.fixture
-def scheduler(project: Project, tmp_path: Path) -> Iterator[Project]:
-    """A project whose runs use a central scheduler of the test's own."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    config = tmp_path / "luigi.cfg"
-    text = (REPOSITORY / "luigi.cfg").read_text()
-    assert "scheduler_port = 8082" in text
-    config.write_text(text.replace("scheduler_port = 8082", f"scheduler_port = {port}"))
-    project.env["LUIGI_CONFIG_PATH"] = str(config)
-    log = (tmp_path / "luigid.log").open("wb")
-    daemon = subprocess.Popen(
-        [
-            sys.executable,
-            "-c",
-            "from luigi.cmdline import luigid; luigid()",
-            "--address",
-            "127.0.0.1",
-            "--port",
-            str(port),
-        ],
-        cwd=REPOSITORY,
-        env=project.env,
-        stdin=subprocess.DEVNULL,
-        stdout=log,
-        stderr=subprocess.STDOUT,
-    )
-    try:
-        wait_for(port)
-        yield project
-    finally:
-        daemon.terminate()
-        daemon.wait(30)
-        log.close()
-
-
-def wait_for(port: int) -> None:
-    deadline = time.monotonic() + 60
-    while True:
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-        except OSError:
-            assert time.monotonic() < deadline, "the scheduler did not start"
-            time.sleep(0.1)
-        else:
-            return
 
 
 def two_runs_at_once(project: Project) -> list[Run]:

@@ -1,4 +1,4 @@
-"""Runs that are killed at any moment: one more run makes everything right."""
+"""Runs that are killed inside every task: one more run makes everything right."""
 
 from __future__ import annotations
 
@@ -6,79 +6,109 @@ import os
 import random
 import signal
 import subprocess
-import sys
 import time
+from collections import Counter
+from pathlib import Path
 
 import pytest
 
 from pipeline.sample import write_sample
 from tests.comparing import assert_loaded
 from tests.oracle import expected
-from tests.project import DAY, Project
+from tests.project import Project
+from tests.scheduler import central_scheduler
+from tests.small_input import USER_COLUMNS, movie
 
 KILLS = int(os.environ.get("KILLS", "15"))
-A_RUN_SECONDS = 5.0  # about as long as a run of this size takes
+TASKS = (
+    "CreatePostgresTables",
+    "CreateMongodbCollections",
+    "LoadCsvToPostgres",
+    "LoadJsonToMongo",
+    "ExtractMongoToCsv",
+    "LoadNormalizedJsonsToPostgres",
+    "LoadUsers",
+    "LoadViewingSessions",
+    "CheckQuality",
+    "PublishTrusted",
+    "BuildReport",
+    "WithdrawCsv",
+)
 
 pytestmark = pytest.mark.survival
 
 
-def kill_at_random(project: Project, rng: random.Random, *, whole_group: bool, workers: int) -> None:
-    """Start the main job and kill it with SIGKILL after a random time, its workers too or left as orphans."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "luigi", "--module", "pipeline", "RunAll", "--date", DAY, "--workers", str(workers)],
-        cwd=project.env["PROJECT_ROOT"],
-        env=project.env,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    try:
-        process.wait(rng.uniform(0.3, A_RUN_SECONDS))
-    except subprocess.TimeoutExpired:
-        if whole_group:
-            os.killpg(process.pid, signal.SIGKILL)
-        else:
-            process.kill()
-        process.wait()
-
-
-@pytest.mark.timeout(60 + 20 * KILLS)
-@pytest.mark.parametrize("workers", [1, 4])
-def test_a_run_killed_at_any_moment_loses_and_doubles_nothing(project: Project, workers: int) -> None:
-    rng = random.Random(KILLS * workers)
-    write_sample(project.raw, sessions=3000, seed=workers)
-    for attempt in range((KILLS + 1) // 2):
-        kill_at_random(project, rng, whole_group=attempt % 2 == 0, workers=workers)
-        # Something to do for the next run as well.
+def make_due(project: Project, task: str, turn: int) -> None:
+    """See to it that the next run has a task to do: by a change of the input, or by asking for it."""
+    if task == "LoadCsvToPostgres":
         users = project.raw / "users.csv"
-        users.write_text(users.read_text() + f"U9000{attempt},40,Peru,Basic,2024-01-01,1\n")
+        users.write_text(users.read_text() + f"U9000{turn},40,Peru,Basic,2024-01-01,1\n")
+    elif task == "LoadJsonToMongo":
+        project.write_titles("late.json", movies=[movie(f"late-{turn}")])
+    elif task == "WithdrawCsv":
+        project.write("users-late.csv", f"{USER_COLUMNS}\nU9{turn},41,Chile,Basic,2024-01-01,{turn}\n")
+        while project.value("SELECT count(*) FROM etl.table_updates WHERE update_id LIKE '%users-late.csv'") == 0:
+            project.must_run()
+        (project.raw / "users-late.csv").unlink()
+    else:
+        assert project.pipeline("redo", task).code == 0
+
+
+def end(process: subprocess.Popen[bytes], way: str) -> None:
+    """End a run: with all its workers, leaving them as orphans, or politely."""
+    if way == "group":
+        os.killpg(process.pid, signal.SIGKILL)
+    elif way == "orphans":
+        process.kill()
+    else:
+        process.terminate()
+    process.wait(60)
+
+
+@pytest.mark.timeout(120 + 30 * KILLS)
+def test_runs_killed_inside_every_task_lose_and_double_nothing(project: Project, tmp_path: Path) -> None:
+    rng = random.Random(KILLS)
+    write_sample(project.raw, sessions=3000, seed=1)
+    killed: Counter[str] = Counter()
+    with central_scheduler(tmp_path / "scheduler") as central:
+        for turn in range(KILLS):
+            task = TASKS[turn % len(TASKS)]
+            make_due(project, task, turn)
+            known = len(project.logged())
+            way = rng.choice(["group", "orphans", "politely"])
+            env = central if turn % 3 == 2 else {}
+            process = project.start("--workers", rng.choice(["1", "4"]), **env)
+            while not project.wait_for_task(process, task, known):
+                # The last run was killed so late that nothing was left to do, or its orphans still do it.
+                known = len(project.logged())
+                make_due(project, task, turn)
+                process = project.start("--workers", "1")
+            time.sleep(rng.uniform(0, 0.3))
+            if process.poll() is None:
+                end(process, way)
+                killed[task] += 1
+    assert_right(project)
+    print(f"killed {killed.total()} times: {dict(killed)}")
+
+
+def assert_right(project: Project) -> None:
+    """One more run leaves the state that follows from the input, and nothing else."""
     project.must_run()
     assert_loaded(project, expected(project.raw))
     assert project.rows("SELECT * FROM etl.batches WHERE status = 'running'") == []
     assert project.must_run().ran == []
+    rejecting = {number for (number,) in project.rows("SELECT DISTINCT batch_id FROM etl.rejected_rows")}
+    files = [path.name for path in (project.folder / "rejected").glob("*")]
+    assert {int(name.removesuffix(".csv").rpartition("-")[2]) for name in files} <= rejecting
+    folders = [*(project.folder / "processed").iterdir(), *(project.folder / "reports").iterdir()]
+    assert [path.name for path in folders if path.name.startswith(".")] == []
 
 
 def test_a_run_that_is_terminated_ends_with_an_error_and_leaves_nothing_half_done(project: Project) -> None:
     write_sample(project.raw, sessions=3000, seed=5)
-    process = subprocess.Popen(
-        [sys.executable, "-m", "luigi", "--module", "pipeline", "RunAll", "--date", DAY],
-        cwd=project.env["PROJECT_ROOT"],
-        env=project.env,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    deadline = time.monotonic() + 60
-    while not project_has_batches(project) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    process.send_signal(signal.SIGTERM)
-    assert process.wait(60) != 0
-    project.must_run()
-    assert_loaded(project, expected(project.raw))
-
-
-def project_has_batches(project: Project) -> bool:
-    [(exists,)] = project.rows("SELECT to_regclass('etl.batches') IS NOT NULL")
-    return bool(exists) and bool(project.rows("SELECT * FROM etl.batches LIMIT 1"))
+    process = project.start()
+    assert project.wait_for_task(process, "LoadCsvToPostgres")
+    process.terminate()
+    assert process.wait(60) == 128 + signal.SIGTERM
+    assert list(project.folder.glob("*/.*")) == []
+    assert_right(project)
