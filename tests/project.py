@@ -136,7 +136,7 @@ class Project:
 
     def task(self, *arguments: str, **env: str) -> Run:
         """Run a Luigi task; the tasks that ran are named with the file they were for, if any."""
-        log = self.folder / "logs/luigi.log"
+        log = self.log
         known = log.stat().st_size if log.exists() else 0
         run = self.command("-m", "luigi", "--module", "pipeline", *arguments, **env)
         logged = log.read_bytes()[known:].decode() if log.exists() else ""
@@ -173,10 +173,14 @@ class Project:
             start_new_session=True,
         )
 
+    @property
+    def log(self) -> Path:
+        """The log of all runs."""
+        return Path(self.env["LOGS_PATH"]) / "luigi.log"
+
     def logged(self) -> str:
         """Return all that was logged so far."""
-        log = self.folder / "logs/luigi.log"
-        return log.read_text(errors="replace") if log.exists() else ""
+        return self.log.read_text(errors="replace") if self.log.exists() else ""
 
     def wait_for_task(self, process: subprocess.Popen[bytes], task: str, known: int = 0) -> bool:
         """Wait until a run begins a task; False if it ends before. `known` characters of the log are of the past."""

@@ -13,11 +13,10 @@ from pathlib import Path
 import pytest
 
 from pipeline.sample import write_sample
-from tests.comparing import assert_loaded
-from tests.oracle import expected
 from tests.project import Project
 from tests.scheduler import central_scheduler
 from tests.small_input import USER_COLUMNS, movie
+from tests.survival.aftermath import assert_right
 
 KILLS = int(os.environ.get("KILLS", "15"))
 TASKS = (
@@ -91,24 +90,21 @@ def test_runs_killed_inside_every_task_lose_and_double_nothing(project: Project,
     print(f"killed {killed.total()} times: {dict(killed)}")
 
 
-def assert_right(project: Project) -> None:
-    """One more run leaves the state that follows from the input, and nothing else."""
-    project.must_run()
-    assert_loaded(project, expected(project.raw))
-    assert project.rows("SELECT * FROM etl.batches WHERE status = 'running'") == []
-    assert project.must_run().ran == []
-    rejecting = {number for (number,) in project.rows("SELECT DISTINCT batch_id FROM etl.rejected_rows")}
-    files = [path.name for path in (project.folder / "rejected").glob("*")]
-    assert {int(name.removesuffix(".csv").rpartition("-")[2]) for name in files} <= rejecting
-    folders = [*(project.folder / "processed").iterdir(), *(project.folder / "reports").iterdir()]
-    assert [path.name for path in folders if path.name.startswith(".")] == []
-
-
 def test_a_run_that_is_terminated_ends_with_an_error_and_leaves_nothing_half_done(project: Project) -> None:
     write_sample(project.raw, sessions=3000, seed=5)
     process = project.start()
     assert project.wait_for_task(process, "LoadCsvToPostgres")
     process.terminate()
     assert process.wait(60) == 128 + signal.SIGTERM
-    assert list(project.folder.glob("*/.*")) == []
+    assert [*project.folder.glob("processed/.*"), *project.folder.glob("reports/.*")] == []
+    assert_right(project)
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_of_two_runs_that_began_together_one_goes_on_when_the_other_is_killed(project: Project, seed: int) -> None:
+    write_sample(project.raw, sessions=3000, seed=7)
+    runs = [project.start(), project.start()]
+    assert project.wait_for_task(runs[0], random.Random(seed).choice(TASKS[2:10]))
+    end(runs[seed % 2], "group")
+    assert runs[1 - seed % 2].wait(120) == 0, project.logged()[-3000:]
     assert_right(project)

@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -16,10 +14,12 @@ import pytest
 
 from pipeline.sample import write_sample
 from pipeline.settings import Settings
-from pipeline.stores.embedded import status, stop
+from pipeline.stores.embedded import ensure_mongo, ensure_postgres, status, stop
 from tests.comparing import assert_loaded
 from tests.oracle import expected
-from tests.project import DAY, Project
+from tests.project import Project
+from tests.small_input import SESSION_COLUMNS
+from tests.survival.aftermath import assert_right
 
 pytestmark = pytest.mark.survival
 
@@ -44,41 +44,87 @@ def kill_server(project: Project, name: str) -> None:
     os.kill(pid, signal.SIGKILL)
 
 
-def wait_for_task(project: Project, task: str) -> None:
-    """Wait until a run has begun a task."""
-    log = project.folder / "logs/luigi.log"
+def wait_for_statement(project: Project, beginning: str, action: str = "pid") -> None:
+    """Wait until a session of the pipeline executes a statement that begins so; `action` is done to its pid."""
+    running = (
+        f"SELECT {action} FROM pg_stat_activity WHERE datname = current_database()"
+        " AND application_name = 'video_streaming_pipeline' AND state = 'active' AND starts_with(query, %s)"
+    )
     deadline = time.monotonic() + 60
-    while not (log.exists() and f"running   {task}(" in log.read_text()):
-        assert time.monotonic() < deadline, f"{task} never began"
-        time.sleep(0.01)
+    with project.connection() as connection, connection.cursor() as cursor:
+        while True:
+            cursor.execute(running, (beginning,))
+            if cursor.fetchall():
+                return
+            assert time.monotonic() < deadline, f"{beginning} was never executed"
+
+
+COPY_SESSIONS = 'COPY "raw"."viewing_sessions"'
+REFRESH = "CREATE MATERIALIZED VIEW trusted."
 
 
 @pytest.mark.parametrize(
-    ("server", "task"),
+    ("server", "statement", "task"),
     [
-        ("postgres", "LoadViewingSessions"),
-        ("postgres", "PublishTrusted"),
-        ("mongodb", "LoadJsonToMongo"),
-        ("mongodb", "ExtractMongoToCsv"),
+        ("postgres", COPY_SESSIONS, None),
+        ("postgres", REFRESH, None),
+        ("postgres", None, "LoadViewingSessions"),
+        ("mongodb", None, "LoadJsonToMongo"),
+        ("mongodb", None, "ExtractMongoToCsv"),
     ],
 )
-def test_a_server_killed_during_a_run_loses_nothing(alone: Project, server: str, task: str) -> None:
+def test_a_run_survives_a_server_that_is_killed_and_comes_back(
+    alone: Project, server: str, statement: str | None, task: str | None
+) -> None:
     write_sample(alone.raw, sessions=6000, seed=2)
-    assert alone.pipeline("up", "--no-luigid").code == 0
-    process = subprocess.Popen(
-        [sys.executable, "-m", "luigi", "--module", "pipeline", "RunAll", "--date", DAY],
-        cwd=alone.env["PROJECT_ROOT"],
-        env=alone.env,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    wait_for_task(alone, task)
+    if statement == COPY_SESSIONS:
+        write_many_sessions(alone)
+    assert alone.pipeline("up").code == 0
+    alone.value("SELECT 1")  # from now on connections are quick to open
+    process = alone.start()
+    if statement:
+        alone.wait_for_task(process, "LoadCsvToPostgres")
+        wait_for_statement(alone, statement)
+    else:
+        assert alone.wait_for_task(process, str(task))
     kill_server(alone, server)
-    process.wait(120)
-    alone.must_run()
-    assert_loaded(alone, expected(alone.raw))
-    assert alone.must_run().ran == []
+    assert process.wait(120) == 0, alone.logged()[-3000:]
+    assert_right(alone)
+
+
+def write_many_sessions(project: Project) -> None:
+    """Add a file that takes a second to copy."""
+    lines = (f"X{number},U1,M1,2024-05-01,50,50.5,TV,HD" for number in range(40_000))
+    project.write_rows("viewing_sessions-2.csv", [SESSION_COLUMNS, *lines])
+
+
+def test_a_run_goes_on_when_an_administrator_ends_its_session(project: Project) -> None:
+    write_sample(project.raw, sessions=3000, seed=3)
+    write_many_sessions(project)
+    project.value("SELECT 1")  # from now on connections are quick to open
+    process = project.start()
+    assert project.wait_for_task(process, "LoadCsvToPostgres")
+    wait_for_statement(project, COPY_SESSIONS, "pg_terminate_backend(pid)")
+    assert process.wait(120) == 0
+    assert "trying again" in project.logged()
+    assert_right(project)
+
+
+def test_a_run_waits_for_servers_that_are_absent_when_it_begins(alone: Project) -> None:
+    write_sample(alone.raw, sessions=1000, seed=6)
+    settings = settings_of(alone)
+    postgres, mongo = ensure_postgres(settings), ensure_mongo(settings)
+    alone.env |= {"POSTGRES_HOST": str(postgres.host), "POSTGRES_PORT": str(postgres.port), "POSTGRES_USER": "pipeline"}
+    alone.env |= {"MONGO_HOST": mongo.host, "MONGO_PORT": str(mongo.port)}
+    stop(settings)
+    process = alone.start()
+    time.sleep(20)
+    assert process.poll() is None
+    ensure_postgres(settings)
+    ensure_mongo(settings)
+    assert process.wait(120) == 0, alone.logged()[-3000:]
+    assert "waiting up to 30 s for PostgreSQL" in alone.logged()
+    assert_right(alone)
 
 
 def test_both_servers_killed_after_a_run_keep_what_it_loaded(alone: Project) -> None:

@@ -1,0 +1,51 @@
+"""A disk that fills while a run writes to it."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pipeline.sample import write_sample
+from tests.project import Project
+from tests.survival.aftermath import assert_right
+
+pytestmark = pytest.mark.survival
+
+SIZE = 2 << 20
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of two mebibytes."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={SIZE}", "tmpfs", str(folder)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("mounting is not allowed here")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+@pytest.mark.parametrize("free", [0, 40_000])
+def test_a_run_on_a_full_disk_says_so_and_the_next_one_makes_it_right(
+    project: Project, small_disk: Path, free: int
+) -> None:
+    write_sample(project.raw, sessions=3000, seed=8)
+    folders = {"DATA_PROCESSED_PATH": "processed", "DATA_REJECTED_PATH": "rejected", "REPORTS_PATH": "reports"}
+    project.env |= {name: str(small_disk / folder) for name, folder in {**folders, "LOGS_PATH": "logs"}.items()}
+    for folder in (*folders.values(), "logs"):
+        (small_disk / folder).mkdir()
+    filler = small_disk / "filler"
+    filler.write_bytes(bytes(SIZE - free - (64 << 10)))
+    stopped = project.run_all()
+    assert stopped.code == 30, stopped.output
+    assert f"no space left on {small_disk}" in stopped.output
+    assert "Traceback" not in stopped.output
+    filler.unlink()
+    subprocess.run(["mount", "-o", "remount,size=64m", str(small_disk)], check=True)
+    assert_right(project)
