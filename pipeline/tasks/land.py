@@ -154,6 +154,7 @@ class LoadJsonToMongo(PipelineTask):
             fingerprint=self.fingerprint,
             inputs=self.inputs,
             run_started=markers.run_started(),
+            report=self.report,
         )
         ledger.execute(claim, lambda load: land_documents(load, self), is_done=self.is_done)
 

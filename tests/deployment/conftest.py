@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -129,6 +128,7 @@ def site(place: Path, real_servers: RealServers) -> Iterator[Site]:
             "LUIGID_HOST": "127.0.0.1",
             "LUIGID_PORT": luigid,
             "AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_SERVER_PORT": health,
+            "PIPELINE_RETRY_DELAY_MINUTES": "0",
             "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": logs,
             "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": triggers,
         },
