@@ -21,6 +21,6 @@ const rights = {
 if (database.getUser(name)) {
   database.updateUser(name, rights);
 } else {
-  database.createUser(name, rights);
+  database.createUser({ user: name, ...rights });
 }
 print(`MongoDB is prepared: database ${database.getName()}, user ${name}`);
