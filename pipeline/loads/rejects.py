@@ -90,7 +90,8 @@ def commonest_reasons(cursor: Cursor, batch_id: int, stage: str) -> str:
     """Return the three commonest reasons of a batch's rejected records, with their counts."""
     cursor.execute(
         """
-        SELECT coalesce(column_name || ' ', '') || reason, count(*) FROM etl.rejected_rows
+        SELECT CASE WHEN value IS NULL THEN reason ELSE concat_ws(' ', column_name, reason) END, count(*)
+        FROM etl.rejected_rows
         WHERE batch_id = %s AND stage = %s
         GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 3
         """,
@@ -157,10 +158,8 @@ def _write_file(cursor: Cursor, batch_id: int, table: str) -> Path:
 
 
 def _in_words(problem: dict[str, str | None]) -> str:
-    if problem["column"] is None:
+    if problem["column"] is None or problem["value"] is None:
         return str(problem["reason"])
-    if problem["value"] is None:
-        return f"{problem['column']} is {problem['reason']}"
     return f"{problem['column']} '{problem['value']}': {problem['reason']}"
 
 

@@ -55,7 +55,11 @@ CREATE OR REPLACE FUNCTION etl.problem(column_name text, value text, reason text
 LANGUAGE sql STABLE PARALLEL SAFE
 RETURN CASE
     WHEN reason IS NOT NULL
-        THEN jsonb_build_array(jsonb_build_object('column', column_name, 'value', left(value, 1000), 'reason', reason))
+        THEN jsonb_build_array(jsonb_build_object(
+            'column', column_name,
+            'value', left(value, 1000),
+            'reason', CASE WHEN reason = 'missing' THEN column_name || ' is missing' ELSE reason END
+        ))
     ELSE '[]'
 END;
 
