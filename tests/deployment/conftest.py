@@ -5,11 +5,14 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psycopg2
 import pytest
+from playwright.sync_api import Browser, sync_playwright
 
 from pipeline.sample import write_sample
 from tests.deployment import servers
@@ -86,6 +89,24 @@ def real_servers(place: Path) -> Iterator[RealServers]:
         yield RealServers(authority, postgres_port, mongo_port)
 
 
+@contextmanager
+def administrator(real_servers: RealServers) -> Iterator[Any]:
+    """Yield a cursor of PostgreSQL's administrator, each of whose statements commits by itself."""
+    connection = psycopg2.connect(
+        host="127.0.0.1",
+        port=real_servers.postgres_port,
+        user="postgres",
+        password=servers.ADMIN_PASSWORD,
+        sslmode="verify-full",
+        sslrootcert=str(real_servers.authority.ca),
+    )
+    connection.autocommit = True
+    try:
+        yield connection.cursor()
+    finally:
+        connection.close()
+
+
 @pytest.fixture(scope="package")
 def remote(place: Path, real_servers: RealServers) -> Project:
     """A project on the real servers, by settings alone, with a small sample."""
@@ -98,15 +119,11 @@ def remote(place: Path, real_servers: RealServers) -> Project:
 @pytest.fixture(scope="package")
 def site(place: Path, real_servers: RealServers) -> Iterator[Site]:
     """The services of docker-compose.yml: luigid and Airflow's, prepared and started in the order of the file."""
-    ca = real_servers.authority.ca
-    administrator = {"host": "127.0.0.1", "port": real_servers.postgres_port, "sslmode": "verify-full"}
-    with psycopg2.connect(
-        **administrator, user="postgres", password=servers.ADMIN_PASSWORD, sslrootcert=str(ca)
-    ) as connection:
-        connection.cursor().execute("CREATE ROLE airflow LOGIN PASSWORD %s", (PASSWORDS["AIRFLOW_DB_PASSWORD"],))
-    connection.autocommit = True
-    connection.cursor().execute("CREATE DATABASE airflow OWNER airflow TEMPLATE template0")
-    connection.close()
+    roles = {name: PASSWORDS[name] for name in ("POSTGRES_PASSWORD", "DATA_ANALYST_PASSWORD")}
+    servers.run_init_script(real_servers.postgres_port, real_servers.authority, POSTGRES_DB="site", **roles)
+    with administrator(real_servers) as cursor:
+        cursor.execute("CREATE ROLE airflow LOGIN PASSWORD %s", (PASSWORDS["AIRFLOW_DB_PASSWORD"],))
+        cursor.execute("CREATE DATABASE airflow OWNER airflow TEMPLATE template0")
     page, luigid, health, logs, triggers = (str(servers.free_port()) for _ in range(5))
     site = Site(
         place,
@@ -125,9 +142,11 @@ def site(place: Path, real_servers: RealServers) -> Iterator[Site]:
         },
         environment={
             **real_servers.settings,
+            "POSTGRES_DB": "site",
             "LUIGID_HOST": "127.0.0.1",
             "LUIGID_PORT": luigid,
             "AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_SERVER_PORT": health,
+            "PIPELINE_RETRIES": "1",
             "PIPELINE_RETRY_DELAY_MINUTES": "0",
             "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": logs,
             "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": triggers,
@@ -138,3 +157,16 @@ def site(place: Path, real_servers: RealServers) -> Iterator[Site]:
         yield site
     finally:
         site.stop()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """The system's Chromium, without a window."""
+    program = shutil.which("chromium") or shutil.which("chromium-browser")
+    if program is None:
+        servers.missing("chromium")
+    with sync_playwright() as playwright:
+        # Its sandbox does not work for root, nor in most containers; it opens pages of our own alone.
+        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        yield browser
+        browser.close()
