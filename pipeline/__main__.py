@@ -45,6 +45,19 @@ def down() -> None:
         typer.echo(line)
 
 
+@app.command()
+def airflow(
+    port: Annotated[int, typer.Option(min=1, max=65535, envvar="AIRFLOW_PORT", help="where its page is")] = 8080,
+) -> None:
+    """Run a local Airflow with the pipeline's DAG, until Ctrl-C.
+
+    Example: python -m pipeline airflow --port 8090
+    """
+    from pipeline.commands.airflow import run
+
+    raise typer.Exit(run(port))
+
+
 @app.command(name="next")
 def what_next() -> None:
     """Say where to look after a run: the report, the views, what was rejected."""

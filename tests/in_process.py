@@ -15,7 +15,7 @@ from luigi.task_register import Register
 from pipeline import fingerprints
 from pipeline.settings import get_settings
 from pipeline.stores import markers, mongo
-from pipeline.tasks import land, raw_folder, run_all
+from pipeline.tasks import land, raw_folder, refused, run_all
 from pipeline.tasks.publish import BuildReport
 from tests.project import DAY, REPOSITORY, Project
 
@@ -28,6 +28,8 @@ FROZEN = (
     land.landed,
     land.withdrawn,
     land.deliveries,
+    land.landing,
+    refused.refused_contents,
     run_all.day_to_reach,
 )
 

@@ -107,6 +107,7 @@ def in_words(name: str, old: str | None, new: str | None) -> str:
         "sql": f"sql/{subject} {happened}",
         "module": f"{subject.replace('.', '/')}.py {happened}",
         "content": f"content {_short(old)} → {_short(new)}",
+        "rules": "it was refused before",
         "date": f"new day: {old} → {new}",
         "template": "the template of the page changed",
     }

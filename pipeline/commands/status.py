@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from pipeline.loads.drift import in_words
 from pipeline.stores.postgres import fetch_value, session
 
 LAST_LOADS = """
@@ -79,17 +80,9 @@ def _in_words(state: dict[str, list[dict[str, Any]]]) -> str:
             for found in state["findings"]
         ]
     drift = [
-        f"  {load['source']}: {_drift_in_words(each)}"
-        for load in state["loads"]
-        for each in [*load["details"].get("new_columns", []), *load["details"].get("drift", [])]
+        f"  {load['source']}: {in_words(each)}" for load in state["loads"] for each in load["details"].get("drift", [])
     ]
     return "\n".join([*lines, *(["", "drift", *drift] if drift else [])])
-
-
-def _drift_in_words(drift: str | dict[str, str]) -> str:
-    if isinstance(drift, str):
-        return f"new column {drift}"
-    return f"{drift['kind']} {drift['path']} in {drift['collection']}, such as {drift['example']}"
 
 
 def _task_line(task: str, loads: list[dict[str, Any]]) -> str:

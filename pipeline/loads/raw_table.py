@@ -11,10 +11,11 @@ import psycopg2
 from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 
+from pipeline.loads.drift import in_words, new_columns, vanished_columns
 from pipeline.loads.rejects import RejectSpool, enforce_limit, forget_files, write_files
 from pipeline.settings import get_settings
 from pipeline.sources.csv_files import CsvStream
-from pipeline.sources.files import FileRefusedError, open_raw, table_of
+from pipeline.sources.files import FileEmptiedError, FileRefusedError, open_raw, table_of
 from pipeline.stores.ledger import Load
 from pipeline.stores.markers import Marker
 from pipeline.stores.postgres import identifiers, table_columns
@@ -76,11 +77,12 @@ def land(load: Load, name: str, digest: str, *, allow_empty: bool) -> None:
     with open_raw(get_settings().data_raw_path, name, digest) as file:
         stream = _open_stream(cursor, table, name, file, spool)
         # New columns come before anything is deleted: files that land side by side never wait for each other.
-        new_columns = _match(cursor, table, name, stream.columns)
+        added = _match(cursor, table, name, stream.columns)
+        vanished = vanished_columns(load, table, stream.columns)
         remove(cursor, table, load.previous, keep_later_rejects=batch_id != load.batch_id)
         loaded = _copy(cursor, table, stream, batch_id)
     if not stream.records and had_rows and not allow_empty:
-        raise FileRefusedError(
+        raise FileEmptiedError(
             f"{name}: no records, but {had_rows:,} rows of it are loaded; if it is meant to be empty, run"
             " with --allow-empty, otherwise deliver it again"
         )
@@ -91,9 +93,11 @@ def land(load: Load, name: str, digest: str, *, allow_empty: bool) -> None:
     write_files(cursor, [batch_id])
     load.rows_read, load.rows_loaded, load.rows_rejected = stream.records, loaded, spool.count
     load.holds = {f"raw.{table}": loaded}
-    if new_columns:
-        load.details["new_columns"] = new_columns
-        logger.warning("%s: columns never seen before, kept in raw.%s: %s", name, table, ", ".join(new_columns))
+    drift = [*new_columns(load, table, added, batch_id), *vanished]
+    if drift:
+        load.details["drift"] = drift
+    for each in drift:
+        logger.warning("%s: %s", name, in_words(each))
 
 
 def _open_stream(cursor: Cursor, table: str, name: str, file: IO[bytes], spool: RejectSpool) -> CsvStream:

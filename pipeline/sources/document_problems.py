@@ -45,6 +45,9 @@ class Problem:
         return f"{self.path or 'document'}: {self.reason} ({self.value!r})"
 
 
+NEW_FIELD = "new field"
+
+
 @dataclass(frozen=True, slots=True)
 class Drift:
     """A difference from the contract that loads all the same.

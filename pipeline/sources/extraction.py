@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from pipeline.sources.document_problems import DocumentError, Drift, Problem
+from pipeline.sources.document_problems import NEW_FIELD, DocumentError, Drift, Problem
 from pipeline.sources.extended_json import extended_json, shown
 from pipeline.sources.normalizer import TABLES, content_id_of, normalize
 
@@ -30,6 +30,8 @@ class Extraction:
         self.counts: dict[str, dict[str, int]] = {}
         self.drift: dict[tuple[str, str, str], Drift] = {}
         self._owners: dict[str, str] = {}  # content_id to collection
+        # By collection and table, the columns that no row has filled yet; there are soon few left to look at.
+        self._unfilled: dict[tuple[str, str], list[int]] = {}
 
     def write(self, collections: Mapping[str, Iterable[dict[str, Any]]]) -> None:
         """Normalize all documents, collection by collection in the given order.
@@ -58,8 +60,28 @@ class Extraction:
                     counts["normalized"] += 1
                     for table, rows in normalized.rows.items():
                         writers[table].writerows(rows)
+                        self._note_filled(collection, table, rows)
                     for drift in normalized.drift:
                         self.drift.setdefault((collection, drift.path, drift.kind), drift)
+
+    def _note_filled(self, collection: str, table: str, rows: Iterable[Sequence[Any]]) -> None:
+        unfilled = self._unfilled.setdefault((collection, table), list(range(len(TABLES[table]))))
+        for row in rows:
+            if not unfilled:
+                return
+            unfilled[:] = [place for place in unfilled if row[place] is None]
+
+    def _fields(self, collection: str) -> list[str]:
+        """Return the columns that rows of a collection fill, and the fields that are kept in `extra`."""
+        filled = [
+            f"{table}.{column}"
+            for (owner, table), unfilled in self._unfilled.items()
+            if owner == collection
+            for place, column in enumerate(TABLES[table])
+            if place not in unfilled and column != "extra"
+        ]
+        unknown = [path for (owner, path, kind) in self.drift if owner == collection and kind == NEW_FIELD]
+        return sorted({*filled, *unknown})
 
     def _claim(self, content_id: str, collection: str) -> None:
         if content_id in self._owners:
@@ -85,6 +107,7 @@ class Extraction:
         }
 
     def facts(self) -> dict[str, Any]:
-        """Return what the manifest says of the extraction: counts by collection, and drift."""
+        """Return what the manifest says of the extraction: counts by collection, drift, and the fields found."""
         drift = [{"collection": key[0], **asdict(example)} for key, example in self.drift.items()]
-        return {"collections": self.counts, "drift": drift}
+        fields = {collection: self._fields(collection) for collection in self.counts}
+        return {"collections": self.counts, "drift": drift, "fields": fields}

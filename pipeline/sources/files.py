@@ -18,6 +18,10 @@ class FileRefusedError(PipelineError):
     """A whole file cannot be loaded; the message names it, says why and what to do."""
 
 
+class FileEmptiedError(FileRefusedError):
+    """A file has no records any more; it is taken with `--allow-empty` only."""
+
+
 class ChangedWhileReadError(PipelineError):
     """A file is not the one whose content was fingerprinted before the run; the next run takes it up."""
 

@@ -18,6 +18,7 @@ from bson.objectid import ObjectId
 from pydantic import ValidationError
 
 from pipeline.sources.document_problems import (
+    NEW_FIELD,
     DocumentError,
     Drift,
     Problem,
@@ -161,7 +162,7 @@ def _extra(title: Movie | Series, document: Mapping[str, Any], drift: list[Drift
     found: dict[str, Drift] = {}
     if not known.issuperset(document):
         kept = {name: value for name, value in document.items() if name not in known}
-        found = {name: Drift(shown(name), "new field", shown(value)) for name, value in kept.items()}
+        found = {name: Drift(shown(name), NEW_FIELD, shown(value)) for name, value in kept.items()}
     if isinstance(title, Series) and isinstance(title.seasons, list):
         counts = [count for _, count in map(_numbered_count, title.seasons)]
         if title.episodes_per_season not in (None, counts):
@@ -211,7 +212,7 @@ def _unknown(
     for name, value in unknown.items():
         field = f"{path}.{shown(name)}"
         if field not in found:
-            found[field] = Drift(field, "new field", shown(value))
+            found[field] = Drift(field, NEW_FIELD, shown(value))
     return unknown
 
 

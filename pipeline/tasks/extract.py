@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import luigi
 
+from pipeline.loads.drift import in_words, vanished_fields
 from pipeline.settings import get_settings
 from pipeline.stores import ledger, markers, mongo
 from pipeline.stores.ledger import Load
@@ -80,6 +81,7 @@ class ExtractMongoToCsv(PipelineTask):
             fingerprint=self.fingerprint,
             inputs=self.inputs,
             run_started=markers.run_started(),
+            report=self.report,
             run_date=self.date,
         )
         ledger.execute(claim, self.extract, is_done=self.output().exists)
@@ -93,8 +95,10 @@ class ExtractMongoToCsv(PipelineTask):
                 load.rows_read += counts["read"]
                 load.rows_loaded += counts["normalized"]
                 load.rows_rejected += counts["rejected"]
+            facts["drift"] += vanished_fields(load, facts["fields"], facts["collections"])
+            load.details["fields"] = facts["fields"]
             for drift in facts["drift"]:
-                logger.warning("%(collection)s: %(kind)s %(path)s, such as %(example)s", drift)
+                logger.warning("MongoDB: %s", in_words(drift))
             target.publish(self.inputs, source=mongo.server_name(), date=self.date.isoformat(), **facts)
 
     @staticmethod

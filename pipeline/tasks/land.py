@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cache
 from typing import ClassVar
 
@@ -16,6 +17,7 @@ from pipeline.targets import MongoMarkerTarget, WithdrawnTarget
 from pipeline.task import DOCUMENT_MODULES, PipelineTask, PostgresTask
 from pipeline.tasks.create import CreateMongodbCollections, CreatePostgresTables
 from pipeline.tasks.raw_folder import csv_paths, declared_tables, digest_of, is_csv, require_input
+from pipeline.tasks.refused import GO_ON, content_facts, fail_if_refused, refusal_kept, refusals_noted
 
 
 class CsvTask(PostgresTask):
@@ -51,20 +53,27 @@ class LoadCsvToPostgres(CsvTask):
     """Lands one CSV file in its table of `raw`, in place of what it brought before."""
 
     allow_empty = luigi.BoolParameter(significant=False, description="take a file that has no records any more")
+    go_on = luigi.BoolParameter(significant=False, description=GO_ON)
     modules: ClassVar = ("pipeline.loads.raw_table", "pipeline.sources.csv_files", "pipeline.sources.files")
 
     def facts(self) -> dict[str, str]:
         """The content of the file."""
-        return {"content": digest_of(self.path)}
+        return content_facts(self.path, (f"raw/{table_of(self.path)}.sql",))
 
     @property
     def label(self) -> str:
         """The file."""
         return self.path
 
+    def run(self) -> None:
+        """Land the file."""
+        with refusals_noted(self, go_on=self.go_on):
+            super().run()
+
     def load(self, load: Load) -> None:
         """Copy the file."""
-        land(load, self.path, digest_of(self.path), allow_empty=self.allow_empty)
+        with refusal_kept(load):
+            land(load, self.path, digest_of(self.path), allow_empty=self.allow_empty)
 
 
 class WithdrawCsv(CsvTask):
@@ -89,19 +98,28 @@ class WithdrawCsv(CsvTask):
 
 
 class LoadCsvsToPostgres(luigi.WrapperTask):
-    """All CSV files: lands those that are there, takes out those that left."""
+    """All CSV files: lands those that are there, takes out those that left.
+
+    Files that are refused fail this task at its end; the rows of the others go all the way.
+    """
 
     allow_empty = luigi.BoolParameter(significant=False, description="take files that have no records any more")
 
     def requires(self) -> list[luigi.Task]:
         """Return a task for each file."""
-        return [task for table in declared_tables() for task in (*landed(table, self.allow_empty), *withdrawn(table))]
+        go_on_after_refusals(allow_empty=self.allow_empty)
+        return [task for table in declared_tables() for task in (*landed(table), *withdrawn(table))]
+
+    def run(self) -> None:
+        """Fail if a file was refused."""
+        fail_if_refused(self)
 
 
 class LoadJsonToMongo(PipelineTask):
     """Lands one JSON file in MongoDB: its documents replace those with the same content_id."""
 
     path = luigi.Parameter(description="file relative to DATA_RAW_PATH")
+    go_on = luigi.BoolParameter(significant=False, description=GO_ON)
     modules: ClassVar = (
         "pipeline.loads.documents",
         "pipeline.loads.document_batches",
@@ -126,7 +144,7 @@ class LoadJsonToMongo(PipelineTask):
 
     def facts(self) -> dict[str, str]:
         """The content of the file."""
-        return {"content": digest_of(self.path)}
+        return content_facts(self.path)
 
     @property
     def label(self) -> str:
@@ -144,8 +162,6 @@ class LoadJsonToMongo(PipelineTask):
 
     def run(self) -> None:
         """Land the file under its lock, with a row in the ledger."""
-        from pipeline.loads.documents import land_documents
-
         claim = ledger.Claim(
             update_id=f"{self.update_id} in {mongo.server_name()}",
             task=self.task_family,
@@ -154,8 +170,17 @@ class LoadJsonToMongo(PipelineTask):
             fingerprint=self.fingerprint,
             inputs=self.inputs,
             run_started=markers.run_started(),
+            report=self.report,
         )
-        ledger.execute(claim, lambda load: land_documents(load, self), is_done=self.is_done)
+        with refusals_noted(self, go_on=self.go_on):
+            ledger.execute(claim, self.load, is_done=self.is_done)
+
+    def load(self, load: Load) -> None:
+        """Write the documents of the file."""
+        from pipeline.loads.documents import land_documents
+
+        with refusal_kept(load):
+            land_documents(load, self)
 
     def is_done(self) -> bool:
         """Tell whether another run has landed the file meanwhile."""
@@ -164,17 +189,49 @@ class LoadJsonToMongo(PipelineTask):
 
 
 class LoadJsonsToMongo(luigi.WrapperTask):
-    """All JSON files. A file that left takes nothing along: JSON files are deliveries."""
+    """All JSON files. A file that left takes nothing along: JSON files are deliveries.
+
+    Files that are refused fail this task at its end; the others are extracted all the same.
+    """
 
     def requires(self) -> list[luigi.Task]:
         """Return a task for each file."""
+        go_on_after_refusals()
         return list(deliveries())
+
+    def run(self) -> None:
+        """Fail if a file was refused."""
+        fail_if_refused(self)
+
+
+@dataclass
+class Landing:
+    """What the whole run asks of its landing tasks, whichever task requires them first."""
+
+    allow_empty: bool = False
+    go_on: bool = False
 
 
 @cache
-def landed(table: str, allow_empty: bool = False) -> list[LoadCsvToPostgres]:
+def landing() -> Landing:
+    """Return what this run asks of its landing tasks."""
+    return Landing()
+
+
+def go_on_after_refusals(*, allow_empty: bool = False) -> None:
+    """Let a refused file fail the task of all files, not its own; to be called before tasks of files are made."""
+    landing().go_on = True
+    landing().allow_empty |= allow_empty
+
+
+@cache
+def landed(table: str) -> list[LoadCsvToPostgres]:
     """Return the landing tasks of a table's files."""
-    return [LoadCsvToPostgres(path=path, allow_empty=allow_empty) for path in csv_paths().get(table, [])]
+    wanted = landing()
+    return [
+        LoadCsvToPostgres(path=path, allow_empty=wanted.allow_empty, go_on=wanted.go_on)
+        for path in csv_paths().get(table, [])
+    ]
 
 
 @cache
@@ -189,4 +246,4 @@ def withdrawn(table: str) -> list[WithdrawCsv]:
 @cache
 def deliveries() -> list[LoadJsonToMongo]:
     """Return the landing tasks of all JSON files."""
-    return [LoadJsonToMongo(path=path) for path in raw_files() if not is_csv(path)]
+    return [LoadJsonToMongo(path=path, go_on=landing().go_on) for path in raw_files() if not is_csv(path)]

@@ -14,7 +14,7 @@ from pipeline.targets import MANIFEST
 from pipeline.task import PipelineTask, PostgresTask
 from pipeline.tasks.create import CreatePostgresTables
 from pipeline.tasks.extract import ExtractMongoToCsv
-from pipeline.tasks.land import landed, withdrawn
+from pipeline.tasks.land import landed, landing, withdrawn
 
 MERGE_MODULES = ("pipeline.loads.merge", "pipeline.loads.bulk")
 MERGE_SQL = (
@@ -69,7 +69,7 @@ class LoadNormalizedJsonsToPostgres(PostgresTask):
 
         folder = ExtractMongoToCsv(date=self.date).output().folder
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-        load_catalogue(load, folder, manifest, allow_empty=self.allow_empty)
+        load_catalogue(load, folder, manifest, allow_empty=self.allow_empty or landing().allow_empty)
 
 
 class MergeTask(PostgresTask):

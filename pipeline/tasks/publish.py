@@ -114,6 +114,7 @@ class BuildReport(PipelineTask):
             inputs=self.inputs,
             run_started=markers.run_started(),
             run_date=self.date,
+            report=self.report,
         )
         ledger.execute(claim, self.build, is_done=self.output().exists)
 

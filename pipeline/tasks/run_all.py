@@ -12,7 +12,7 @@ from pipeline.loads.leftovers import clear_leftovers
 from pipeline.stores import markers
 from pipeline.tasks.create import CreateMongodbCollections, CreatePostgresTables
 from pipeline.tasks.extract import CATALOGUE, ExtractMongoToCsv
-from pipeline.tasks.land import LoadCsvsToPostgres, LoadJsonsToMongo
+from pipeline.tasks.land import LoadCsvsToPostgres, LoadJsonsToMongo, go_on_after_refusals
 from pipeline.tasks.load import LoadNormalizedJsonsToPostgres, LoadUsers, LoadViewingSessions
 from pipeline.tasks.publish import BuildReport, CheckQuality, PublishTrusted
 from pipeline.tasks.raw_folder import require_input
@@ -53,6 +53,7 @@ class RunAll(luigi.WrapperTask):
             NoInputError: there is no input; nothing is done then.
         """
         require_input()
+        go_on_after_refusals(allow_empty=self.allow_empty)
         date = day_to_reach(self.date)
         return [
             CreatePostgresTables(),

@@ -18,6 +18,7 @@ CREATE TABLE IF NOT EXISTS etl.batches (
 );
 
 CREATE INDEX IF NOT EXISTS batches_running_idx ON etl.batches (target_table, source) WHERE status = 'running';
+CREATE INDEX IF NOT EXISTS batches_refused_idx ON etl.batches (source) WHERE details ? 'refused';
 
 COMMENT ON TABLE etl.batches IS 'The ledger of all loads, append-only. Grain: one row for each attempt to load a source.';
 COMMENT ON COLUMN etl.batches.batch_id IS 'Number of the batch; rows of raw carry it as _batch_id.';
@@ -34,4 +35,4 @@ COMMENT ON COLUMN etl.batches.rows_waiting IS 'Sessions whose user or title is n
 COMMENT ON COLUMN etl.batches.started IS 'When the attempt began.';
 COMMENT ON COLUMN etl.batches.finished IS 'When it committed or failed.';
 COMMENT ON COLUMN etl.batches.error IS 'Why it failed.';
-COMMENT ON COLUMN etl.batches.details IS 'Further facts, such as columns never seen before.';
+COMMENT ON COLUMN etl.batches.details IS 'Further facts: drift, the fields that were found, the content that was refused.';

@@ -1,0 +1,115 @@
+"""Files that are refused as a whole: the others load, and the run fails at its end.
+
+A file is refused for what is in it and for the rules that it breaks. What builds on its table is made
+without it meanwhile, under a fingerprint that counts the file in. So once a content was refused, the rules
+count as an input too: if they change, the file and all that builds on it have another fingerprint.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache
+
+import luigi
+
+from pipeline import fingerprints
+from pipeline.errors import PipelineError
+from pipeline.loads.rejects import TooManyRejectsError
+from pipeline.settings import get_settings
+from pipeline.sources.files import FileEmptiedError, FileRefusedError
+from pipeline.stores import markers, mongo
+from pipeline.stores.ledger import Load
+from pipeline.stores.postgres import fetch_value, session
+from pipeline.tasks.raw_folder import digest_of
+
+logger = logging.getLogger("pipeline")
+
+GO_ON = "leave the failure to the task of all files if this one is refused"
+REFUSAL = (FileRefusedError, TooManyRejectsError)
+
+
+class FilesRefusedError(PipelineError):
+    """Some files were refused; all others are loaded."""
+
+
+@cache
+def refused_contents() -> dict[tuple[str, str], int | None]:
+    """Return which contents were ever refused, by path and digest.
+
+    The value is the last batch in which that was for want of `--allow-empty`, if there was one.
+    """
+    with session() as cursor:
+        if not fetch_value(cursor, "SELECT to_regclass('etl.batches') IS NOT NULL"):
+            return {}
+        cursor.execute(
+            """
+            SELECT source, details ->> 'refused', max(batch_id) FILTER (WHERE details ? 'emptied')
+            FROM etl.batches WHERE details ? 'refused'
+            GROUP BY source, details ->> 'refused'
+            """
+        )
+        return {(source, content): emptied for source, content, emptied in cursor.fetchall()}
+
+
+def content_facts(path: str, declaration: tuple[str, ...] = ()) -> dict[str, str]:
+    """Return what the landing of a file depends on.
+
+    Args:
+        path: the file.
+        declaration: files below `sql/` that say what it must look like.
+    """
+    content = digest_of(path)
+    if (path, content) not in refused_contents():
+        return {"content": content}
+    rules = {
+        "MAX_REJECT_RATIO": str(get_settings().max_reject_ratio),
+        # Whether an emptied file is taken is not said by the file, so each attempt counts.
+        "emptied": str(refused_contents()[path, content]),
+        **fingerprints.sql_digests(declaration),
+    }
+    return {"content": content, "rules": fingerprints.combine(rules)}
+
+
+@contextmanager
+def refusal_kept(load: Load) -> Iterator[None]:
+    """Write into the ledger row of a load that its content was refused, if it is."""
+    try:
+        yield
+    except REFUSAL as error:
+        load.details["refused"] = load.claim.inputs["content"]
+        if isinstance(error, FileEmptiedError):
+            load.details["emptied"] = True
+        raise
+
+
+@contextmanager
+def refusals_noted(task: luigi.Task, *, go_on: bool) -> Iterator[None]:
+    """If the file of a task is refused, fail; or log it, if the task of all files is to fail later."""
+    try:
+        yield
+    except REFUSAL as error:
+        if not go_on:
+            raise
+        logger.error("%s", error)  # noqa: TRY400 (what is wrong is in the file, not in the code)
+        tell: Callable[[str], None] | None = task.set_status_message
+        if tell:
+            tell(f"refused: {error}")
+
+
+def fail_if_refused(task: luigi.Task) -> None:
+    """Fail if a file was refused in this run.
+
+    Raises:
+        FilesRefusedError: names the files.
+    """
+    markers.forget()
+    mongo.forget()
+    files = task.requires()
+    refused = [each.path for each in files if not each.complete()]
+    if refused:
+        raise FilesRefusedError(
+            f"{len(refused):,} of {len(files):,} files were refused, the others are loaded: {', '.join(refused)};"
+            " correct or remove them and run again (why: see above, or python -m pipeline status)"
+        )
