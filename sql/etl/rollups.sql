@@ -13,7 +13,8 @@ CREATE TABLE IF NOT EXISTS etl.session_changes (
 );
 
 CREATE TABLE IF NOT EXISTS etl.rollup_state (
-    built timestamptz NOT NULL DEFAULT clock_timestamp()
+    built      timestamptz NOT NULL DEFAULT clock_timestamp(),
+    title_rows bigint NOT NULL
 );
 
 CREATE TABLE IF NOT EXISTS etl.rollup_user_devices (
@@ -32,6 +33,23 @@ CREATE TABLE IF NOT EXISTS etl.rollup_user_months (
     user_id  text NOT NULL,
     month    date NOT NULL,
     sessions bigint NOT NULL
+);
+
+CREATE TABLE IF NOT EXISTS etl.rollup_users (
+    user_id               text NOT NULL,
+    sessions              bigint NOT NULL,
+    minutes               bigint NOT NULL,
+    completion_hundredths bigint,
+    completions           bigint NOT NULL,
+    last_watch_date       date NOT NULL,
+    favourite_device      text
+);
+
+CREATE TABLE IF NOT EXISTS etl.rollup_title_countries (
+    country    text,
+    content_id text NOT NULL,
+    sessions   bigint NOT NULL,
+    minutes    bigint NOT NULL
 );
 
 CREATE TABLE IF NOT EXISTS etl.rollup_titles (
@@ -85,12 +103,31 @@ BEGIN
     RETURN NULL;
 END $$;
 
+CREATE OR REPLACE FUNCTION etl.log_user_changes() RETURNS trigger
+LANGUAGE plpgsql AS $$
+BEGIN
+    IF TG_OP = 'UPDATE' THEN
+        IF NOT EXISTS (
+            SELECT FROM old_rows AS o INNER JOIN new_rows AS n USING (user_id) WHERE o.country IS DISTINCT FROM n.country
+        ) AND NOT EXISTS (SELECT FROM old_rows WHERE user_id NOT IN (SELECT user_id FROM new_rows)) THEN
+            RETURN NULL;
+        END IF;
+    END IF;
+    DELETE FROM etl.rollup_title_countries;
+    RETURN NULL;
+END $$;
+
 COMMENT ON TABLE etl.session_changes IS
     'Sessions that came (sign 1) and left (-1) since the rollups were made. Grain: one row for each change of a session.';
 COMMENT ON TABLE etl.rollup_state IS
     'One row while the rollups, with etl.session_changes added, say what processed.viewing_sessions says; else none.';
+COMMENT ON COLUMN etl.rollup_state.title_rows IS 'Rows of etl.rollup_titles then; once there are many more, all is built afresh.';
 COMMENT ON TABLE etl.rollup_user_devices IS 'Grain: one row for each user, device_type and quality_level.';
 COMMENT ON TABLE etl.rollup_user_months IS 'Grain: one row for each user and month with a session.';
+COMMENT ON TABLE etl.rollup_users IS 'Grain: one row for each user with a session.';
+COMMENT ON TABLE etl.rollup_title_countries IS
+    'Sums to be added up, negative ones for sessions that left; empty once the country of a user is another. '
+    'Grain: country and title, one row for each publication that changed it.';
 COMMENT ON TABLE etl.rollup_titles IS
     'Sums to be added up, negative ones for sessions that left. Grain: title, month and tens of percent of completion, '
     'one row for each publication that changed it.';
@@ -99,3 +136,5 @@ COMMENT ON TABLE etl.rollup_title_viewers IS
 COMMENT ON TABLE etl.rollup_days IS
     'Sums to be added up, negative ones for sessions that left. Grain: day, one row for each publication that changed it.';
 COMMENT ON FUNCTION etl.log_session_changes() IS 'Trigger: notes what changes in processed.viewing_sessions.';
+COMMENT ON FUNCTION etl.log_user_changes() IS
+    'Trigger: empties the sums by country when users leave or their country changes.';
