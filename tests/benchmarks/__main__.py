@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -118,6 +119,7 @@ def main() -> None:
     parser.add_argument("--documents", type=int, default=100_000, help="number of documents of that part")
     parser.add_argument("--folder", type=Path, default=Path("data/benchmark"), help="servers and input; kept")
     parser.add_argument("--embedded", type=Path, default=None, help="servers to use that run already")
+    parser.add_argument("--peers-python", default=sys.executable, help="a Python that has the other tools")
     parser.add_argument("--json", type=Path, default=None, help="where to write the figures [default: in the folder]")
     given = parser.parse_args()
     wanted = set(given.parts.split(","))
@@ -131,7 +133,7 @@ def main() -> None:
         if wanted & {"floors", "ours", "changes"}:
             found |= rates(bench, source, wanted, given.repeat)
         steps: dict[str, Callable[[], Any]] = {
-            "peers": lambda: peers.measure(bench, source, given.sessions),
+            "peers": lambda: peers.measure(bench, source, given.sessions, given.peers_python),
             "documents": lambda: documents.measure(bench, given.documents, given.repeat),
             "growth": lambda: {
                 f"{size:,}": rates(bench, inputs.make(folder, size, given.files), set(), 1)["ours"] for size in GROWTH
