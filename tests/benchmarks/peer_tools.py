@@ -21,16 +21,19 @@ def url(host: str, port: str, user: str, database: str) -> str:
 def load_by_dlt(source: Path, address: str) -> None:
     """Load the CSV files as Arrow tables, merged by their keys."""
     import dlt
+    import pyarrow
     from dlt.destinations import postgres
     from pyarrow import csv
 
+    # Blanks around some numbers make text of them; which files have such would change the type from file to file.
+    as_text = {name: pyarrow.string() for name in ("watch_duration_minutes", "completion_percentage")}
     pipeline = dlt.pipeline("bench", pipelines_dir=sys.argv[7], destination=postgres(address), dataset_name="processed")
     for table, key in (("users", "user_id"), ("viewing_sessions", "session_id")):
 
         @dlt.resource(name=table, primary_key=key, write_disposition="merge")
         def rows(table: str = table):  # type: ignore[no-untyped-def]
             for path in sorted(source.glob(f"{table}*.csv")):
-                yield csv.read_csv(path)
+                yield csv.read_csv(path, convert_options=csv.ConvertOptions(column_types=as_text))
 
         pipeline.run(rows())
 

@@ -29,7 +29,7 @@ def measure(bench: Bench, source: Path, sessions: int, python: str) -> dict[str,
         shutil.rmtree(state, ignore_errors=True)
         env = {**os.environ, "RUNTIME__DLTHUB_TELEMETRY": "false"}
         where = [address.host, str(address.port), address.admin_user, "bench_peer", str(state)]
-        found[tool] = watch([python, str(SCRIPT), tool, str(source), *where], env, bench.folder).seconds
-    found["pandas to_sql"] = float(found["pandas to_sql"]) * sessions / min(sessions, PANDAS_SESSIONS)
+        seconds = watch([python, str(SCRIPT), tool, str(source), *where], env, bench.folder).seconds
+        found[tool] = seconds * sessions / min(sessions, PANDAS_SESSIONS) if tool == "pandas to_sql" else seconds
     bench.drop("bench_peer")
     return found
