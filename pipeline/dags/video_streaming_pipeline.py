@@ -102,7 +102,9 @@ Variables of the environment of Airflow's components, without touching this file
         append_env=True,
         env={
             "PIPELINE_LUIGI": luigi_command(),
-            "RUN_DATE": "{{ params.date or ((dag_run.logical_date or dag_run.run_after) | ds) }}",
+            # Dates of Airflow are in UTC; the day is that of the schedule's zone.
+            "RUN_DATE": "{{ params.date"
+            " or ((dag_run.logical_date or dag_run.run_after).astimezone(dag.timezone).date().isoformat()) }}",
             "RUN_OPTIONS": "{{ '--allow-empty' if params.allow_empty else '' }}",
             "PROJECT_ROOT": str(PROJECT),
             "LUIGI_CONFIG_PATH": str(PROJECT / "luigi.cfg"),

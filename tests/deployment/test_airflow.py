@@ -101,7 +101,7 @@ def test_the_dag_runs_by_itself_green_and_red(prepared: Site, real_servers: Real
     env = prepared.environment("airflow-scheduler")
     connection = env["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"]
     env["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"] = connection.removesuffix("airflow") + "dag_test"
-    env["PIPELINE_RETRIES"] = "0"
+    env |= {"PIPELINE_RETRIES": "0", "PIPELINE_TIMEZONE": "Asia/Tokyo"}
     ended = subprocess.run(
         [sys.executable, str(REPOSITORY / "tests/deployment/dag_runs.py")],
         cwd=prepared.folder,
@@ -120,7 +120,7 @@ def test_the_dag_runs_by_itself_green_and_red(prepared: Site, real_servers: Real
         "a bad file": {"run": "failed", "task": "failed"},
     }
     days = prepared.folder / "data/processed"
-    assert (days / "2026-03-02/manifest.json").exists()
+    assert sorted(day.name for day in days.iterdir() if day.is_dir()) == ["2026-03-02", "2026-03-03"]
     assert "users-broken.csv: " in output
     assert "non-zero exit code 30" in output
 
