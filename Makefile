@@ -18,7 +18,7 @@ run: $(VENV)/.installed ## load the warehouse: sample data if data/raw is empty,
 	@$(BIN)/python -m pipeline next
 
 test: $(VENV)/.installed tests/node_modules/.installed ## run all tests against real servers
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 4 --dist loadfile
 
 lint: $(VENV)/.installed ## check style (ruff) and types (mypy)
 	$(BIN)/ruff check .
