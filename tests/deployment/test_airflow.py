@@ -125,7 +125,7 @@ def test_the_dag_runs_by_itself_green_and_red(prepared: Site, real_servers: Real
     assert "non-zero exit code 30" in output
 
 
-def test_every_service_is_healthy_and_the_dag_has_no_import_errors(api: Api) -> None:
+def test_every_service_is_healthy_and_the_dag_has_no_import_errors(api: Api, prepared: Site) -> None:
     health = api.ask("/api/v2/monitor/health")
     assert {name: part["status"] for name, part in health.items()} == {
         "metadatabase": "healthy",
@@ -133,6 +133,8 @@ def test_every_service_is_healthy_and_the_dag_has_no_import_errors(api: Api) -> 
         "triggerer": "healthy",
         "dag_processor": "healthy",
     }
+    assert prepared.is_healthy("airflow-dag-processor")
+    assert prepared.is_healthy("airflow-triggerer")
     assert api.ask("/api/v2/importErrors")["import_errors"] == []
     dag = api.ask(DAG + "/details")
     assert (dag["is_paused"], dag["catchup"], dag["max_active_runs"]) == (False, False, 1)
