@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import re
 import shutil
@@ -17,7 +18,7 @@ from pythonjsonlogger.json import JsonFormatter
 
 from pipeline.settings import get_settings
 from pipeline.watching.context import ContextFilter, current
-from pipeline.watching.record import RunRecord
+from pipeline.watching.record import RunRecord, SharedLines
 
 LOG_NAME = "luigi.log"
 JSON_LOG_NAME = "pipeline.jsonl"
@@ -73,12 +74,12 @@ class JsonLogHandler(LogFileHandler):
 class TerminalHandler(logging.StreamHandler[TextIO]):
     """Prints what the pipeline says, and of Luigi only warnings and errors.
 
-    A cause that stops several tasks is printed once.
+    A cause that stops several tasks, or one task several times, is printed once.
     """
 
     def __init__(self) -> None:
         super().__init__(sys.stderr)
-        self._causes: set[str] = set()
+        self._causes = SharedLines()
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Tell whether a record is for the terminal."""
@@ -87,9 +88,7 @@ class TerminalHandler(logging.StreamHandler[TextIO]):
         if record.levelno < logging.WARNING:
             return False
         cause = cause_of(record)
-        known = cause in self._causes
-        self._causes.add(cause)
-        return not known
+        return not cause or self._causes.add(hashlib.sha256(cause.encode()).hexdigest())
 
     def emit(self, record: logging.LogRecord) -> None:
         """Print a record, above the bar if there is one: that is what standard error is then."""

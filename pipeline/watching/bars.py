@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import multiprocessing
 import sys
 import threading
@@ -85,16 +86,18 @@ def begin(what: str) -> bool:
     return True
 
 
-def update(stage: Progress) -> None:
-    """Move the bar on."""
-    for bar in _bars:
-        bar.update(stage)
-
-
+# A run that is interrupted leaves the terminal as it was.
+@atexit.register
 def end() -> None:
     """Take the bar away."""
     while _bars:
         _bars.pop().end()
+
+
+def update(stage: Progress) -> None:
+    """Move the bar on."""
+    for bar in _bars:
+        bar.update(stage)
 
 
 def _amount(count: int, unit: str) -> str:

@@ -37,14 +37,36 @@ class Outcome:
         return self.state in (FAILED, REFUSED)
 
 
-class RunRecord:
-    """Notes of all processes of a run, in a file without a name that workers inherit.
+class SharedLines:
+    """Lines that all processes of a run add to, in a file without a name that workers inherit.
 
-    A note is written in one piece at the end of the file, so those of two workers never mix.
+    A line is written in one piece at the end of the file, so those of two workers never mix.
     """
 
     def __init__(self) -> None:
         self._file = tempfile.TemporaryFile("ab+", buffering=0)  # noqa: SIM115 (open until the process ends)
+
+    def append(self, line: str) -> None:
+        """Add a line."""
+        os.write(self._file.fileno(), f"{line}\n".encode())
+
+    def add(self, line: str) -> bool:
+        """Add a line unless it is there; tell whether it is new."""
+        if line in self.lines():
+            return False
+        self.append(line)
+        return True
+
+    def lines(self) -> list[str]:
+        """Return all lines there are by now."""
+        return os.pread(self._file.fileno(), os.fstat(self._file.fileno()).st_size, 0).decode().splitlines()
+
+
+class RunRecord:
+    """Notes of what came of each task."""
+
+    def __init__(self) -> None:
+        self._notes = SharedLines()
 
     def note(self, record: logging.LogRecord) -> None:
         """Keep what a log record says of a task: the records of `events`, of loads, and errors."""
@@ -54,13 +76,13 @@ class RunRecord:
             return
         note = {name: getattr(record, name, None) for name in ("event", "task", "file", "batch", "rows", "seconds")}
         note["cause"] = getattr(record, "cause", None) or (record.getMessage() if is_error else None)
-        os.write(self._file.fileno(), f"{json.dumps(note)}\n".encode())
+        self._notes.append(json.dumps(note))
 
     def outcomes(self) -> list[Outcome]:
         """Return what came of each task of the run, in the order of the flow."""
         planned = _planned()
         found = {_key(task): Outcome(*_key(task)) for task in planned}
-        for line in os.pread(self._file.fileno(), os.fstat(self._file.fileno()).st_size, 0).splitlines():
+        for line in self._notes.lines():
             note = json.loads(line)
             key = (note["task"], note["file"])
             _add(found.setdefault(key, Outcome(*key)), note)

@@ -9,13 +9,16 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO
 
+import psycopg2
 from rich.console import Console
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from pipeline.errors import PipelineError
 from pipeline.settings import get_settings
 from pipeline.stores import local_scheduler
+from pipeline.stores.postgres import session
 from pipeline.watching.record import COMPLETE, FAILED, NOT_RUN, RAN, REFUSED, Outcome
 
 COUNTS = ("read", "loaded", "rejected", "waiting")
@@ -23,7 +26,12 @@ COUNTS = ("read", "loaded", "rejected", "waiting")
 WORST_FIRST = (FAILED, REFUSED, NOT_RUN, RAN, COMPLETE)
 STYLES = {FAILED: "bold red", REFUSED: "bold red", NOT_RUN: "yellow", COMPLETE: "dim"}
 WIDTH_OF_FILES = 100  # where there is no terminal that has one
-EXAMPLE = "SELECT * FROM device_engagement"
+EXAMPLE = "TABLE device_engagement"
+REJECTIONS = """
+    SELECT source, coalesce(document_id, 'record ' || record), column_name, left(value, 30), reason, count(*) OVER ()
+    FROM etl.rejected_rows WHERE batch_id = ANY(%s) ORDER BY reject_id DESC LIMIT %s
+"""
+SHOWN_REJECTIONS = 3
 SHOWN_CAUSES = 3
 SHOWN_CAUSE_LINES = 4
 
@@ -34,12 +42,14 @@ def print_summary(outcomes: list[Outcome], file: IO[str]) -> None:
     console = Console(file=file, width=width, highlight=False, soft_wrap=False)
     console.print()
     console.print(_table(outcomes))
-    for outcome in _to_explain(outcomes):
+    causes = _causes(outcomes)
+    for outcome in causes[:SHOWN_CAUSES]:
         console.print(Text(f"\n{outcome.name} {_verb(outcome)}:", style="bold red"))
         console.print(Padding(Text(_shortened(outcome.cause or "see the log")), (0, 0, 0, 2)))
-    left_out = sum(outcome.is_wrong for outcome in outcomes) - len(_to_explain(outcomes))
-    if left_out > 0:
-        console.print(f"… and {left_out:,} more: {python()} -m pipeline status", soft_wrap=True)
+    if len(causes) > SHOWN_CAUSES:
+        console.print(f"… and {len(causes) - SHOWN_CAUSES:,} more: {python()} -m pipeline status", soft_wrap=True)
+    for line in _rejections(outcomes):
+        console.print(Text(line), no_wrap=True, overflow="ellipsis")
     console.print()
     for what, where in _next_steps(outcomes):
         # Paths and commands are to be copied: they are never broken by us.
@@ -78,12 +88,12 @@ def _group_name(group: list[Outcome]) -> str:
     return first.name if len(group) == 1 else f"{first.task} ({len(group):,})"
 
 
-def _to_explain(outcomes: list[Outcome]) -> list[Outcome]:
-    """Return the first tasks that went wrong, without those that fail only since their files were refused."""
+def _causes(outcomes: list[Outcome]) -> list[Outcome]:
+    """Return what went wrong, without the tasks that failed only since files of theirs were refused."""
     wrong = [each for each in outcomes if each.is_wrong]
-    files_refused = any(each.state == REFUSED for each in wrong)
-    own = [each for each in wrong if not (files_refused and each.state == FAILED and each.task.endswith(GROUPS))]
-    return own[:SHOWN_CAUSES]
+    if not any(each.state == REFUSED for each in wrong):
+        return wrong
+    return [each for each in wrong if each.task not in GROUPS]
 
 
 GROUPS = ("LoadCsvsToPostgres", "LoadJsonsToMongo")
@@ -99,16 +109,36 @@ def _shortened(cause: str) -> str:
     return "\n".join([*lines[:SHOWN_CAUSE_LINES], *more])
 
 
+def _rejections(outcomes: list[Outcome]) -> Iterator[str]:
+    """Show the last records that were rejected of what this run read, each with its reason."""
+    batches = [each.batch for each in outcomes if each.batch is not None and each.state == RAN]
+    if not any(each.rows.get("rejected") for each in outcomes):
+        return
+    try:
+        with session() as cursor:
+            cursor.execute(REJECTIONS, (batches, SHOWN_REJECTIONS))
+            found = cursor.fetchall()
+    except (PipelineError, psycopg2.Error):  # the run's outcome is shown whatever became of the server
+        return
+    for source, record, column, value, reason, total in found:
+        if (source, record) == found[0][:2]:
+            yield f"\n{total:,} rejected, such as"
+        shown = "" if value is None else f" {value!r}"
+        yield f"  {source} {record}: {column or 'record'}{shown}: {reason}"
+
+
 def _next_steps(outcomes: list[Outcome]) -> Iterator[tuple[str, str]]:
     settings = get_settings()
-    if any(each.is_wrong for each in outcomes):
+    is_wrong = any(each.is_wrong for each in outcomes)
+    if is_wrong:
         yield "log", str(_relative(settings.logs_path / "luigi.log"))
         yield "then", "mend the cause and run again: what is complete stays"
     if any(each.rows.get("rejected") or each.rows.get("waiting") for each in outcomes):
         yield "rejected", f"{python()} -m pipeline rejects"
         yield "to correct", f"{_relative(settings.data_rejected_path)}/"
-    elif not any(each.is_wrong for each in outcomes):
-        yield "status", f"{python()} -m pipeline status"
+    if is_wrong:
+        return
+    yield "status", f"{python()} -m pipeline status"
     yield "data", f"{python()} -m pipeline psql -c '{EXAMPLE}'"
     reports = sorted(settings.reports_path.glob("*/index.html"))
     if reports:
