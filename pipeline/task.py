@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import date
 from functools import cached_property
 from typing import ClassVar
 
 import luigi
+from luigi.rpc import RPCError
 
 from pipeline import fingerprints
 from pipeline.stores import ledger, markers
 from pipeline.targets import MarkerTarget
+
+logger = logging.getLogger("pipeline")
 
 # The document contract and the normalizer: what every stage that reads documents depends on.
 DOCUMENT_MODULES = (
@@ -74,6 +78,18 @@ class PipelineTask(luigi.Task):
             **{f"task {task.label}": task.fingerprint for task in self.builds_on()},
         }
 
+    def report(self, message: str) -> None:
+        """Show on the scheduler's page what came of the task; a scheduler that is gone does not matter."""
+        # A worker sets them while it runs the task; without one they are None.
+        tell, advance = getattr(self, "set_status_message", None), getattr(self, "set_progress_percentage", None)
+        if tell is None or advance is None:
+            return
+        try:
+            tell(message)
+            advance(100)
+        except RPCError as error:
+            logger.warning("%s: the scheduler was not told: %s", self.label, error)
+
     @cached_property
     def fingerprint(self) -> str:
         """Hash over the task family and all inputs."""
@@ -127,6 +143,7 @@ class PostgresTask(PipelineTask):
             run_date=self.run_date,
             locks=self.locks(),
             shared_locks=self.shared_locks(),
+            report=self.report,
         )
 
     def run(self) -> None:

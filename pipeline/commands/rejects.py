@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import json
 import sys
+from collections import Counter
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -14,6 +16,7 @@ from pipeline.stores.postgres import fetch_value, session
 
 SHOWN = 100
 SHOWN_LENGTH = 40
+SHOWN_REASONS = 20
 COLUMNS = ("table", "source", "record", "column", "value", "reason", "record as it came")
 QUERY = """
     SELECT table_name, source, coalesce(document_id, record::text, ''), coalesce(column_name, ''), value, reason, row
@@ -45,9 +48,21 @@ def rejects(table: str | None, reason: str | None, *, as_csv: bool) -> None:
     for row in found[:SHOWN]:
         shown.add_row(*(_shorten(cell) for cell in row[:-1]))
     console.print(shown, markup=False)
+    if len(found) > 1:
+        console.print()
+        console.print(_by_reason(found), markup=False)
     if len(found) > SHOWN:
         console.print(f"… and {len(found) - SHOWN:,} more; all of them: python -m pipeline rejects --csv")
     console.print(f"{len(found):,} rejected; files to correct: {get_settings().data_rejected_path}", markup=False)
+
+
+def _by_reason(found: list[tuple[Any, ...]]) -> Table:
+    """Count the records of each reason, the commonest first."""
+    counts = Counter((table, column, reason) for table, _, _, column, _, reason, _ in found)
+    summary = Table("records", "table", "column", "reason", box=None, pad_edge=False)
+    for (table, column, reason), count in counts.most_common(SHOWN_REASONS):
+        summary.add_row(f"{count:,}", *map(_shorten, (table, column, reason)))
+    return summary
 
 
 def _shorten(value: str | None) -> str:
@@ -55,5 +70,4 @@ def _shorten(value: str | None) -> str:
     if value is None:
         return "(none)"
     printable = "".join(letter if letter.isprintable() else "·" for letter in value)
-    shown = printable if len(printable) <= SHOWN_LENGTH else f"{printable[: SHOWN_LENGTH - 1]}…"
-    return shown.replace("[", "\\[")
+    return printable if len(printable) <= SHOWN_LENGTH else f"{printable[: SHOWN_LENGTH - 1]}…"

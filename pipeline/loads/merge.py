@@ -9,11 +9,12 @@ from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 
 from pipeline.errors import PipelineError
+from pipeline.loads import bulk
 from pipeline.loads.checks import run_checks
 from pipeline.loads.rejects import enforce_limit, write_files
 from pipeline.stores import markers
 from pipeline.stores.ledger import Load
-from pipeline.stores.postgres import execute_file, fetch_value, identifiers, lock_out_readers, read_sql, table_columns
+from pipeline.stores.postgres import execute_file, fetch_value, identifiers, read_sql, table_columns
 
 ANALYZE_FROM_ROWS = 1000
 
@@ -67,6 +68,7 @@ class MergedTable:
         return {
             "table": sql.SQL(self.name),
             "name": sql.Literal(self.name),
+            "qualified": sql.Literal(self.processed),
             "key": sql.Identifier(self.key),
             "columns": identifiers(columns),
             "typed_columns": identifiers(columns, "typed"),
@@ -96,49 +98,56 @@ def merge(load: Load, table: MergedTable) -> None:
     cursor = load.cursor
     last = load.previous
     full = last is None or last.missing is not None or last.voided or _ways(last.inputs) != _ways(load.claim.inputs)
-    _type_rows(cursor, table, "typed", sql.Identifier("raw", table.name))
-    parts = table.parts(_columns(load, table))
     execute_file(cursor, "load/changed_batches.sql", {"raw": table.raw, "processed": table.processed, "full": full})
-    execute_file(cursor, "load/candidates.sql", parts=parts)
-    _type_rows(cursor, table, "typed_unfit", sql.Identifier("unfit"))
-    _type_rows(cursor, table, "typed_again", sql.Identifier("again"))
-    execute_file(cursor, "load/reject.sql", parts=parts)
-    _enforce_limits(load, table)
-    before_delete = sql.SQL(read_sql(table.before_delete) if table.before_delete else "")
-    is_first_load = fetch_value(cursor, sql.SQL("SELECT NOT EXISTS (SELECT FROM processed.{table})").format(**parts))
-    if is_first_load:
-        lock_out_readers(cursor, lambda: _drop_secondary(cursor, table))
-    execute_file(cursor, "load/merge.sql", parts={**parts, "before_delete": before_delete})
-    if is_first_load:
+    _define_arrived(cursor, table)
+    parts = table.parts(_columns(load, table))
+    is_empty = fetch_value(cursor, sql.SQL("SELECT NOT EXISTS (SELECT FROM processed.{table})").format(**parts))
+    arrived, some_left = "all_arrived", True
+    if bulk.is_possible(cursor, parts):
+        arrived, some_left = "rest", bulk.fill(cursor, parts)
+    elif is_empty:
+        bulk.drop_constraints(cursor, parts, keep_primary=True)
+    if some_left:
+        _merge_one_by_one(load, table, arrived, parts)
+    if is_empty:
         execute_file(cursor, f"processed/{table.name}.sql")
+    execute_file(cursor, "load/raw_index.sql", parts={**parts, "index": sql.Identifier(f"{table.name}_batch_id_idx")})
     _count(load, table, parts)
     if load.rows_read >= ANALYZE_FROM_ROWS:
         cursor.execute(sql.SQL("ANALYZE processed.{table}").format(**parts))
     run_checks(cursor, table.name)
 
 
+def _define_arrived(cursor: Cursor, table: MergedTable) -> None:
+    """Define views of the raw rows that came, and of what they are when typed."""
+    # The batches are spelled out: so the planner knows whether to read a few of them, or the whole table.
+    cursor.execute("SELECT coalesce(array_agg(batch_id), '{}') FROM added_batches")
+    [(batch_ids,)] = cursor.fetchall()
+    cursor.execute(
+        sql.SQL(
+            "CREATE TEMP VIEW all_arrived AS SELECT * FROM {raw} WHERE _batch_id = ANY ({batch_ids}::bigint[])"
+        ).format(raw=sql.Identifier("raw", table.name), batch_ids=sql.Literal(batch_ids))
+    )
+    _type_rows(cursor, table, "typed_all", sql.Identifier("all_arrived"))
+
+
+def _merge_one_by_one(load: Load, table: MergedTable, arrived: str, parts: Mapping[str, sql.Composable]) -> None:
+    """Merge the raw rows of the view or table `arrived`, and rows held back whose turn has come."""
+    cursor = load.cursor
+    cursor.execute(sql.SQL("CREATE TEMP VIEW arrived AS SELECT * FROM {}").format(sql.Identifier(arrived)))
+    _type_rows(cursor, table, "typed", sql.Identifier("arrived"))
+    execute_file(cursor, "load/candidates.sql", parts=parts)
+    _type_rows(cursor, table, "typed_unfit", sql.Identifier("unfit"))
+    _type_rows(cursor, table, "typed_again", sql.Identifier("again"))
+    execute_file(cursor, "load/reject.sql", parts=parts)
+    _enforce_limits(load, table)
+    before_delete = sql.SQL(read_sql(table.before_delete) if table.before_delete else "")
+    execute_file(cursor, "load/merge.sql", parts={**parts, "before_delete": before_delete})
+
+
 def _type_rows(cursor: Cursor, table: MergedTable, view: str, source: sql.Identifier) -> None:
     """Define a view of the typed rows of `source`, which has the columns of the raw table."""
     execute_file(cursor, f"load/typed_{table.name}.sql", parts={"view": sql.Identifier(view), "source": source})
-
-
-def _drop_secondary(cursor: Cursor, table: MergedTable) -> None:
-    """Drop foreign keys and secondary indexes: to fill an empty table is several times faster without them.
-
-    The table's own SQL file makes them again, and so checks all rows at once.
-    """
-    cursor.execute(
-        """
-        SELECT format('ALTER TABLE %%s DROP CONSTRAINT %%I', conrelid::regclass, conname)
-        FROM pg_constraint WHERE conrelid = %(table)s::regclass AND contype = 'f'
-        UNION ALL
-        SELECT format('DROP INDEX %%s', indexrelid::regclass)
-        FROM pg_index WHERE indrelid = %(table)s::regclass AND NOT indisprimary AND NOT indisunique
-        """,
-        {"table": table.processed},
-    )
-    for (statement,) in cursor.fetchall():
-        cursor.execute(statement)
 
 
 def _ways(inputs: Mapping[str, str]) -> dict[str, str]:
@@ -148,7 +157,7 @@ def _ways(inputs: Mapping[str, str]) -> dict[str, str]:
 
 def _columns(load: Load, table: MergedTable) -> list[str]:
     """Return the columns to load: those of the typed view, without lineage."""
-    typed = table_columns(load.cursor, "typed")
+    typed = table_columns(load.cursor, "typed_all")
     columns = [column for column in typed if column not in ("valid", "problems") and not column.startswith("_")]
     live = table_columns(load.cursor, table.processed)
     missing = [column for column in columns if column not in live]

@@ -6,6 +6,7 @@ import logging
 
 from psycopg2 import sql
 
+from pipeline.loads import rollups
 from pipeline.settings import get_settings
 from pipeline.stores.ledger import Load
 from pipeline.stores.postgres import fetch_value, lock_out_readers
@@ -24,9 +25,10 @@ def publish(load: Load) -> None:
     """
     # The snapshot of one moment for all views.
     load.cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-    load.cursor.execute("SET LOCAL work_mem = '128MB'")
+    load.cursor.execute("SET LOCAL work_mem = '192MB'")
     folder = get_settings().sql_path / "trusted"
     known = load.previous.inputs if load.previous and not load.previous.voided else {}
+    rollups.bring_up_to_date(load.cursor, rebuild=_must_rebuild(load, known))
     existing = _existing(load)
     views = [path.stem for path in sorted(folder.glob("*.sql")) if not path.stem.startswith("00_")]
     same = {name for name in views if known.get(key := f"sql trusted/{name}.sql") == load.claim.inputs[key]}
@@ -44,6 +46,16 @@ def publish(load: Load) -> None:
             count = sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier("trusted", name))
             load.holds[f"trusted.{name}"] = fetch_value(load.cursor, count)
     load.rows_read = load.rows_loaded = sum(load.holds.values())
+    for name in rollups.TABLES:
+        load.holds[name] = fetch_value(load.cursor, sql.SQL("SELECT count(*) FROM {}").format(sql.SQL(name)))
+
+
+def _must_rebuild(load: Load, known: dict[str, str]) -> bool:
+    """Tell whether the rollups are lost, or not what their present definition says."""
+    if load.previous is None or load.previous.missing is not None:
+        return True
+    ways = {name for name in {*known, *load.claim.inputs} if "rollups" in name}
+    return any(known.get(name) != load.claim.inputs.get(name) for name in ways)
 
 
 def _existing(load: Load) -> dict[str, str]:

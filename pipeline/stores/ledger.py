@@ -55,7 +55,8 @@ class RefusedLoadError(PipelineError):
 class Claim:
     """What a task is about to load: the identity of the target and the state it will be in.
 
-    `locks` are held alone during the load, `shared_locks` together with other loads that share them.
+    `locks` are held alone during the load, `shared_locks` together with other loads that share them. `report`
+    is told what came of the load, in words.
     """
 
     update_id: str
@@ -68,6 +69,7 @@ class Claim:
     run_date: date | None = None
     locks: tuple[str, ...] = ()
     shared_locks: tuple[str, ...] = ()
+    report: Callable[[str], None] = lambda message: None
 
 
 @dataclass
@@ -159,6 +161,7 @@ def _execute(claim: Claim, subject: str, work: Callable[[Load], None], is_done: 
     seconds = time.monotonic() - started
     facts = {"event": "load", "batch": load.batch_id, "rows": load.counts(), "seconds": round(seconds, 3)}
     logger.info("%s: %s (%.1f s)", subject, load.summary(), seconds, extra=facts)
+    claim.report(load.summary())
 
 
 def _lock(cursor: Cursor, claim: Claim) -> None:

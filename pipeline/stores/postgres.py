@@ -36,8 +36,10 @@ Role = Literal["pipeline", "analyst"]
 MINIMUM_VERSION = 170000
 WAIT_FOR_SERVER_SECONDS = 30
 # A load whose client died must not go on: the server looks every second whether it is still there.
+# Compiling (jit) the expressions of a merge takes longer than it saves.
 SESSION_OPTIONS = (
-    "-c client_connection_check_interval=1000 -c work_mem=64MB -c maintenance_work_mem=256MB -c lock_timeout={}s"
+    "-c client_connection_check_interval=1000 -c work_mem=64MB -c maintenance_work_mem=256MB -c jit=off"
+    " -c lock_timeout={}s"
 )
 # Less than deadlock_timeout (one second, which only a superuser may change).
 SHORT_LOCK_TIMEOUT_MS = 500

@@ -72,11 +72,13 @@ def mongo_refusal(error: OperationFailure, reason: str, server: str, user: str) 
 
 def mongo_unreachable(reason: str, server: str) -> str:
     """Return what to say when no connection came about."""
+    # PyMongo goes on with its picture of the servers, which says the same again at length.
+    reason = reason.partition(", Topology Description:")[0]
     told = reason.lower()
     if "wire version" in told:
         return f"MongoDB 6 or later is needed ({server}): {reason}"
     if any(phrase in told for phrase in MONGO_TLS):
         return f"no TLS connection to MongoDB ({server}): {reason}; check MONGO_TLS and MONGO_TLS_CA_FILE"
-    if "connection closed" in told:
+    if "connection closed" in told or "connection reset" in told:
         return f"no connection to MongoDB ({server}): {reason}; if the server wants TLS, set MONGO_TLS=true"
     return f"no connection to MongoDB ({server}): {reason}"

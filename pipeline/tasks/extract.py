@@ -82,6 +82,7 @@ class ExtractMongoToCsv(PipelineTask):
             fingerprint=self.fingerprint,
             inputs=self.inputs,
             run_started=markers.run_started(),
+            report=self.report,
             run_date=self.date,
         )
         ledger.execute(claim, self.extract, is_done=self.output().exists)

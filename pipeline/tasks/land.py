@@ -170,6 +170,7 @@ class LoadJsonToMongo(PipelineTask):
             fingerprint=self.fingerprint,
             inputs=self.inputs,
             run_started=markers.run_started(),
+            report=self.report,
         )
         with refusals_noted(self, go_on=self.go_on):
             ledger.execute(claim, self.load, is_done=self.is_done)

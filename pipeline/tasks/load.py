@@ -16,13 +16,15 @@ from pipeline.tasks.create import CreatePostgresTables
 from pipeline.tasks.extract import ExtractMongoToCsv
 from pipeline.tasks.land import landed, landing, withdrawn
 
-MERGE_MODULES = ("pipeline.loads.merge",)
+MERGE_MODULES = ("pipeline.loads.merge", "pipeline.loads.bulk")
 MERGE_SQL = (
     "load/changed_batches.sql",
     "load/candidates.sql",
     "load/reject.sql",
     "load/merge.sql",
     "load/outcome.sql",
+    "load/bulk_*.sql",
+    "load/raw_index.sql",
     "etl/typing.sql",
 )
 

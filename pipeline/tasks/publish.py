@@ -9,6 +9,7 @@ import luigi
 
 from pipeline.loads.checks import run_checks
 from pipeline.loads.publish import publish
+from pipeline.loads.rollups import SQL as ROLLUP_SQL
 from pipeline.settings import get_settings
 from pipeline.stores import ledger, markers, postgres
 from pipeline.stores.ledger import Load
@@ -57,8 +58,8 @@ class CheckQuality(PublishingTask):
 class PublishTrusted(PublishingTask):
     """Brings all views of `trusted` to the present load in one transaction."""
 
-    sql: ClassVar = ("trusted/*.sql",)
-    modules: ClassVar = ("pipeline.loads.publish",)
+    sql: ClassVar = ("trusted/*.sql", *ROLLUP_SQL)
+    modules: ClassVar = ("pipeline.loads.publish", "pipeline.loads.rollups")
     target_table = "trusted"
 
     def runs_after(self) -> list[luigi.Task]:
@@ -113,6 +114,7 @@ class BuildReport(PipelineTask):
             inputs=self.inputs,
             run_started=markers.run_started(),
             run_date=self.date,
+            report=self.report,
         )
         ledger.execute(claim, self.build, is_done=self.output().exists)
 

@@ -1,5 +1,6 @@
 -- Each body is one expression, and no function is declared more stable than what it calls: so PostgreSQL
--- inlines them, and no call is made for a cell.
+-- inlines them, and no call is made for a cell. The usual values are told by their digits alone, which takes a
+-- fraction of what a regular expression does; the expressions look at the rest.
 
 CREATE OR REPLACE FUNCTION etl.clean(value text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -20,6 +21,8 @@ CREATE OR REPLACE FUNCTION etl.whole_problem(value text, low bigint, high bigint
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN CASE
     WHEN value IS NULL THEN NULL
+    WHEN octet_length(value) <= 9 AND translate(value, '0123456789', '') = '' AND value::integer BETWEEN low AND high
+        THEN NULL
     WHEN value !~ '^[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)$' THEN 'not a number'
     WHEN value !~ '^[+-]?[0-9]+(\.0+)?$' THEN 'not a whole number'
     WHEN length(value) > 60 OR value::numeric NOT BETWEEN low AND high
@@ -28,11 +31,22 @@ END;
 
 COMMENT ON FUNCTION etl.whole_problem(text, bigint, bigint) IS 'Why a cleaned value is no whole number from low to high; null if it is one, or is null.';
 
+CREATE OR REPLACE FUNCTION etl.whole(value text) RETURNS bigint
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE
+    WHEN octet_length(value) <= 9 AND translate(value, '0123456789', '') = '' THEN value::integer
+    ELSE value::numeric::bigint
+END;
+
+COMMENT ON FUNCTION etl.whole(text) IS 'The whole number that a cleaned value without whole_problem stands for.';
+
 CREATE OR REPLACE FUNCTION etl.numeric_problem(value text, low numeric, high numeric) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN CASE
     WHEN value IS NULL THEN NULL
-    WHEN value !~ '^[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)$' THEN 'not a number'
+    WHEN (translate(value, '0123456789', '') NOT IN ('', '.') OR value IN ('', '.'))
+        AND value !~ '^[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)$'
+        THEN 'not a number'
     WHEN length(value) > 60 OR value::numeric NOT BETWEEN low AND high
         THEN 'out of range: ' || low::text || ' to ' || high::text
 END;
@@ -43,8 +57,11 @@ CREATE OR REPLACE FUNCTION etl.date_problem(value text) RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
 RETURN CASE
     WHEN value IS NULL THEN NULL
-    WHEN value ~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]' THEN 'a time where a date belongs'
-    WHEN value !~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}$' THEN 'not an ISO date (YYYY-MM-DD)'
+    WHEN value NOT LIKE '____-__-__' OR translate(value, '0123456789', '') <> '--'
+        THEN CASE
+            WHEN value ~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]' THEN 'a time where a date belongs'
+            ELSE 'not an ISO date (YYYY-MM-DD)'
+        END
     WHEN NOT pg_input_is_valid(value, 'date') THEN 'no such day'
     WHEN value NOT BETWEEN '1900-01-01' AND '2100-12-31' THEN 'out of range: 1900-01-01 to 2100-12-31'
 END;

@@ -1,5 +1,6 @@
 -- What is in question when processed.{table} is brought to the present batches: keys that lose the row that
--- stands for them, the valid rows that came, apart from those that cannot be typed, and rows held back so far.
+-- stands for them, the valid rows that came (the view `arrived`, typed in `typed`), apart from those that cannot
+-- be typed, and rows held back so far.
 
 -- Keys that lose the row that stands for them now.
 CREATE TEMP TABLE leaving ON COMMIT DROP AS
@@ -19,19 +20,18 @@ WHERE held.table_name = {name} AND held.batch_id = removed.batch_id;
 CREATE TEMP TABLE candidates ON COMMIT DROP AS
 SELECT {typed_columns}, typed._batch_id, typed._row
 FROM typed
-WHERE typed._batch_id IN (SELECT batch_id FROM added_batches) AND typed.valid;
+WHERE typed.valid;
 
 ANALYZE candidates;
 
 -- The rest, by an anti-join: cheaper than trying all values a second time.
 CREATE TEMP TABLE unfit ON COMMIT DROP AS
 SELECT source_row.*
-FROM raw.{table} AS source_row
-WHERE source_row._batch_id IN (SELECT batch_id FROM added_batches)
-    AND NOT EXISTS (
-        SELECT FROM candidates
-        WHERE candidates._batch_id = source_row._batch_id AND candidates._row = source_row._row
-    );
+FROM arrived AS source_row
+WHERE NOT EXISTS (
+    SELECT FROM candidates
+    WHERE candidates._batch_id = source_row._batch_id AND candidates._row = source_row._row
+);
 
 ANALYZE unfit;
 

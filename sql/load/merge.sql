@@ -57,13 +57,23 @@ SELECT {name}, winners._batch_id, winners._row, winners.{key}, 'waiting', {refer
 FROM winners
 WHERE winners.waits;
 
+-- Two ways to go, each found by an index.
 CREATE TEMP TABLE gone ON COMMIT DROP AS
 SELECT target.{key}
-FROM processed.{table} AS target
-WHERE (
-    target._batch_id IN (SELECT batch_id FROM removed_batches)
-    OR (target._batch_id, target._row) IN (SELECT _batch_id, _row FROM contested WHERE NOT wins)
-) AND NOT EXISTS (SELECT FROM winners WHERE winners.{key} = target.{key} AND NOT winners.waits);
+FROM (
+    SELECT removed_row.{key}
+    FROM processed.{table} AS removed_row
+    WHERE removed_row._batch_id IN (SELECT batch_id FROM removed_batches)
+    UNION
+    SELECT beaten.{key}
+    FROM processed.{table} AS beaten
+    INNER JOIN contested
+        ON contested.key = beaten.{key} AND contested._batch_id = beaten._batch_id AND contested._row = beaten._row
+    WHERE NOT contested.wins
+) AS target
+WHERE NOT EXISTS (SELECT FROM winners WHERE winners.{key} = target.{key} AND NOT winners.waits);
+
+ANALYZE gone;
 
 {before_delete}
 

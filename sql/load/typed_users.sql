@@ -11,11 +11,13 @@ WITH cleaned AS (
         etl.clean(registration_date) AS registration_date,
         etl.clean(total_watch_time_hours) AS total_watch_time_hours
     FROM {source}
+    -- Keeps the planner from putting the expressions above in place of every use of their values.
+    OFFSET 0
 )
 
 SELECT
     user_id,
-    age::numeric::smallint AS age,
+    etl.whole(age)::smallint AS age,
     country,
     subscription_type,
     registration_date::date AS registration_date,

@@ -13,6 +13,8 @@ WITH cleaned AS (
         etl.clean(device_type) AS device_type,
         etl.clean(quality_level) AS quality_level
     FROM {source}
+    -- Keeps the planner from putting the expressions above in place of every use of their values.
+    OFFSET 0
 )
 
 SELECT
@@ -20,7 +22,7 @@ SELECT
     user_id,
     content_id,
     watch_date::date AS watch_date,
-    watch_duration_minutes::numeric::integer AS watch_duration_minutes,
+    etl.whole(watch_duration_minutes)::integer AS watch_duration_minutes,
     completion_percentage::numeric(5, 2) AS completion_percentage,
     device_type,
     quality_level,

@@ -17,6 +17,17 @@ CREATE INDEX IF NOT EXISTS viewing_sessions_user_id_idx ON processed.viewing_ses
 SELECT etl.ensure_foreign_key('processed.viewing_sessions', 'user_id', 'processed.users');
 SELECT etl.ensure_foreign_key('processed.viewing_sessions', 'content_id', 'processed.content');
 
+-- By statement: so a change costs one more row, whoever makes it. The bulk load goes without.
+CREATE OR REPLACE TRIGGER log_inserted AFTER INSERT ON processed.viewing_sessions
+    REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION etl.log_session_changes();
+CREATE OR REPLACE TRIGGER log_updated AFTER UPDATE ON processed.viewing_sessions
+    REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT
+    EXECUTE FUNCTION etl.log_session_changes();
+CREATE OR REPLACE TRIGGER log_deleted AFTER DELETE ON processed.viewing_sessions
+    REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION etl.log_session_changes();
+CREATE OR REPLACE TRIGGER log_truncated AFTER TRUNCATE ON processed.viewing_sessions
+    FOR EACH STATEMENT EXECUTE FUNCTION etl.log_session_changes();
+
 COMMENT ON TABLE processed.viewing_sessions IS 'Grain: one row for each viewing session.';
 COMMENT ON COLUMN processed.viewing_sessions.session_id IS 'Natural key of the session.';
 COMMENT ON COLUMN processed.viewing_sessions.user_id IS 'Who watched.';

@@ -11,7 +11,7 @@ CREATE TABLE IF NOT EXISTS raw.viewing_sessions (
     quality_level text
 );
 
-CREATE INDEX IF NOT EXISTS viewing_sessions_batch_id_idx ON raw.viewing_sessions (_batch_id);
+-- Its index on _batch_id is made by the first merge (sql/load/raw_index.sql): COPY takes twice as long with it.
 
 COMMENT ON TABLE raw.viewing_sessions IS 'Records of viewing_sessions.csv and viewing_sessions-*.csv as they came. Grain: one row for each record of a file.';
 COMMENT ON COLUMN raw.viewing_sessions._batch_id IS 'Batch (etl.batches) that landed the file.';

@@ -1,25 +1,13 @@
 CREATE MATERIALIZED VIEW trusted.completion_by_content_type AS
--- Aggregated by title first, so that the join sees titles instead of sessions.
-WITH viewing_by_title AS (
-    SELECT
-        content_id,
-        count(*) AS sessions,
-        sum(watch_duration_minutes) AS minutes,
-        count(watch_duration_minutes) AS durations,
-        sum(completion_percentage) AS completion,
-        count(completion_percentage) AS completions
-    FROM processed.viewing_sessions
-    GROUP BY content_id
-)
-
 SELECT
     c.type,
-    sum(v.sessions)::bigint AS sessions,
-    round(sum(v.completion) / nullif(sum(v.completions), 0), 2) AS avg_completion,
-    round(sum(v.minutes) / nullif(sum(v.durations), 0), 2) AS avg_duration_minutes
-FROM viewing_by_title AS v
+    sum(t.sessions)::bigint AS sessions,
+    round(sum(t.completion_hundredths) / 100 / nullif(sum(t.completions), 0), 2) AS avg_completion,
+    round(sum(t.minutes) / nullif(sum(t.durations), 0), 2) AS avg_duration_minutes
+FROM etl.rollup_titles AS t
 INNER JOIN processed.content AS c USING (content_id)
-GROUP BY c.type;
+GROUP BY c.type
+HAVING sum(t.sessions) > 0;
 
 CREATE UNIQUE INDEX completion_by_content_type_key ON trusted.completion_by_content_type (type);
 

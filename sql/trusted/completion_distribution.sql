@@ -1,33 +1,23 @@
 CREATE MATERIALIZED VIEW trusted.completion_distribution AS
--- Aggregated by title first, so that the join sees titles instead of sessions.
-WITH buckets_by_title AS (
-    SELECT
-        content_id,
-        CASE WHEN completion_percentage = 100 THEN 9 ELSE trunc(completion_percentage / 10)::integer END AS bucket,
-        count(*) AS sessions
-    FROM processed.viewing_sessions
-    GROUP BY 1, 2
-),
-
-watched AS (
-    SELECT c.type, b.bucket, b.sessions
-    FROM buckets_by_title AS b
+WITH watched AS (
+    SELECT c.type, t.bucket, sum(t.sessions)::bigint AS sessions
+    FROM etl.rollup_titles AS t
     INNER JOIN processed.content AS c USING (content_id)
+    GROUP BY c.type, t.bucket
 ),
 
 every_bucket AS (
     SELECT types.type, bucket
-    FROM (SELECT DISTINCT type FROM watched) AS types
+    FROM (SELECT type FROM watched GROUP BY type HAVING sum(sessions) > 0) AS types
     CROSS JOIN generate_series(0, 9) AS bucket
 )
 
 SELECT
     e.type,
     e.bucket,
-    coalesce(sum(w.sessions), 0)::bigint AS sessions
+    coalesce(w.sessions, 0) AS sessions
 FROM every_bucket AS e
-LEFT JOIN watched AS w USING (type, bucket)
-GROUP BY e.type, e.bucket;
+LEFT JOIN watched AS w USING (type, bucket);
 
 CREATE UNIQUE INDEX completion_distribution_key ON trusted.completion_distribution (type, bucket);
 

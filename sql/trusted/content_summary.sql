@@ -2,17 +2,16 @@ CREATE MATERIALIZED VIEW trusted.content_summary AS
 WITH viewing AS (
     SELECT
         content_id,
-        count(*) AS sessions,
-        sum(watch_duration_minutes) AS minutes,
-        avg(completion_percentage) AS avg_completion
-    FROM processed.viewing_sessions
+        sum(sessions)::bigint AS sessions,
+        sum(minutes) AS minutes,
+        sum(completion_hundredths) / 100 / nullif(sum(completions), 0) AS avg_completion
+    FROM etl.rollup_titles
     GROUP BY content_id
 ),
 
--- Two levels instead of count(DISTINCT): they hash where the other sorts.
 viewers AS (
-    SELECT content_id, count(*) AS unique_viewers
-    FROM (SELECT DISTINCT content_id, user_id FROM processed.viewing_sessions) AS pairs
+    SELECT content_id, sum(viewers)::bigint AS unique_viewers
+    FROM etl.rollup_title_viewers
     GROUP BY content_id
 ),
 

@@ -1,36 +1,25 @@
 CREATE MATERIALIZED VIEW trusted.country_engagement AS
-WITH people AS (
+WITH viewing AS (
     SELECT
-        u.country,
-        count(*) AS users,
-        count(*) FILTER (
-            WHERE EXISTS (SELECT FROM processed.viewing_sessions AS s WHERE s.user_id = u.user_id)
-        ) AS active_users
-    FROM processed.users AS u
-    GROUP BY u.country
-),
-
-viewing AS (
-    SELECT
-        u.country,
-        count(*) AS sessions,
-        sum(s.watch_duration_minutes) AS minutes,
-        avg(s.completion_percentage) AS avg_completion
-    FROM processed.viewing_sessions AS s
-    INNER JOIN processed.users AS u USING (user_id)
-    GROUP BY u.country
+        user_id,
+        sum(sessions)::bigint AS sessions,
+        sum(minutes)::bigint AS minutes,
+        sum(completion_hundredths)::bigint AS completion_hundredths,
+        sum(completions)::bigint AS completions
+    FROM etl.rollup_user_devices
+    GROUP BY user_id
 )
 
 SELECT
-    etl.label(p.country) AS country,
-    p.users,
-    p.active_users,
-    coalesce(v.sessions, 0) AS sessions,
-    round(coalesce(v.minutes, 0) / 60.0, 2) AS watch_hours,
-    round(v.avg_completion, 2) AS avg_completion
-FROM people AS p
--- As arrays null equals null, and the join can hash.
-LEFT JOIN viewing AS v ON ARRAY[v.country] = ARRAY[p.country];
+    etl.label(u.country) AS country,
+    count(*) AS users,
+    count(v.user_id) AS active_users,
+    coalesce(sum(v.sessions), 0)::bigint AS sessions,
+    round(coalesce(sum(v.minutes), 0) / 60, 2) AS watch_hours,
+    round(sum(v.completion_hundredths) / 100 / nullif(sum(v.completions), 0), 2) AS avg_completion
+FROM processed.users AS u
+LEFT JOIN viewing AS v USING (user_id)
+GROUP BY u.country;
 
 CREATE UNIQUE INDEX country_engagement_key ON trusted.country_engagement (country) NULLS NOT DISTINCT;
 

@@ -1,31 +1,14 @@
 CREATE MATERIALIZED VIEW trusted.daily_viewing AS
-WITH viewing AS (
-    SELECT
-        watch_date,
-        count(*) AS sessions,
-        sum(watch_duration_minutes) AS minutes,
-        avg(watch_duration_minutes) AS avg_duration_minutes,
-        avg(completion_percentage) AS avg_completion
-    FROM processed.viewing_sessions
-    GROUP BY watch_date
-),
-
--- Two levels instead of count(DISTINCT): they hash where the other sorts.
-viewers AS (
-    SELECT watch_date, count(*) AS unique_viewers
-    FROM (SELECT DISTINCT watch_date, user_id FROM processed.viewing_sessions) AS pairs
-    GROUP BY watch_date
-)
-
 SELECT
-    v.watch_date,
-    v.sessions,
-    w.unique_viewers,
-    round(coalesce(v.minutes, 0) / 60.0, 2) AS watch_hours,
-    round(v.avg_duration_minutes, 2) AS avg_duration_minutes,
-    round(v.avg_completion, 2) AS avg_completion
-FROM viewing AS v
-INNER JOIN viewers AS w USING (watch_date);
+    watch_date,
+    sum(sessions)::bigint AS sessions,
+    sum(viewers)::bigint AS unique_viewers,
+    round(coalesce(sum(minutes), 0) / 60, 2) AS watch_hours,
+    round(sum(minutes) / nullif(sum(durations), 0), 2) AS avg_duration_minutes,
+    round(sum(completion_hundredths) / 100 / nullif(sum(completions), 0), 2) AS avg_completion
+FROM etl.rollup_days
+GROUP BY watch_date
+HAVING sum(sessions) > 0;
 
 CREATE UNIQUE INDEX daily_viewing_key ON trusted.daily_viewing (watch_date);
 

@@ -1,28 +1,12 @@
 CREATE MATERIALIZED VIEW trusted.device_engagement AS
--- Two levels instead of count(DISTINCT): they hash where the other sorts.
-WITH viewing_by_user AS (
-    SELECT
-        device_type,
-        quality_level,
-        user_id,
-        count(*) AS sessions,
-        sum(watch_duration_minutes) AS minutes,
-        count(watch_duration_minutes) AS durations,
-        -- Hundredths as whole numbers: exact, and much lighter to sum for many groups than numeric.
-        sum((completion_percentage * 100)::integer) AS completion_hundredths,
-        count(completion_percentage) AS completions
-    FROM processed.viewing_sessions
-    GROUP BY device_type, quality_level, user_id
-)
-
 SELECT
     etl.label(v.device_type) AS device_type,
     etl.label(v.quality_level) AS quality_level,
-    sum(sessions)::bigint AS sessions,
+    sum(v.sessions)::bigint AS sessions,
     count(*) AS unique_viewers,
-    round(sum(minutes) / nullif(sum(durations), 0), 2) AS avg_duration_minutes,
-    round(sum(completion_hundredths) / 100 / nullif(sum(completions), 0), 2) AS avg_completion
-FROM viewing_by_user AS v
+    round(sum(v.minutes) / nullif(sum(v.durations), 0), 2) AS avg_duration_minutes,
+    round(sum(v.completion_hundredths) / 100 / nullif(sum(v.completions), 0), 2) AS avg_completion
+FROM etl.rollup_user_devices AS v
 GROUP BY v.device_type, v.quality_level;
 
 CREATE UNIQUE INDEX device_engagement_key

@@ -3,11 +3,11 @@ CREATE MATERIALIZED VIEW trusted.genre_performance AS
 WITH viewing_by_title AS (
     SELECT
         content_id,
-        count(*) AS sessions,
-        sum(watch_duration_minutes) AS minutes,
-        sum(completion_percentage) AS completion,
-        count(completion_percentage) AS completions
-    FROM processed.viewing_sessions
+        sum(sessions)::bigint AS sessions,
+        sum(minutes)::bigint AS minutes,
+        sum(completion_hundredths) / 100 AS completion,
+        sum(completions)::bigint AS completions
+    FROM etl.rollup_titles
     GROUP BY content_id
 ),
 

@@ -1,9 +1,6 @@
 CREATE MATERIALIZED VIEW trusted.monthly_retention AS
 WITH user_months AS (
-    SELECT DISTINCT
-        user_id,
-        date_trunc('month', watch_date::timestamp)::date AS month
-    FROM processed.viewing_sessions
+    SELECT user_id, month FROM etl.rollup_user_months
 ),
 
 members AS (

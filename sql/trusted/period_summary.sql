@@ -1,39 +1,31 @@
 CREATE MATERIALIZED VIEW trusted.period_summary AS
-WITH user_months AS (
+WITH viewing AS (
     SELECT
-        user_id,
         date_trunc('month', watch_date::timestamp)::date AS month,
-        count(*) AS sessions,
-        sum(watch_duration_minutes) AS minutes,
-        -- Hundredths as whole numbers: exact, and much lighter to sum for many groups than numeric.
-        sum((completion_percentage * 100)::integer) AS completion_hundredths,
-        count(completion_percentage) AS completions
-    FROM processed.viewing_sessions
-    GROUP BY 1, 2
-),
-
-viewing AS (
-    SELECT
-        month,
         sum(sessions)::bigint AS sessions,
-        count(*) AS active_users,
         sum(minutes) AS minutes,
         sum(completion_hundredths) / 100 / nullif(sum(completions), 0) AS avg_completion
-    FROM user_months
+    FROM etl.rollup_days
+    GROUP BY 1
+    HAVING sum(sessions) > 0
+),
+
+viewers AS (
+    SELECT month, count(*) AS active_users
+    FROM etl.rollup_user_months
     GROUP BY month
 ),
 
 newcomers AS (
     SELECT month, count(*) AS new_users
-    FROM (SELECT min(month) AS month FROM user_months GROUP BY user_id) AS first_months
+    FROM (SELECT min(month) AS month FROM etl.rollup_user_months GROUP BY user_id) AS first_months
     GROUP BY month
 ),
 
 titles AS (
     SELECT month, count(*) AS titles_watched
     FROM (
-        SELECT DISTINCT content_id, date_trunc('month', watch_date::timestamp)::date AS month
-        FROM processed.viewing_sessions
+        SELECT content_id, month FROM etl.rollup_titles GROUP BY content_id, month HAVING sum(sessions) > 0
     ) AS title_months
     GROUP BY month
 )
@@ -41,12 +33,13 @@ titles AS (
 SELECT
     v.month,
     v.sessions,
-    v.active_users,
+    w.active_users,
     coalesce(n.new_users, 0) AS new_users,
     round(coalesce(v.minutes, 0) / 60, 2) AS watch_hours,
     round(v.avg_completion, 2) AS avg_completion,
     t.titles_watched
 FROM viewing AS v
+INNER JOIN viewers AS w USING (month)
 INNER JOIN titles AS t USING (month)
 LEFT JOIN newcomers AS n USING (month);
 

@@ -214,20 +214,3 @@ def test_gc_deletes_what_no_marker_needs_and_says_so_before(loaded: Project) -> 
     assert loaded.must_run(date=NEXT_DAY).ran == []
     assert loaded.must_run(date=DAY).ran == []
     assert loaded.pipeline("gc", "--keep-days", "1").output.strip() == "nothing to delete"
-
-
-def test_a_thousand_files_are_explained_one_by_one(project: Project) -> None:
-    write_all(project)
-    for number in range(1000):
-        write_sessions(project, f"L{number},U1,M1,2024-05-01,50,50.5,TV,HD", name=f"viewing_sessions/{number:04}.csv")
-    settle(project)
-    write_sessions(project, session(9), name="viewing_sessions/0500.csv")
-    files = json.loads(project.pipeline("status", "--json").answer)["files"]
-    assert len(files) == 1003
-    assert set(project.explain()) == {
-        "LoadCsvToPostgres viewing_sessions/0500.csv",
-        "LoadViewingSessions",
-        "CheckQuality",
-        "PublishTrusted",
-        "BuildReport",
-    }

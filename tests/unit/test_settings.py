@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.settings import PACKAGE_ROOT, SettingsError, get_settings
+from pipeline.stores.remote import mongo_parameters, mongo_server
 
 
 @pytest.fixture(autouse=True)
@@ -68,4 +69,58 @@ def test_a_password_is_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_example_names_every_setting() -> None:
     example = (PACKAGE_ROOT / ".env.example").read_text()
     names = {line.lstrip("# ").split("=")[0] for line in example.splitlines() if "=" in line}
-    assert names == {name.upper() for name in type(get_settings()).model_fields}
+    assert names >= {name.upper() for name in type(get_settings()).model_fields}
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"POSTGRES_SSLMODE": "full"}, ["POSTGRES_SSLMODE: ", "verify-full"]),
+        ({"POSTGRES_SSLROOTCERT": "nowhere/ca.pem"}, ["POSTGRES_SSLROOTCERT: ", "nowhere/ca.pem"]),
+        ({"MONGO_TLS_CA_FILE": "nowhere/ca.pem"}, ["MONGO_TLS_CA_FILE: ", "nowhere/ca.pem"]),
+        ({"MONGO_URI": "user:hunter2@host"}, ["MONGO_URI: ", "begin with mongodb://"]),
+        ({"MONGO_URI": "mongodb://u:hunter2@host/db", "MONGO_HOST": "other"}, ["MONGO_URI: ", "MONGO_HOST"]),
+    ],
+)
+def test_what_leads_to_real_servers_is_checked(
+    monkeypatch: pytest.MonkeyPatch, given: dict[str, str], told: list[str]
+) -> None:
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError) as caught:
+        get_settings()
+    message = str(caught.value)
+    assert [part for part in told if part not in message] == []
+    assert "hunter2" not in message
+    assert "\n" not in message
+
+
+def test_certificates_are_found_from_the_project(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "ca.pem").write_text("")
+    monkeypatch.setenv("MONGO_TLS_CA_FILE", "ca.pem")
+    monkeypatch.setenv("POSTGRES_SSLROOTCERT", "system")
+    monkeypatch.chdir("/")
+    settings = get_settings()
+    assert (settings.mongo_tls_ca_file, settings.postgres_sslrootcert) == (tmp_path / "ca.pem", "system")
+
+
+@pytest.mark.parametrize(
+    ("uri", "database", "server"),
+    [
+        (
+            "mongodb://u:p%40ss@one:27017,two:27018/streaming?replicaSet=rs",
+            "streaming",
+            "one:27017,two:27018/streaming",
+        ),
+        ("mongodb+srv://u:p@cluster.example.net", "video_streaming", "cluster.example.net/video_streaming"),
+    ],
+)
+def test_a_uri_names_servers_and_database(
+    monkeypatch: pytest.MonkeyPatch, uri: str, database: str, server: str
+) -> None:
+    monkeypatch.setenv("MONGO_URI", uri)
+    settings = get_settings()
+    assert (settings.mongo_db, settings.mongo_is_embedded) == (database, False)
+    assert mongo_server(settings) == server
+    assert mongo_parameters(settings) == {"host": uri}
+    assert "p%40ss" not in repr(settings)

@@ -1,0 +1,120 @@
+"""docker-compose.yml, the image and what they are told: what can be checked without running anything."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+import yaml
+
+from pipeline.settings import Settings
+from tests.deployment.compose import FILE, VARIABLE, MissingVariableError, interpolate, read
+from tests.deployment.conftest import PASSWORDS
+from tests.project import REPOSITORY
+
+AIRFLOW = ["airflow-api-server", "airflow-scheduler", "airflow-dag-processor", "airflow-triggerer"]
+# What services need to know of the pipeline's servers, and its secrets.
+DAG_FILE = REPOSITORY / "pipeline/dags/video_streaming_pipeline.py"
+CREDENTIALS = {"POSTGRES_PASSWORD", "DATA_ANALYST_PASSWORD", "MONGO_PASSWORD"}
+
+
+@pytest.fixture(scope="module")
+def services() -> dict[str, Any]:
+    return read(PASSWORDS)
+
+
+def check_schema(text: str, tmp_path: Any) -> subprocess.CompletedProcess[str]:
+    """Check a file against the published schema of Compose, which check-jsonschema carries."""
+    (tmp_path / "docker-compose.yml").write_text(text)
+    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec"]
+    return subprocess.run([*command, str(tmp_path / "docker-compose.yml")], capture_output=True, text=True, check=False)
+
+
+def test_the_file_keeps_to_the_published_schema(tmp_path: Any) -> None:
+    text = FILE.read_text()
+    assert (checked := check_schema(text, tmp_path)).returncode == 0, checked.stdout
+    misspelt = check_schema(text.replace("start_period:", "startperiod:"), tmp_path)
+    assert misspelt.returncode == 1
+    assert "startperiod" in misspelt.stdout
+
+
+def test_each_secret_must_be_set_and_is_named_when_it_is_not() -> None:
+    for name in PASSWORDS:
+        with pytest.raises(MissingVariableError, match=rf"^{name}: set it in \.env$"):
+            read({other: value for other, value in PASSWORDS.items() if other != name})
+
+
+def test_no_secret_has_a_default() -> None:
+    used = {name: kind for _, name, kind, _ in VARIABLE.findall(FILE.read_text()) if name}
+    secrets = {name for name in used if re.search(r"PASSWORD|SECRET|FERNET", name)}
+    assert secrets == set(PASSWORDS)
+    assert {used[name] for name in secrets} == {"?"}
+
+
+def test_an_admins_variables_are_all_in_the_example() -> None:
+    example = (REPOSITORY / ".env.example").read_text()
+    named = set(re.findall(r"^# ?(\w+)=", example, re.MULTILINE))
+    used = {name for _, name, _, _ in VARIABLE.findall(FILE.read_text()) if name}
+    schedule = set(re.findall(r'"(PIPELINE_(?!LUIGI)\w+)"', DAG_FILE.read_text()))
+    assert named == used | schedule | {name.upper() for name in Settings.model_fields}
+
+
+def test_ports_are_open_to_this_machine_alone(services: dict[str, Any]) -> None:
+    ports = {name: service["ports"] for name, service in services.items() if "ports" in service}
+    assert ports == {
+        "warehouse": ["127.0.0.1:5432:5432"],
+        "mongodb": ["127.0.0.1:27017:27017"],
+        "luigid": ["127.0.0.1:8082:8082"],
+        "airflow-api-server": ["127.0.0.1:8080:8080"],
+    }
+
+
+def test_what_is_mounted_exists_and_code_is_read_only(services: dict[str, Any]) -> None:
+    declared = set(yaml.safe_load(FILE.read_text())["volumes"])
+    for name, service in services.items():
+        for mount in service.get("volumes", []):
+            source, target = mount.split(":")[:2]
+            if source.startswith("./"):
+                assert (REPOSITORY / source).exists(), mount
+                assert mount.endswith(":ro") or target.endswith(("/data", "/logs")), mount
+            else:
+                assert source in declared, (name, mount)
+
+
+def test_only_the_scheduler_gets_the_credentials_of_the_pipeline(services: dict[str, Any]) -> None:
+    holders = {
+        name for name in ("luigid", *AIRFLOW, "airflow-init") if CREDENTIALS & set(services[name]["environment"])
+    }
+    assert holders == {"airflow-scheduler"}
+    given = set(services["airflow-scheduler"]["environment"])
+    assert given >= CREDENTIALS | {"POSTGRES_HOST", "MONGO_HOST", "LUIGID_HOST"}
+
+
+def test_everything_that_goes_on_has_a_health_check_and_starts_after_what_it_needs(services: dict[str, Any]) -> None:
+    assert [name for name, service in services.items() if "healthcheck" not in service] == ["airflow-init"]
+    for name in AIRFLOW:
+        assert services[name]["depends_on"]["airflow-init"] == {"condition": "service_completed_successfully"}
+    needs = services["airflow-scheduler"]["depends_on"]
+    healthy = {name for name, how in needs.items() if how == {"condition": "service_healthy"}}
+    assert healthy == {"warehouse", "mongodb", "luigid", "airflow-api-server"}
+
+
+def test_the_image_has_the_airflow_that_the_tests_run_with() -> None:
+    [base] = re.findall(
+        r"^FROM apache/airflow:slim-([\d.]+)-python3\.\d+$", (REPOSITORY / "Dockerfile").read_text(), re.M
+    )
+    [locked] = re.findall(r"^apache-airflow==([\d.]+)", (REPOSITORY / "requirements.txt").read_text(), re.MULTILINE)
+    assert base == locked
+
+
+def test_further_packages_are_honoured() -> None:
+    told = read(PASSWORDS | {"_PIP_ADDITIONAL_REQUIREMENTS": "polars"})
+    assert told["airflow-scheduler"]["environment"]["_PIP_ADDITIONAL_REQUIREMENTS"] == "polars"
+
+
+def test_variables_are_put_in_as_compose_does_it() -> None:
+    given = {"A": "1", "EMPTY": ""}
+    assert interpolate("${A}-${B:-2}-${EMPTY:-3}-$$HOME-${B}", given) == "1-2-3-$HOME-"

@@ -1,0 +1,58 @@
+"""Queries of analysts that take long: they delay a publish, and are neither broken off nor held up."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from tests.project import Project
+from tests.small_input import write_all
+
+
+@pytest.fixture
+def changed(project: Project) -> Project:
+    """A loaded project two of whose views have another definition now."""
+    project.copy_code()
+    write_all(project)
+    project.must_run()
+    for view in ("country_engagement", "daily_viewing"):
+        path = project.folder / f"code/sql/trusted/{view}.sql"
+        path.write_text(path.read_text() + f"\nCOMMENT ON MATERIALIZED VIEW trusted.{view} IS 'Another text.';\n")
+    return project
+
+
+def test_a_long_query_delays_a_publish_and_is_not_drawn_into_a_deadlock(changed: Project) -> None:
+    with changed.connection("analyst") as connection, connection.cursor() as cursor:
+        connection.autocommit = False
+        # In the order opposite to that of the publish.
+        cursor.execute("SELECT count(*) FROM trusted.daily_viewing")
+        process = changed.start()
+        deadline = time.monotonic() + 60
+        while "waiting for queries to end" not in changed.logged():
+            assert time.monotonic() < deadline and process.poll() is None, changed.logged()[-2000:]
+            time.sleep(0.1)
+        cursor.execute("SELECT count(*) FROM trusted.country_engagement")
+        assert cursor.fetchone() == (2,)
+        # Other analysts do not queue behind the publish meanwhile.
+        with changed.connection("analyst") as other, other.cursor() as others:
+            others.execute("SET statement_timeout = '5s'")
+            others.execute("SELECT count(*) FROM trusted.daily_viewing")
+        assert process.poll() is None
+        connection.commit()
+        assert process.wait(60) == 0
+    comment = "SELECT obj_description('trusted.daily_viewing'::regclass)"
+    assert changed.value(comment) == "Another text."
+
+
+def test_a_lock_that_is_not_released_is_named_after_a_time(changed: Project) -> None:
+    with changed.connection("analyst") as connection, connection.cursor() as cursor:
+        connection.autocommit = False
+        cursor.execute("SELECT count(*) FROM trusted.daily_viewing")
+        run = changed.run_all(LOCK_TIMEOUT_SECONDS="2")
+    assert run.code == 30
+    assert (
+        "PublishTrusted processed: another session held a lock for more than LOCK_TIMEOUT_SECONDS (2 s)" in run.output
+    )
+    assert "Traceback" not in run.output
+    changed.must_run()

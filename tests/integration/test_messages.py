@@ -1,0 +1,58 @@
+"""What a run says when it cannot do its work: one clear message, the right exit code, the traceback in the log."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from pipeline.stores import ledger
+from pipeline.stores.ledger import Load, SupersededError
+from pipeline.tasks.load import LoadUsers
+from tests.in_process import settings_of, settle
+from tests.project import Project, Run
+from tests.small_input import write_all
+
+ADVICE = (
+    "put files there, point DATA_RAW_PATH elsewhere, or make some with 'python -m pipeline sample --sessions 20000'"
+)
+
+
+def assert_one_clear_message(run: Run, message: str) -> None:
+    assert run.output.count(message) == 1, run.output
+    assert "Traceback" not in run.output
+    assert "Traceback" in run.log
+
+
+def test_a_raw_folder_that_is_absent(project: Project) -> None:
+    project.raw.rmdir()
+    run = project.run_all()
+    assert run.code == 35
+    assert_one_clear_message(run, f"{project.raw} does not exist: {ADVICE}")
+
+
+def test_a_raw_folder_without_input_withdraws_nothing(project: Project) -> None:
+    write_all(project)
+    settle(project)
+    for path in project.raw.iterdir():
+        path.unlink()
+    run = project.run_all()
+    assert run.code == 35
+    assert_one_clear_message(run, f"{project.raw} holds no CSV or JSON file: {ADVICE}")
+    assert project.value("SELECT count(*) FROM processed.viewing_sessions") == 3
+
+
+def test_what_an_orphan_of_an_older_run_would_load_is_refused(project: Project) -> None:
+    write_all(project)
+    settle(project)
+    with settings_of(project):
+        claim = LoadUsers().claim()
+        stale = replace(claim, fingerprint="of older input", run_started=claim.run_started - timedelta(days=1))
+
+        def work(load: Load) -> None:
+            load.cursor.execute("TRUNCATE processed.users CASCADE")
+
+        with pytest.raises(SupersededError, match="has loaded newer input; run again if this was meant to win"):
+            ledger.execute(stale, work)
+    assert project.value("SELECT count(*) FROM processed.users") == 2

@@ -1,0 +1,42 @@
+"""A thousand files that arrive at once, and hundreds that leave."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.project import Project
+from tests.small_input import session, write_all, write_sessions
+
+pytestmark = pytest.mark.survival
+
+DOWNSTREAM = {"LoadViewingSessions", "CheckQuality", "PublishTrusted", "BuildReport"}
+
+
+def sessions(project: Project) -> list[tuple[str, int]]:
+    query = "SELECT session_id, watch_duration_minutes FROM trusted.session_details ORDER BY session_id"
+    return [(name, minutes) for name, minutes in project.rows(query)]
+
+
+def test_a_thousand_files_arrive_and_two_hundred_leave(project: Project) -> None:
+    write_all(project)
+    small = [("S1", 50), ("S2", 50), ("S3", 50)]
+    files = [project.raw / f"viewing_sessions/{number:04}.csv" for number in range(1000)]
+    for number, file in enumerate(files):
+        line = f"L{number:04},U1,M1,2024-05-01,{number},50.5,TV,HD"
+        write_sessions(project, line, name=f"viewing_sessions/{file.name}")
+    project.must_run()
+    assert sessions(project) == [(f"L{number:04}", number) for number in range(1000)] + small
+
+    write_sessions(project, session(9), name="viewing_sessions/0500.csv")
+    assert set(project.explain()) == {"LoadCsvToPostgres viewing_sessions/0500.csv", *DOWNSTREAM}
+    files[0].unlink()
+    for file in files[801:]:
+        file.unlink()
+    run = project.must_run()
+    assert len(run.ran) == 1 + 200 + len(DOWNSTREAM)
+    kept = [(f"L{number:04}", number) for number in range(1, 801) if number != 500]
+    assert sessions(project) == [*kept, *small, ("S9", 50)]
+    assert len(json.loads(project.pipeline("status", "--json").answer)["files"]) == 803
+    assert project.must_run().ran == []
