@@ -79,7 +79,7 @@ def _lines_of(wrong: list[Outcome], log: Path) -> dict[str, int]:
                 if not FAULT.match(line):
                     continue
                 for outcome in wrong:
-                    if outcome.task in line and (outcome.file or "") in line:
+                    if (outcome.file or outcome.task) in line:
                         found[outcome.name] = number
     except OSError:
         return found

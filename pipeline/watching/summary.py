@@ -29,7 +29,8 @@ WIDTH_OF_FILES = 100  # where there is no terminal that has one
 EXAMPLE = "TABLE device_engagement"
 REJECTIONS = """
     SELECT source, coalesce(document_id, 'record ' || record), column_name, left(value, 30), reason, count(*) OVER ()
-    FROM etl.rejected_rows WHERE batch_id = ANY(%s) ORDER BY reject_id DESC LIMIT %s
+    FROM etl.rejected_rows WHERE batch_id = ANY(%s)
+    ORDER BY record DESC NULLS LAST, reject_id DESC LIMIT %s
 """
 SHOWN_REJECTIONS = 3
 SHOWN_CAUSES = 3
