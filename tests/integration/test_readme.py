@@ -18,6 +18,9 @@ import pytest
 
 from tests.project import OWN_SETTINGS, REPOSITORY
 
+# The first test waits for all commands.
+pytestmark = pytest.mark.timeout(600)
+
 README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
 # A block of commands, and the output that is shown right after it, if any.
 BLOCK = re.compile(r"^```sh\n(.*?)^```\n(?:\n```text\n(.*?)^```\n)?", re.DOTALL | re.MULTILINE)
@@ -55,7 +58,7 @@ def blocks(place: Path) -> list[Block]:
         if "git clone" in commands:
             script[-2] = script[-2].replace("make run", f"{prepare(place)}\nmake run")
     shell = ["bash", "-c", "\n".join(script)]
-    subprocess.run(shell, cwd=place, env=environment(place), stdin=subprocess.DEVNULL, timeout=280, check=False)
+    subprocess.run(shell, cwd=place, env=environment(place), stdin=subprocess.DEVNULL, timeout=560, check=False)
     found = []
     for number, (commands, shown) in enumerate(BLOCK.findall(README)):
         output, _, code = (place / str(number)).read_text(encoding="utf-8").rpartition(ENDED)
