@@ -15,7 +15,6 @@ run: $(VENV)/.installed ## load the warehouse: sample data if data/raw is empty,
 	@$(BIN)/python -m pipeline sample --if-empty
 	@$(BIN)/python -m pipeline up >/dev/null
 	@$(BIN)/luigi --module pipeline RunAll
-	@$(BIN)/python -m pipeline next
 
 test: $(VENV)/.installed tests/node_modules/.installed ## run all tests against real servers
 	$(BIN)/python -m pytest -n 4 --dist loadfile
@@ -49,7 +48,8 @@ down: $(VENV)/.installed ## stop the embedded servers; their data stays
 
 clean: ## stop the servers and delete what the pipeline made: databases, extractions, reports, logs
 	@if [ -x $(BIN)/python ]; then $(BIN)/python -m pipeline down; fi
-	rm -rf data/embedded data/airflow data/processed/[!.]* data/rejected/[!.]* data/reports/[!.]* logs/[!.]* logs/.digests*.json
+	rm -rf data/embedded data/airflow data/processed/[!.]* data/rejected/[!.]* data/reports/[!.]*
+	rm -rf logs/[!.]* logs/.digests*.json logs/.__*.lock
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \

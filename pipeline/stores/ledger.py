@@ -96,16 +96,19 @@ class Load:
     details: dict[str, object] = field(default_factory=dict)
     keep_marker: bool = True
 
-    def summary(self) -> str:
-        """Return the row counts in words, those that are zero left out."""
-        counts = {
+    def counts(self) -> dict[str, int]:
+        """Return the rows by what happened to them."""
+        return {
             "read": self.rows_read,
             "loaded": self.rows_loaded,
             "rejected": self.rows_rejected,
             "superseded": self.rows_superseded,
             "waiting": self.rows_waiting,
         }
-        return ", ".join(f"{rows:,} {word}" for word, rows in counts.items() if rows) or "nothing new"
+
+    def summary(self) -> str:
+        """Return the row counts in words, those that are zero left out."""
+        return ", ".join(f"{rows:,} {word}" for word, rows in self.counts().items() if rows) or "nothing new"
 
 
 def execute(claim: Claim, work: Callable[[Load], None], is_done: Callable[[], bool] | None = None) -> None:
@@ -155,7 +158,9 @@ def _execute(claim: Claim, subject: str, work: Callable[[Load], None], is_done: 
     finally:
         connection.close()
         markers.forget()
-    logger.info("%s: %s (%.1f s)", subject, load.summary(), time.monotonic() - started)
+    seconds = time.monotonic() - started
+    facts = {"event": "load", "batch": load.batch_id, "rows": load.counts(), "seconds": round(seconds, 3)}
+    logger.info("%s: %s (%.1f s)", subject, load.summary(), seconds, extra=facts)
     claim.report(load.summary())
 
 

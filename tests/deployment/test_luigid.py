@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
+from playwright.sync_api import Browser, expect
 
 from pipeline.settings import Settings
 from pipeline.stores import local_scheduler
@@ -27,6 +28,13 @@ def settings(tmp_path: Path) -> Iterator[Settings]:
     settings = settings_in(tmp_path / "embedded")
     yield settings
     local_scheduler.stop(settings)
+
+
+def metrics(settings: Settings) -> str:
+    """Return what Prometheus is told."""
+    host, port = local_scheduler.address(settings) or ("", 0)
+    with urllib.request.urlopen(f"http://{host}:{port}/metrics", timeout=30) as answer:
+        return str(answer.read().decode())
 
 
 def variables(settings: Settings) -> dict[str, str]:
@@ -51,7 +59,7 @@ def tasks(settings: Settings, status: str) -> dict[str, Any]:
 
 
 def test_it_shows_what_ran_and_what_failed_and_keeps_that_when_it_is_stopped(
-    project: Project, settings: Settings
+    project: Project, settings: Settings, browser: Browser
 ) -> None:
     project.write_rows("users.csv", [USER_COLUMNS, ANN])
     project.write_rows("users-broken.csv", ["one,two", "1,2"])
@@ -63,15 +71,32 @@ def test_it_shows_what_ran_and_what_failed_and_keeps_that_when_it_is_stopped(
     done, failed = tasks(settings, "DONE"), tasks(settings, "FAILED") | tasks(settings, "DISABLED")
     assert done["users.csv"]["status_message"] == "1 read, 1 loaded"
     assert done["users.csv"]["progress_percentage"] == 100
-    assert list(failed) == ["users-broken.csv"]
-    error = ask(settings, "fetch_error", task_id=failed["users-broken.csv"]["id"])["error"]
-    assert "users-broken.csv: " in error
-    assert "raw.users needs: user_id" in error
+    assert list(failed) == ["LoadCsvsToPostgres"]
+    error = ask(settings, "fetch_error", task_id=failed["LoadCsvsToPostgres"]["id"])["error"]
+    assert "users-broken.csv" in error
+    the_page_shows_it(browser, page, failed["LoadCsvsToPostgres"]["id"])
+
+    assert 'luigi_task_done_total{family="LoadCsvToPostgres"} 2.0' in metrics(settings)
 
     assert local_scheduler.stop(settings) is not None
     assert local_scheduler.address(settings) is None
     assert local_scheduler.ensure(settings) == page
     assert tasks(settings, "DONE")["users.csv"]["status_message"] == "1 read, 1 loaded"
+
+
+def the_page_shows_it(browser: Browser, address: str, task: str) -> None:
+    """Look at the graph of a task, and at what a load says of itself."""
+    page = browser.new_page()
+    page.goto(f"{address}#tab=graph&taskId={task}&hideDone=0")
+    graph = page.locator("#graphPlaceholder svg")
+    for name in ("LoadCsvsToPostgres", "LoadCsvToPostgres", "CreatePostgresTables"):
+        expect(graph.get_by_text(name, exact=True).first).to_be_visible(timeout=30_000)
+    page.goto(f"{address}#tab=tasks")
+    page.locator("#taskTable_filter input").fill("path=users.csv")
+    page.locator("#taskTable button.statusMessage").click(timeout=30_000)
+    expect(page.get_by_text("1 read, 1 loaded")).to_be_visible(timeout=30_000)
+    expect(page.get_by_text("100%")).to_be_visible(timeout=30_000)
+    page.close()
 
 
 def test_two_projects_have_a_scheduler_each(settings: Settings, tmp_path: Path) -> None:
@@ -95,3 +120,15 @@ def test_a_run_does_without_a_scheduler_that_is_gone(project: Project) -> None:
     run = project.task("CreatePostgresTables", LUIGID_HOST="127.0.0.1", LUIGID_PORT="1")
     assert (run.code, run.ran) == (0, ["CreatePostgresTables"])
     assert "warning: luigid (127.0.0.1:1) does not answer; this run does without" in run.output
+
+
+def test_up_starts_it_and_the_runs_of_the_project_find_it(project: Project, embedded: Path) -> None:
+    settings = settings_in(embedded)
+    try:
+        up = project.pipeline("up")
+        assert up.code == 0, up.output
+        assert project.task("CreatePostgresTables").code == 0
+        assert list(tasks(settings, "DONE")) == ["CreatePostgresTables"]
+        assert f"Luigi       {local_scheduler.ensure(settings)}\n" in up.answer
+    finally:
+        local_scheduler.stop(settings)
