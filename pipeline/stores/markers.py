@@ -151,8 +151,10 @@ def _filled(cursor: Cursor, markers: list[Marker], objects: set[str]) -> set[str
     for table, batch_ids in batches.items():
         cursor.execute(
             sql.SQL(
-                "SELECT batch_id FROM unnest(%s) AS batches(batch_id)"
-                " WHERE EXISTS (SELECT FROM {table} WHERE _batch_id = batch_id)"
+                # By order, not by EXISTS: that would be planned as a scan of the whole table.
+                "SELECT batch_id FROM unnest(%s) AS batches(batch_id) CROSS JOIN LATERAL ("
+                "SELECT _batch_id FROM {table} WHERE _batch_id >= batch_id ORDER BY _batch_id LIMIT 1"
+                ") AS next WHERE next._batch_id = batch_id"
             ).format(table=sql.Identifier(*table.split(".", 1))),
             (batch_ids,),
         )
