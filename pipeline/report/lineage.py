@@ -87,7 +87,7 @@ def _nodes(reads: dict[str, list[str]], loads: Sequence[tuple[Any, ...]]) -> lis
     catalogue, checked = _last(by_task["LoadNormalizedJsonsToPostgres"]), _last(by_task["CheckQuality"])
     own = {load[2]: load for load in loads if load[1].startswith("raw.")}
     for table in tables:
-        if table in own or table == "processed.users" or table == SESSIONS:
+        if table in own or table in {"processed.users", SESSIONS}:
             raw = table.replace("processed.", "raw.")
             nodes.append(Node(table, TABLES, (raw,), own.get(table)))
         elif table.startswith("processed."):
@@ -158,7 +158,7 @@ def _drawn(nodes: list[Node]) -> str:
             place[name] = (stage, (position + 0.5) * tallest / len(names))
 
     def work(axes: Axes) -> None:
-        half = 0.36
+        half = 0.4
         for source, target in edges:
             (x0, y0), (x1, y1) = place[source], place[target]
             bend = (x1 - x0) / 2 - half
@@ -170,10 +170,10 @@ def _drawn(nodes: list[Node]) -> str:
             shape.set(facecolor=FIRST if boxes[name][0] == VIEWS else LINE, edgecolor="none")
             shape.set_alpha(0.22 if boxes[name][0] == VIEWS else 0.7)
             axes.add_patch(shape)
-            axes.text(x, y, boxes[name][1], ha="center", va="center", fontsize=9)
+            axes.text(x, y, boxes[name][1], ha="center", va="center", fontsize=8.5)
         for stage, heading in enumerate(HEADINGS):
             axes.text(stage, -0.35, heading, ha="center", va="center", color=SOFT, fontsize=10)
-        axes.set_xlim(-0.4, 3.4)
+        axes.set_xlim(-0.42, 3.42)
         axes.set_ylim(tallest, -0.7)
         axes.set_axis_off()
 

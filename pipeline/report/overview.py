@@ -94,8 +94,8 @@ def read_overview(cursor: Cursor) -> Overview:
     last: dict[str, Any] = rows[0] if rows else {}
     before = rows[1] if len(rows) > 1 and _follows(rows[1]["month"], last["month"]) else {}
     figures = [
-        _figure(name, title, unit, last.get(name), before.get(name), total)
-        for (name, title, unit), total in zip(FIGURES, totals, strict=True)
+        _figure(about, last.get(about[0]), before.get(about[0]), total)
+        for about, total in zip(FIGURES, totals, strict=True)
     ]
     month = last.get("month")
     whole = last_date is None or last_date.day == calendar.monthrange(last_date.year, last_date.month)[1]
@@ -106,12 +106,15 @@ def _follows(month: date, later: date) -> bool:
     return (later.year - month.year) * 12 + later.month - month.month == 1
 
 
-def _figure(name: str, title: str, unit: str, value: Any, before: Any, total: Any) -> Figure:
+def _figure(about: tuple[str, str, str], value: Any, before: Any, total: Any) -> Figure:
+    name, title, unit = about
     points = unit == "%"
     change = None
     if value is not None and before is not None:
         if points:
             change = Decimal(value) - Decimal(before)
         elif before:
-            change = (100 * (Decimal(value) - Decimal(before)) / Decimal(before)).quantize(Decimal("0.1"), "ROUND_HALF_UP")
+            change = (100 * (Decimal(value) - Decimal(before)) / Decimal(before)).quantize(
+                Decimal("0.1"), "ROUND_HALF_UP"
+            )
     return Figure(name, title, unit, value, change, points, total)

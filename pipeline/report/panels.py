@@ -9,7 +9,7 @@ import pandas as pd
 from psycopg2.extensions import cursor as Cursor
 
 from pipeline.report import plots
-from pipeline.report.tables import Table, read_table
+from pipeline.report.tables import UNKNOWN, Table, read_table
 
 MOST_TITLES = 500
 COHORTS, MONTHS = 13, 13  # drawn; the table has more
@@ -209,13 +209,14 @@ def _draw_device_quality(name: str, table: Table) -> str:
     texts = pd.DataFrame([[_cell_text(*cell) for cell in row] for row in cells])
     sessions.index = texts.index = pd.Index(devices, dtype=object)
     sessions.columns = texts.columns = pd.Index(qualities, dtype=object)
-    return plots.heat_map(name, sessions, texts, "picture quality", "")
+    return plots.heat_map(name, sessions, texts, ("picture quality", ""))
 
 
 def _cell_text(sessions: float, completion: float) -> str:
     if sessions != sessions:  # noqa: PLR0124
         return ""
-    return f"{plots.exact(sessions)}\n{'–' if completion != completion else f'{completion:.0f} %'}"  # noqa: PLR0124
+    count = plots.short(sessions) if sessions >= plots.LARGE else f"{sessions:,.0f}"
+    return f"{count}\n{'–' if completion != completion else f'{completion:.0f} %'}"  # noqa: PLR0124
 
 
 def _draw_retention(name: str, table: Table) -> str:
@@ -224,7 +225,8 @@ def _draw_retention(name: str, table: Table) -> str:
     texts = matrix.map(lambda value: "" if value != value else f"{value:.0f}")  # noqa: PLR0124
     matrix.index = pd.Index([f"{month:%Y-%m}" for month in matrix.index])
     matrix.columns = pd.Index([f"{number:.0f}" for number in matrix.columns])
-    return plots.heat_map(name, matrix, texts, "months since the first session", "month of the first session", 100)
+    labels = ("months since the first session", "month of the first session")
+    return plots.heat_map(name, matrix, texts, labels, 100)
 
 
 WANTED = (
@@ -325,7 +327,7 @@ def read_panels(cursor: Cursor) -> list[Panel]:
     """Ask for the figures of every panel, and draw those that have any."""
     panels = []
     for wanted in WANTED:
-        table = read_table(cursor, wanted.name, wanted.query, wanted.limit)
+        table = read_table(cursor, wanted.name, wanted.query, wanted.limit, UNKNOWN)
         svg = wanted.draw(wanted.name, table) if len(table) else None
         view = f"trusted.{wanted.view}"
         panels.append(Panel(wanted.name, wanted.title, wanted.note, view, wanted.query.strip(), table, svg))

@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.patches import Rectangle
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator
 
 from pipeline.report.style import FIRST, SECOND, draw, label, without_axis
 
@@ -19,6 +19,7 @@ AXIS = 0.75  # inches that an axis with its label takes
 PERCENT = 100
 STRONGEST = 0.62  # opacity of the fullest cell: ink on it can still be read
 BUCKETS = 10
+LARGE = 1e5  # numbers from here on are shortened
 
 
 def short(value: float, _: object = None) -> str:
@@ -49,25 +50,32 @@ def bars(name: str, data: pd.DataFrame, category: str, panels: Sequence[tuple[st
         for axis, (column, unit), color in zip(axes, panels, (FIRST, SECOND), strict=False):
             values = drawn[column].astype(float).to_numpy()
             shown = axis.barh(np.arange(len(drawn)), np.nan_to_num(values), color=color, height=0.62)
-            texts = ["–" if np.isnan(value) else exact(value) for value in values]
-            axis.bar_label(shown, texts, padding=3)
+            axis.bar_label(shown, texts_of(values), padding=3)
             axis.set_yticks(np.arange(len(drawn)), names)
             axis.set_xlabel(unit)
             axis.xaxis.set_major_formatter(SHORT)
-            axis.xaxis.set_major_locator(MaxNLocator(4 if len(panels) == 1 else 3))
+            is_share = "%" in unit
+            steps = FixedLocator([0, 50, 100] if len(panels) > 1 else [0, 25, 50, 75, 100])
+            axis.xaxis.set_major_locator(steps if is_share else MaxNLocator(4 if len(panels) == 1 else 3))
             axis.grid(visible=False, axis="y")
             axis.tick_params(axis="y", length=0)
             largest = np.nanmax(values, initial=0)
-            axis.set_xlim(0, PERCENT * 1.22 if "%" in unit else (largest or 1) * (1.25 if len(panels) == 1 else 1.5))
+            axis.set_xlim(
+                0,
+                PERCENT * (1.2 if len(panels) == 1 else 1.5)
+                if is_share
+                else (largest or 1) * (1.25 if len(panels) == 1 else 1.5),
+            )
 
     return draw(name, AXIS + ROW * max(len(drawn), 1), work, columns=len(panels), sharey=True)
 
 
-def exact(value: float) -> str:
-    """Return a number as its label in a bar: whole ones grouped, others to two decimals, large ones shortened."""
-    if abs(value) >= 1e5:  # noqa: PLR2004
-        return short(value)
-    return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.2f}".rstrip("0").rstrip(".")
+def texts_of(values: np.ndarray[Any, np.dtype[np.float64]]) -> list[str]:
+    """Return numbers as labels of bars: to two decimals if one of them is not whole, large ones shortened."""
+    places = 0 if all(float(value).is_integer() or np.isnan(value) for value in values) else 2
+    return [
+        "–" if np.isnan(value) else short(value) if abs(value) >= LARGE else f"{value:,.{places}f}" for value in values
+    ]
 
 
 def over_time(name: str, data: pd.DataFrame) -> str:
@@ -102,7 +110,9 @@ def distribution(name: str, data: pd.DataFrame) -> str:
         width = 0.8 / max(len(kinds), 1)
         for place, (kind, color) in enumerate(zip(kinds, (FIRST, SECOND), strict=False)):
             of_kind = data[data["type"] == kind].sort_values("bucket")
-            axes.bar(of_kind["bucket"] + (place + 0.5) * width - 0.4, of_kind["sessions"], width, color=color, label=kind)
+            axes.bar(
+                of_kind["bucket"] + (place + 0.5) * width - 0.4, of_kind["sessions"], width, color=color, label=kind
+            )
         axes.set_xticks(range(BUCKETS), [f"{10 * bucket}–{10 * bucket + 10}" for bucket in range(BUCKETS)])
         axes.tick_params(axis="x", labelsize=7.5)
         axes.set_xlabel("completion in % of the title")
@@ -123,7 +133,7 @@ def top_titles(name: str, data: pd.DataFrame, countries: Sequence[Any], top: int
             of_country = data[data["country"].isna() if country is None else data["country"] == country]
             first = of_country.sort_values("rank").head(top).iloc[::-1]
             shown = axis.barh(np.arange(len(first)), first["watch_hours"], color=FIRST, height=0.62)
-            axis.bar_label(shown, [exact(value) for value in first["watch_hours"]], padding=3)
+            axis.bar_label(shown, texts_of(first["watch_hours"].to_numpy(dtype=float)), padding=3)
             axis.set_yticks(np.arange(len(first)), [label(title, 24) for title in first["title"]])
             axis.set_title(label(country, 40))
             axis.set_xlim(0, (largest or 1) * 1.3)
@@ -138,7 +148,7 @@ def top_titles(name: str, data: pd.DataFrame, countries: Sequence[Any], top: int
 
 
 def heat_map(
-    name: str, cells: pd.DataFrame, texts: pd.DataFrame, across: str, down: str, highest: float | None = None
+    name: str, cells: pd.DataFrame, texts: pd.DataFrame, axis_labels: tuple[str, str], highest: float | None = None
 ) -> str:
     """Draw a matrix of cells, each as strong as its value, with a text in it.
 
@@ -146,8 +156,7 @@ def heat_map(
         name: of the plot.
         cells: the values; index and columns are the labels; NaN stays empty.
         texts: what to write into the cells, of the same shape.
-        across: label of the columns.
-        down: label of the rows.
+        axis_labels: of the columns and of the rows.
         highest: value of the strongest cell; the largest if not given.
     """
     height, width = cells.shape
@@ -160,15 +169,17 @@ def heat_map(
                 value = float(cells.iat[y, x])
                 if not np.isnan(value):
                     strength = 0.04 + (STRONGEST - 0.04) * min(value / largest, 1)
-                    axes.add_patch(Rectangle((x + 0.02, y + 0.03), 0.96, 0.94, color=FIRST, alpha=strength, linewidth=0))
+                    axes.add_patch(
+                        Rectangle((x + 0.02, y + 0.03), 0.96, 0.94, color=FIRST, alpha=strength, linewidth=0)
+                    )
                     axes.text(x + 0.5, y + 0.5, texts.iat[y, x], ha="center", va="center", fontsize=size)
         axes.set_xlim(0, max(width, 1))
         axes.set_ylim(max(height, 1), 0)
         rotated = width <= 6 and max((len(label(each)) for each in cells.columns), default=0) * width > 40  # noqa: PLR2004
         axes.set_xticks(np.arange(width) + 0.5, [label(each, 16) for each in cells.columns], rotation=30 * rotated)
         axes.set_yticks(np.arange(height) + 0.5, [label(each, 20) for each in cells.index])
-        axes.set_xlabel(across)
-        axes.set_ylabel(down)
+        axes.set_xlabel(axis_labels[0])
+        axes.set_ylabel(axis_labels[1])
         without_axis(axes)
 
     return draw(name, 0.9 + 0.42 * max(height, 1), work)
@@ -204,5 +215,3 @@ def scatter(name: str, data: pd.DataFrame) -> str:
             axes.legend(frameon=False, loc="upper left")
 
     return draw(name, 3.6, work)
-
-

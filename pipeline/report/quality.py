@@ -29,10 +29,34 @@ ORDER BY status = 'loaded', batch_id DESC
 """
 MOST_ROWS = 300
 PARTS = (
-    ("checks", "Checks", "No check has run yet.", "IN ('error', 'warn')", "name, severity, findings, description, last_seen"),
-    ("rejected", "Rejected records", "No record is rejected.", "= 'rejected'", "name AS reason, source, findings, last_seen"),
-    ("waiting", "Waiting sessions", "No session waits.", "= 'waiting'", "name AS waiting_for, source, findings, last_seen"),
-    ("drift", "Drift", "No source has drifted.", "= 'drift'", "name AS drift, source, findings, description, last_seen"),
+    (
+        "checks",
+        "Checks",
+        "No check has run yet.",
+        "IN ('error', 'warn')",
+        "name, severity, findings, description, last_seen",
+    ),
+    (
+        "rejected",
+        "Rejected records",
+        "No record is rejected.",
+        "= 'rejected'",
+        "name AS reason, source, findings, last_seen",
+    ),
+    (
+        "waiting",
+        "Waiting sessions",
+        "No session waits.",
+        "= 'waiting'",
+        "name AS waiting_for, source, findings, last_seen",
+    ),
+    (
+        "drift",
+        "Drift",
+        "No source has drifted.",
+        "= 'drift'",
+        "name AS drift, source, findings, description, last_seen",
+    ),
 )
 
 

@@ -15,6 +15,8 @@ mpl.use("svg")
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from pipeline.report.tables import UNKNOWN
+
 # Stand-ins that matplotlib draws with; in the page each is a CSS variable, which differs by colour scheme.
 INK, SOFT, LINE, FIRST, SECOND = "#010203", "#010204", "#010205", "#010206", "#010207"
 VARIABLES = {INK: "--ink", SOFT: "--soft", LINE: "--line", FIRST: "--first", SECOND: "--second"}
@@ -48,7 +50,7 @@ LABEL_LENGTH = 26
 def label(value: object, length: int = LABEL_LENGTH) -> str:
     """Return a value as a label of an axis: on one line, cut at `length`, "not known" for null."""
     if value is None or value != value:  # noqa: PLR0124 (NaN is what differs from itself)
-        return "not known"
+        return UNKNOWN
     text = " ".join("".join(mark if mark.isprintable() else " " for mark in str(value)).split())
     return text if len(text) <= length else text[: length - 1].rstrip() + "…"
 

@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 from psycopg2.extensions import cursor as Cursor
 
-UNKNOWN = "not known"
+NOTHING, UNKNOWN = "–", "not known"
 NUMERIC_OIDS = frozenset({20, 21, 23, 700, 701, 1700})  # PostgreSQL's integer, float and numeric types
 
 
@@ -27,14 +27,15 @@ class Column:
 class Table:
     """The rows of a query.
 
-    `label_column` is the column whose nulls are a group of their own and read "not known"; `total` is the number of
-    rows there are when `rows` are only the first of them.
+    `total` is the number of rows there are when `rows` are only the first of them; `unknown` is what stands for null
+    in columns that are not numeric.
     """
 
     name: str
     columns: tuple[Column, ...]
     rows: list[tuple[Any, ...]]
     total: int
+    unknown: str = NOTHING
 
     @property
     def frame(self) -> pd.DataFrame:
@@ -52,7 +53,7 @@ class Table:
         return len(self.rows)
 
 
-def read_table(cursor: Cursor, name: str, query: str, limit: int | None = None) -> Table:
+def read_table(cursor: Cursor, name: str, query: str, limit: int | None = None, unknown: str = NOTHING) -> Table:
     """Run a query as it stands and return its result.
 
     Args:
@@ -60,17 +61,18 @@ def read_table(cursor: Cursor, name: str, query: str, limit: int | None = None) 
         name: of the file that the table can be downloaded as.
         query: with its order.
         limit: rows to keep at most.
+        unknown: what null reads as in columns that are not numeric.
     """
     cursor.execute(query)
     rows = cursor.fetchall()
     columns = tuple(Column(each.name, each.type_code in NUMERIC_OIDS) for each in cursor.description or ())
-    return Table(name, columns, rows[:limit], len(rows))
+    return Table(name, columns, rows[:limit], len(rows), unknown)
 
 
-def shown(value: object) -> str:
-    """Return a value as people read it: digits in groups of three, times to the minute, a dash for null."""
+def shown(value: object, unknown: str = NOTHING) -> str:
+    """Return a value as people read it: digits in groups of three, times to the minute, `unknown` for null."""
     if value is None:
-        return "–"
+        return unknown
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, int | Decimal):
