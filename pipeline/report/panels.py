@@ -195,14 +195,11 @@ def _draw_segments(name: str, table: Table) -> str:
 
 
 def _draw_device_quality(name: str, table: Table) -> str:
-    frame = table.frame.astype({"device_type": object, "quality_level": object})
     devices = list(dict.fromkeys(table.values("device_type")))[:10]
     qualities = sorted(set(table.values("quality_level")), key=lambda each: (each is None, each or ""))[:8]
-    found = {
-        (row["device_type"], row["quality_level"]): (row["sessions"], row["avg_completion"])
-        for row in frame.to_dict("records")
-    }
-    found = {tuple(None if part != part else part for part in key): value for key, value in found.items()}  # noqa: PLR0124
+    frame = table.frame
+    keys = zip(table.values("device_type"), table.values("quality_level"), strict=True)
+    found = dict(zip(keys, zip(frame["sessions"], frame["avg_completion"], strict=True), strict=True))
     nothing = (float("nan"), float("nan"))
     cells = [[found.get((device, quality), nothing) for quality in qualities] for device in devices]
     sessions = pd.DataFrame([[cell[0] for cell in row] for row in cells])

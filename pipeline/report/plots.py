@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, date2num
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator
 
@@ -59,7 +59,7 @@ def bars(name: str, data: pd.DataFrame, category: str, panels: Sequence[tuple[st
             axis.xaxis.set_major_locator(steps if is_share else MaxNLocator(4 if len(panels) == 1 else 3))
             axis.grid(visible=False, axis="y")
             axis.tick_params(axis="y", length=0)
-            largest = np.nanmax(values, initial=0)
+            largest = float(np.nanmax(values, initial=0))
             axis.set_xlim(
                 0,
                 PERCENT * (1.2 if len(panels) == 1 else 1.5)
@@ -70,9 +70,10 @@ def bars(name: str, data: pd.DataFrame, category: str, panels: Sequence[tuple[st
     return draw(name, AXIS + ROW * max(len(drawn), 1), work, columns=len(panels), sharey=True)
 
 
-def texts_of(values: np.ndarray[Any, np.dtype[np.float64]]) -> list[str]:
+def texts_of(values: Iterable[float]) -> list[str]:
     """Return numbers as labels of bars: to two decimals if one of them is not whole, large ones shortened."""
-    places = 0 if all(float(value).is_integer() or np.isnan(value) for value in values) else 2
+    values = [float(value) for value in values]
+    places = 0 if all(value.is_integer() or np.isnan(value) for value in values) else 2
     return [
         "–" if np.isnan(value) else short(value) if abs(value) >= LARGE else f"{value:,.{places}f}" for value in values
     ]
@@ -93,11 +94,11 @@ def over_time(name: str, data: pd.DataFrame) -> str:
             axis.yaxis.set_major_formatter(SHORT)
             axis.yaxis.set_major_locator(MaxNLocator(4))
         if len(days) <= 1:
-            axes[-1].set_xticks(list(days), [f"{day:%Y-%m-%d}" for day in days])
+            axes[-1].set_xticks(date2num(days), [f"{day:%Y-%m-%d}" for day in days])  # type: ignore[no-untyped-call]
         else:
-            locator = AutoDateLocator(maxticks=7)
+            locator = AutoDateLocator(maxticks=7)  # type: ignore[no-untyped-call]
             axes[-1].xaxis.set_major_locator(locator)
-            axes[-1].xaxis.set_major_formatter(ConciseDateFormatter(locator))
+            axes[-1].xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
 
     return draw(name, 4.4, work, rows=2, sharex=True)
 
@@ -160,19 +161,20 @@ def heat_map(
         highest: value of the strongest cell; the largest if not given.
     """
     height, width = cells.shape
-    largest = highest or np.nanmax(cells.to_numpy(dtype=float), initial=0) or 1
+    strengths = cells.to_numpy(dtype=float)
+    largest = highest or float(np.nanmax(strengths, initial=0)) or 1
     size = 9.5 if width <= 6 else 7 if width <= 13 else 5.5  # noqa: PLR2004
 
     def work(axes: Axes) -> None:
         for y in range(height):
             for x in range(width):
-                value = float(cells.iat[y, x])
+                value = strengths[y, x]
                 if not np.isnan(value):
                     strength = 0.04 + (STRONGEST - 0.04) * min(value / largest, 1)
                     axes.add_patch(
                         Rectangle((x + 0.02, y + 0.03), 0.96, 0.94, color=FIRST, alpha=strength, linewidth=0)
                     )
-                    axes.text(x + 0.5, y + 0.5, texts.iat[y, x], ha="center", va="center", fontsize=size)
+                    axes.text(x + 0.5, y + 0.5, str(texts.iat[y, x]), ha="center", va="center", fontsize=size)
         axes.set_xlim(0, max(width, 1))
         axes.set_ylim(max(height, 1), 0)
         rotated = width <= 6 and max((len(label(each)) for each in cells.columns), default=0) * width > 40  # noqa: PLR2004

@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Page
 
 from pipeline.sample import write_sample
 from tests.deployment import servers
-from tests.deployment.conftest import browser as browser
+from tests.deployment.conftest import browser  # noqa: F401 (a fixture)
 from tests.in_process import settle
 from tests.project import DAY, REPOSITORY, Project
 from tests.small_input import SESSION_COLUMNS, USER_COLUMNS, movie
