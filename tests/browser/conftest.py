@@ -10,8 +10,8 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from pipeline.sample import write_sample
+from tests.deployment import conftest as deployment
 from tests.deployment import servers
-from tests.deployment.conftest import browser  # noqa: F401 (a fixture)
 from tests.in_process import settle
 from tests.project import DAY, REPOSITORY, Project
 from tests.small_input import SESSION_COLUMNS, USER_COLUMNS, movie
@@ -20,6 +20,8 @@ SCRIPT = "<script>document.title='run'</script><img src=x onerror=\"document.tit
 LONG = "Supercalifragilistic" * 15
 FORMULA = '=HYPERLINK("http://example.com")'
 
+browser = deployment.browser
+
 
 @pytest.fixture(scope="module")
 def published(tmp_path_factory: pytest.TempPathFactory, embedded: Path) -> Project:
@@ -27,7 +29,9 @@ def published(tmp_path_factory: pytest.TempPathFactory, embedded: Path) -> Proje
     project = Project(tmp_path_factory.mktemp("published"), embedded, f"test_{uuid.uuid4().hex[:12]}")
     write_sample(project.raw, sessions=4000, seed=3)
     titles = {"X1": SCRIPT, "X2": LONG, "X3": FORMULA}
-    project.write_titles("hostile.json", movies=[movie(key, title, genre=[title]) for key, title in titles.items()])
+    project.write_titles(
+        "hostile.json", movies=[movie(key, title, genre=[title[:200]]) for key, title in titles.items()]
+    )
     markup = SCRIPT.replace('"', '""')
     project.write_rows("users-hostile.csv", [USER_COLUMNS, f'Z1,30,"{markup}","{markup}",2023-01-01,1', "Z2,30,,,,"])
     lines = [
