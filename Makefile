@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test lint format lock up airflow down clean
+.PHONY: help install run test bench lint format lock up airflow down clean
 
 help: ## show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
@@ -15,10 +15,12 @@ run: $(VENV)/.installed ## load the warehouse: sample data if data/raw is empty,
 	@$(BIN)/python -m pipeline sample --if-empty
 	@$(BIN)/python -m pipeline up >/dev/null
 	@$(BIN)/luigi --module pipeline RunAll
-	@$(BIN)/python -m pipeline next
 
 test: $(VENV)/.installed tests/node_modules/.installed ## run all tests against real servers
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 4 --dist loadfile
+
+bench: $(VENV)/.installed ## measure speed and memory beside hand-written SQL; BENCH='--sessions 500000' for less
+	$(BIN)/python -m tests.benchmarks $(BENCH)
 
 lint: $(VENV)/.installed ## check style (ruff) and types (mypy)
 	$(BIN)/ruff check .
@@ -46,7 +48,8 @@ down: $(VENV)/.installed ## stop the embedded servers; their data stays
 
 clean: ## stop the servers and delete what the pipeline made: databases, extractions, reports, logs
 	@if [ -x $(BIN)/python ]; then $(BIN)/python -m pipeline down; fi
-	rm -rf data/embedded data/airflow data/processed/[!.]* data/rejected/[!.]* data/reports/[!.]* logs/[!.]* logs/.digests.json
+	rm -rf data/embedded data/airflow data/processed/[!.]* data/rejected/[!.]* data/reports/[!.]*
+	rm -rf logs/[!.]* logs/.digests*.json logs/.__*.lock
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \

@@ -25,6 +25,7 @@ from pipeline.tasks.land import (
 from pipeline.tasks.load import LoadNormalizedJsonsToPostgres, LoadUsers, LoadViewingSessions
 from pipeline.tasks.publish import BuildReport, CheckQuality, PublishTrusted
 from pipeline.tasks.run_all import RunAll
+from pipeline.watching import events
 
 __all__ = [
     "BuildReport",
@@ -69,3 +70,4 @@ except PipelineError as error:
     print(f"error: {error}", file=sys.stderr)
     sys.exit(40)
 interrupts.install()
+events.install()

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
+import difflib
 import sys
 from datetime import date, datetime
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Literal
 
 import typer
 
@@ -20,11 +21,20 @@ app = typer.Typer(
 )
 
 
+def _task_names(incomplete: str) -> list[str]:
+    import pipeline
+
+    return [name for name in pipeline.__all__ if name.startswith(incomplete)]
+
+
 @app.command()
 def up(
     luigid: Annotated[bool, typer.Option("--luigid/--no-luigid", help="start Luigi's central scheduler too")] = True,
 ) -> None:
-    """Start the embedded servers (those whose host is not set) and say where they are."""
+    """Start the embedded servers (those whose host is not set) and say where they are.
+
+    Example: python -m pipeline up --no-luigid
+    """
     from pipeline.stores import mongo, postgres
     from pipeline.stores.embedded import ensure_scheduler
 
@@ -38,7 +48,10 @@ def up(
 
 @app.command()
 def down() -> None:
-    """Stop the embedded servers; their data stays."""
+    """Stop the embedded servers; their data stays.
+
+    Example: python -m pipeline down
+    """
     from pipeline.stores.embedded import stop
 
     for line in stop(get_settings()) or ["nothing was running"]:
@@ -58,39 +71,45 @@ def airflow(
     raise typer.Exit(run(port))
 
 
-@app.command(name="next")
-def what_next() -> None:
-    """Say where to look after a run: the report, the views, what was rejected."""
-    from pipeline.stores import local_scheduler, postgres
-    from pipeline.stores.local_cluster import find_binaries
+def _role(given: str) -> Literal["pipeline", "analyst"]:
+    match given:
+        case "pipeline" | "analyst":
+            return given
+    near = difflib.get_close_matches(given, ROLES, n=1, cutoff=0.4)
+    hint = f"; did you mean {near[0]}?" if near else ""
+    raise typer.BadParameter(f"'{given}' is neither pipeline nor analyst{hint}", param_hint="--role")
 
-    reports = sorted(get_settings().reports_path.glob("*/index.html"))
-    psql = shutil.which("psql") or find_binaries() / "psql"
-    typer.echo("\nLook at it:")
-    if reports:
-        typer.echo(f"  report    file://{reports[-1]}")
-    example = "SELECT * FROM period_summary"
-    typer.echo(f"  views     {psql} '{postgres.dsn('analyst')}' -c '{example}'")
-    if address := local_scheduler.address(get_settings()):
-        typer.echo(f"  tasks     {local_scheduler.page(*address)}")
-    typer.echo("  status    .venv/bin/python -m pipeline status      (rows, rejected records, what waits)")
-    typer.echo("  explain   .venv/bin/python -m pipeline explain     (what the next run would do, and why)")
-    typer.echo("  stop      make down                                (the servers go on until then)")
+
+ROLES = ("pipeline", "analyst")
+Role = Annotated[
+    str,
+    typer.Option(
+        help="pipeline, or analyst for the read-only role data_analyst",
+        autocompletion=lambda: [*ROLES],
+    ),
+]
 
 
 @app.command()
-def dsn(
-    role: Annotated[str, typer.Option(help="pipeline, or analyst for the read-only role data_analyst")] = "pipeline",
-) -> None:
+def dsn(role: Role = "pipeline") -> None:
     """Print a connection URI for psql and other tools, password included.
 
     Example: psql "$(python -m pipeline dsn --role analyst)"
     """
     from pipeline.stores import postgres
 
-    if role not in ("pipeline", "analyst"):
-        raise typer.BadParameter(f"{role!r} is neither pipeline nor analyst", param_hint="--role")
-    typer.echo(postgres.dsn("analyst" if role == "analyst" else "pipeline"))
+    typer.echo(postgres.dsn(_role(role)))
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def psql(context: typer.Context, role: Role = "analyst") -> None:
+    """Open psql on the warehouse, your own or the one of the embedded server; all else is handed to it.
+
+    Example: python -m pipeline psql -c 'SELECT * FROM period_summary'
+    """
+    from pipeline.commands.psql import run_psql
+
+    run_psql(_role(role), context.args)
 
 
 @app.command()
@@ -127,7 +146,10 @@ def _day(given: datetime | None) -> date:
 
 @app.command()
 def explain(
-    task: Annotated[str, typer.Argument(help="a task, such as LoadUsers or 'LoadCsvToPostgres users.csv'")] = "RunAll",
+    task: Annotated[
+        str,
+        typer.Argument(help="a task, such as LoadUsers or 'LoadCsvToPostgres users.csv'", autocompletion=_task_names),
+    ] = "RunAll",
     day: Day = None,
     as_json: AsJson = False,
 ) -> None:
@@ -168,7 +190,10 @@ def rejects(
 
 @app.command()
 def redo(
-    task: Annotated[str, typer.Argument(help="a task, such as LoadUsers or 'LoadCsvToPostgres users.csv'")],
+    task: Annotated[
+        str,
+        typer.Argument(help="a task, such as LoadUsers or 'LoadCsvToPostgres users.csv'", autocompletion=_task_names),
+    ],
     downstream: Annotated[bool, typer.Option("--downstream", help="and everything built on it")] = False,
     day: Day = None,
 ) -> None:
@@ -187,7 +212,7 @@ def redo(
 
 @app.command()
 def accept(
-    task: Annotated[str, typer.Argument(help="a task, such as ExtractMongoToCsv")],
+    task: Annotated[str, typer.Argument(help="a task, such as ExtractMongoToCsv", autocompletion=_task_names)],
     day: Day = None,
 ) -> None:
     """Mark a task as current although its code changed, when the change is known to change no result.
@@ -239,7 +264,8 @@ def declare(path: Annotated[str, typer.Argument(help="CSV file, relative to DATA
 def main() -> None:
     """Run a command; what an operator can mend is one line, not a traceback."""
     try:
-        app(prog_name="python -m pipeline")
+        # The installed command can be completed by shells, and so needs its own name.
+        app(prog_name=None if Path(sys.argv[0]).name == "pipeline" else "python -m pipeline")
     except (PipelineError, OSError, ValueError) as error:
         sys.exit(f"error: {error}")
 

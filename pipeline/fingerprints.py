@@ -7,6 +7,7 @@ worker processes inherit the picture by fork.
 from __future__ import annotations
 
 import ast
+import contextlib
 import hashlib
 import importlib.util
 import json
@@ -23,6 +24,7 @@ logger = logging.getLogger("pipeline")
 
 DIGEST_SIZE = 16  # bytes: enough that two inputs never share a digest by chance
 READ_SIZE = 1 << 20
+MAX_KNOWN_SOURCES = 200
 # A file changed again within the tick of its clock keeps its mtime, so a digest this young is not kept.
 SETTLED_AFTER_SECONDS = 2
 
@@ -141,7 +143,40 @@ def module_digest(module: str) -> str:
     spec = importlib.util.find_spec(module)
     if spec is None or spec.origin is None:
         raise ModuleNotFoundError(f"a task declares the module {module}, which does not exist")
-    return source_digest(Path(spec.origin).read_text(encoding="utf-8"))
+    return _code_digests().digest(Path(spec.origin).read_text(encoding="utf-8"))
+
+
+class _CodeDigests:
+    """Digests of source code, kept between runs: to take modules apart is a quarter of a run with nothing to do.
+
+    They are known by the text itself and by the text of this module, so no entry is ever out of date.
+    """
+
+    def __init__(self, store: Path) -> None:
+        self.store = store
+        self.way = Path(__file__).read_bytes()
+        try:
+            self.known = {str(text): str(digest) for text, digest in json.loads(store.read_text()).items()}
+        except (OSError, ValueError, AttributeError):
+            self.known = {}
+
+    def digest(self, source: str) -> str:
+        text = digest_bytes(self.way + source.encode())
+        if text not in self.known:
+            self.known[text] = source_digest(source)
+            # Old entries go as soon as there are many.
+            kept = dict(list(self.known.items())[-MAX_KNOWN_SOURCES:])
+            partial = self.store.with_name(f"{self.store.name}.{os.getpid()}")
+            with contextlib.suppress(OSError):
+                partial.parent.mkdir(parents=True, exist_ok=True)
+                partial.write_text(json.dumps(kept))
+                partial.replace(self.store)
+        return self.known[text]
+
+
+@cache
+def _code_digests() -> _CodeDigests:
+    return _CodeDigests(get_settings().logs_path / ".digests-of-code.json")
 
 
 def source_digest(source: str) -> str:

@@ -75,6 +75,8 @@ class Settings(BaseSettings):
     logs_path: Path = Path("logs")
     embedded_path: Path = Path("data/embedded")
 
+    failure_webhook_url: SecretStr | None = None  # such addresses let anyone write who knows them
+
     max_reject_ratio: float = Field(0.05, ge=0, le=1)
     lock_timeout_seconds: int = Field(1800, ge=1)
 

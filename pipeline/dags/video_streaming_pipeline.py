@@ -84,6 +84,7 @@ The task's log ends with Luigi's summary and *exit code*:
 | 10, 25 | another run has the work | nothing: the retry takes up what is left |
 | 20, 35 | no input, no server | see that `data/raw` holds files and that the servers answer |
 | 40 | a setting is wrong, or unforeseen | the log names the variable; the traceback is in `logs/luigi.log` |
+| 143 | it was stopped: by hand, or after `PIPELINE_TIMEOUT_HOURS` | nothing is half-loaded; clear this task |
 
 `python -m pipeline explain` says what a run would do and why, `python -m pipeline status` what was loaded, rejected
 and what waits. Stopping the task (*mark failed*, timeout) ends Luigi; whatever had not committed is undone.
@@ -102,7 +103,9 @@ Variables of the environment of Airflow's components, without touching this file
         append_env=True,
         env={
             "PIPELINE_LUIGI": luigi_command(),
-            "RUN_DATE": "{{ params.date or ((dag_run.logical_date or dag_run.run_after) | ds) }}",
+            # Dates of Airflow are in UTC; the day is that of the schedule's zone.
+            "RUN_DATE": "{{ params.date"
+            " or ((dag_run.logical_date or dag_run.run_after).astimezone(dag.timezone).date().isoformat()) }}",
             "RUN_OPTIONS": "{{ '--allow-empty' if params.allow_empty else '' }}",
             "PROJECT_ROOT": str(PROJECT),
             "LUIGI_CONFIG_PATH": str(PROJECT / "luigi.cfg"),

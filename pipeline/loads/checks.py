@@ -11,6 +11,7 @@ from psycopg2.extensions import cursor as Cursor
 
 from pipeline.settings import get_settings
 from pipeline.stores.ledger import RefusedLoadError
+from pipeline.stores.postgres import fetch_value
 
 logger = logging.getLogger("pipeline")
 
@@ -62,12 +63,15 @@ def _run_check(cursor: Cursor, folder: str, name: str, path: Path) -> int:
     if header is None:
         raise ValueError(f"{path}: the first two lines must be '-- severity: error|warn' and '-- description: …'")
     severity, description = header.groups()
-    cursor.execute(
-        f"WITH findings AS MATERIALIZED ({text.rstrip().rstrip(';')}\n)"  # noqa: S608 (a file of the project)
-        " SELECT (SELECT count(*) FROM findings),"
-        f" (SELECT coalesce(jsonb_agg(f), '[]') FROM (SELECT * FROM findings LIMIT {EXAMPLES}) AS f)"
-    )
-    count, examples = cursor.fetchone() or (0, [])
+    query = text.rstrip().rstrip(";")
+    # Counted first, which PostgreSQL does in parallel; mostly there is nothing to show.
+    count = fetch_value(cursor, f"SELECT count(*) FROM ({query}\n) AS findings")  # noqa: S608 (a file of the project)
+    examples = []
+    if count:
+        examples = fetch_value(
+            cursor,
+            f"SELECT jsonb_agg(f) FROM (SELECT * FROM ({query}\n) AS findings LIMIT {EXAMPLES}) AS f",  # noqa: S608
+        )
     result = (name, folder, severity, description, count, json.dumps(examples), count)
     cursor.execute(KEEP_RESULT, result)
     if count and severity == "error":

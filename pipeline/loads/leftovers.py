@@ -11,7 +11,7 @@ from pathlib import Path
 from psycopg2.extensions import cursor as Cursor
 
 from pipeline.settings import get_settings
-from pipeline.stores.ledger import is_free
+from pipeline.stores.locks import is_free
 from pipeline.stores.postgres import fetch_value, session
 
 logger = logging.getLogger("pipeline")

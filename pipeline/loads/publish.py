@@ -46,7 +46,7 @@ def publish(load: Load) -> None:
             count = sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier("trusted", name))
             load.holds[f"trusted.{name}"] = fetch_value(load.cursor, count)
     load.rows_read = load.rows_loaded = sum(load.holds.values())
-    for name in rollups.TABLES:
+    for name in rollups.LASTING_TABLES:
         load.holds[name] = fetch_value(load.cursor, sql.SQL("SELECT count(*) FROM {}").format(sql.SQL(name)))
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import gzip
 import io
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, cast
 
+from pipeline import progress
 from pipeline.errors import PipelineError
 from pipeline.fingerprints import READ_SIZE, new_digest
 
@@ -42,9 +43,10 @@ def table_of(name: str) -> str:
 class _DigestingFile(io.RawIOBase):
     """Passes a file through and computes the digest of what went by."""
 
-    def __init__(self, file: IO[bytes]) -> None:
+    def __init__(self, file: IO[bytes], advance: Callable[[int], None]) -> None:
         super().__init__()
         self.file = file
+        self.advance = advance
         self.digest = new_digest()
 
     def readable(self) -> bool:
@@ -53,6 +55,7 @@ class _DigestingFile(io.RawIOBase):
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
         block = self.file.read(len(buffer))
         self.digest.update(block)
+        self.advance(len(block))
         buffer[: len(block)] = block
         return len(block)
 
@@ -70,8 +73,9 @@ def open_raw(folder: Path, name: str, digest: str | None = None) -> Iterator[IO[
         FileRefusedError: the gzip stream is cut short or corrupt.
         ChangedWhileReadError: the content is not the one with the digest.
     """
-    with (folder / name).open("rb") as file:
-        digesting = _DigestingFile(file)
+    size = (folder / name).stat().st_size
+    with (folder / name).open("rb") as file, progress.stage(name, "bytes", size) as advance:
+        digesting = _DigestingFile(file, advance)
         stream: IO[bytes] = io.BufferedReader(digesting, READ_SIZE)
         refusal = None
         try:

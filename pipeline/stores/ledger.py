@@ -18,12 +18,12 @@ from pipeline.errors import PipelineError
 from pipeline.interrupts import cancelling
 from pipeline.settings import get_settings
 from pipeline.stores import disk, markers
+from pipeline.stores.locks import take_locks
 from pipeline.stores.postgres import PostgresError, connect, fetch_value, permissions_named
 from pipeline.stores.retries import retrying
 
 logger = logging.getLogger("pipeline")
 
-LOCK_SPACE = 0x5650  # first key of our advisory locks, apart from those of other programs
 # Until it ends, the row of a load names the session that does it: pid and birth are used once only.
 BEGIN = """
     INSERT INTO etl.batches (task, target_table, source, fingerprint, details)
@@ -96,16 +96,19 @@ class Load:
     details: dict[str, object] = field(default_factory=dict)
     keep_marker: bool = True
 
-    def summary(self) -> str:
-        """Return the row counts in words, those that are zero left out."""
-        counts = {
+    def counts(self) -> dict[str, int]:
+        """Return the rows by what happened to them."""
+        return {
             "read": self.rows_read,
             "loaded": self.rows_loaded,
             "rejected": self.rows_rejected,
             "superseded": self.rows_superseded,
             "waiting": self.rows_waiting,
         }
-        return ", ".join(f"{rows:,} {word}" for word, rows in counts.items() if rows) or "nothing new"
+
+    def summary(self) -> str:
+        """Return the row counts in words, those that are zero left out."""
+        return ", ".join(f"{rows:,} {word}" for word, rows in self.counts().items() if rows) or "nothing new"
 
 
 def execute(claim: Claim, work: Callable[[Load], None], is_done: Callable[[], bool] | None = None) -> None:
@@ -145,7 +148,7 @@ def _execute(claim: Claim, subject: str, work: Callable[[Load], None], is_done: 
     try:
         connection.autocommit = True
         with permissions_named(), cancelling(connection), connection.cursor() as cursor:
-            _lock(cursor, claim)
+            take_locks(cursor, alone={claim.update_id, *claim.locks}, shared=claim.shared_locks)
             marker = markers.read_markers(cursor, [claim.update_id]).get(claim.update_id)
             if _is_settled(marker, claim, is_done):
                 logger.info("%s: loaded by another run meanwhile", claim.update_id)
@@ -155,25 +158,10 @@ def _execute(claim: Claim, subject: str, work: Callable[[Load], None], is_done: 
     finally:
         connection.close()
         markers.forget()
-    logger.info("%s: %s (%.1f s)", subject, load.summary(), time.monotonic() - started)
+    seconds = time.monotonic() - started
+    facts = {"event": "load", "batch": load.batch_id, "rows": load.counts(), "seconds": round(seconds, 3)}
+    logger.info("%s: %s (%.1f s)", subject, load.summary(), seconds, extra=facts)
     claim.report(load.summary())
-
-
-def _lock(cursor: Cursor, claim: Claim) -> None:
-    """Take the locks in the order of their names, so that two loads never wait for each other."""
-    exclusive = {claim.update_id, *claim.locks}
-    for name in sorted({*exclusive, *claim.shared_locks}):
-        function = "pg_advisory_lock" if name in exclusive else "pg_advisory_lock_shared"
-        cursor.execute(f"SELECT {function}(%s, hashtext(%s))", (LOCK_SPACE, name))
-
-
-def is_free(cursor: Cursor, name: str) -> bool:
-    """Tell whether nobody holds the lock of a target now."""
-    key = (LOCK_SPACE, name)
-    if not fetch_value(cursor, "SELECT pg_try_advisory_lock(%s, hashtext(%s))", key):
-        return False
-    cursor.execute("SELECT pg_advisory_unlock(%s, hashtext(%s))", key)
-    return True
 
 
 def _is_settled(marker: markers.Marker | None, claim: Claim, is_done: Callable[[], bool] | None) -> bool:

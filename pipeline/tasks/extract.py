@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import luigi
 
+from pipeline import progress
 from pipeline.loads.drift import in_words, vanished_fields
 from pipeline.settings import get_settings
 from pipeline.stores import ledger, markers, mongo
@@ -107,5 +108,5 @@ class ExtractMongoToCsv(PipelineTask):
         from pipeline.sources.extraction import Extraction
 
         extraction = Extraction(target.partial)
-        extraction.write({name: documents(name) for name in COLLECTIONS})
+        extraction.write({name: progress.track(documents(name), name, "documents") for name in COLLECTIONS})
         return extraction.facts()

@@ -11,6 +11,14 @@ CREATE TABLE IF NOT EXISTS processed.users (
 
 CREATE INDEX IF NOT EXISTS users_batch_id_idx ON processed.users (_batch_id);
 
+CREATE OR REPLACE TRIGGER log_updated AFTER UPDATE ON processed.users
+    REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT
+    EXECUTE FUNCTION etl.log_user_changes();
+CREATE OR REPLACE TRIGGER log_deleted AFTER DELETE ON processed.users
+    REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION etl.log_user_changes();
+CREATE OR REPLACE TRIGGER log_truncated AFTER TRUNCATE ON processed.users
+    FOR EACH STATEMENT EXECUTE FUNCTION etl.log_user_changes();
+
 COMMENT ON TABLE processed.users IS 'Grain: one row for each user.';
 COMMENT ON COLUMN processed.users.user_id IS 'Natural key of the user.';
 COMMENT ON COLUMN processed.users.age IS 'Age in years.';

@@ -15,3 +15,5 @@ ANALYZE their_sessions;
 DELETE FROM etl.rollup_user_devices AS old USING changed_users WHERE old.user_id = changed_users.user_id;
 
 DELETE FROM etl.rollup_user_months AS old USING changed_users WHERE old.user_id = changed_users.user_id;
+
+DELETE FROM etl.rollup_users AS old USING changed_users WHERE old.user_id = changed_users.user_id;

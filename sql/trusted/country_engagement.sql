@@ -1,15 +1,4 @@
 CREATE MATERIALIZED VIEW trusted.country_engagement AS
-WITH viewing AS (
-    SELECT
-        user_id,
-        sum(sessions)::bigint AS sessions,
-        sum(minutes)::bigint AS minutes,
-        sum(completion_hundredths)::bigint AS completion_hundredths,
-        sum(completions)::bigint AS completions
-    FROM etl.rollup_user_devices
-    GROUP BY user_id
-)
-
 SELECT
     etl.label(u.country) AS country,
     count(*) AS users,
@@ -18,7 +7,7 @@ SELECT
     round(coalesce(sum(v.minutes), 0) / 60, 2) AS watch_hours,
     round(sum(v.completion_hundredths) / 100 / nullif(sum(v.completions), 0), 2) AS avg_completion
 FROM processed.users AS u
-LEFT JOIN viewing AS v USING (user_id)
+LEFT JOIN etl.rollup_users AS v USING (user_id)
 GROUP BY u.country;
 
 CREATE UNIQUE INDEX country_engagement_key ON trusted.country_engagement (country) NULLS NOT DISTINCT;

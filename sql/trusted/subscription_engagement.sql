@@ -1,15 +1,4 @@
 CREATE MATERIALIZED VIEW trusted.subscription_engagement AS
-WITH viewing AS (
-    SELECT
-        user_id,
-        sum(sessions)::bigint AS sessions,
-        sum(minutes)::bigint AS minutes,
-        sum(completion_hundredths)::bigint AS completion_hundredths,
-        sum(completions)::bigint AS completions
-    FROM etl.rollup_user_devices
-    GROUP BY user_id
-)
-
 SELECT
     etl.label(u.subscription_type) AS subscription_type,
     count(*) AS users,
@@ -19,7 +8,7 @@ SELECT
     round(sum(v.completion_hundredths) / 100 / nullif(sum(v.completions), 0), 2) AS avg_completion,
     round(sum(v.sessions) / nullif(count(v.user_id), 0), 2) AS sessions_per_active_user
 FROM processed.users AS u
-LEFT JOIN viewing AS v USING (user_id)
+LEFT JOIN etl.rollup_users AS v USING (user_id)
 GROUP BY u.subscription_type;
 
 CREATE UNIQUE INDEX subscription_engagement_key

@@ -1,13 +1,9 @@
 CREATE MATERIALIZED VIEW trusted.top_content_by_country AS
 WITH viewing AS (
-    SELECT
-        u.country,
-        s.content_id,
-        count(*) AS sessions,
-        coalesce(sum(s.watch_duration_minutes), 0) AS minutes
-    FROM processed.viewing_sessions AS s
-    INNER JOIN processed.users AS u USING (user_id)
-    GROUP BY u.country, s.content_id
+    SELECT country, content_id, sum(sessions)::bigint AS sessions, sum(minutes)::bigint AS minutes
+    FROM etl.rollup_title_countries
+    GROUP BY country, content_id
+    HAVING sum(sessions) > 0
 ),
 
 ranked AS (

@@ -1,41 +1,7 @@
 CREATE MATERIALIZED VIEW trusted.user_engagement AS
-WITH viewing_by_device AS (
-    SELECT
-        user_id,
-        device_type,
-        sum(sessions)::bigint AS sessions,
-        coalesce(sum(minutes), 0)::bigint AS minutes,
-        sum(completion_hundredths)::bigint AS completion_hundredths,
-        sum(completions)::bigint AS completions,
-        max(last_watch_date) AS last_watch_date
-    FROM etl.rollup_user_devices
-    GROUP BY user_id, device_type
-),
-
-viewing AS (
-    SELECT
-        user_id,
-        sum(sessions)::bigint AS sessions,
-        sum(minutes) AS minutes,
-        sum(completion_hundredths) / 100 / nullif(sum(completions), 0) AS avg_completion,
-        max(last_watch_date) AS last_watch_date
-    FROM viewing_by_device
-    GROUP BY user_id
-),
-
--- "C": the same winner of a tie whatever the collation of the database, and the faster sort.
-favourites AS (
-    SELECT DISTINCT ON (user_id COLLATE "C")
-        user_id,
-        device_type AS favourite_device
-    FROM viewing_by_device
-    WHERE device_type IS NOT NULL
-    ORDER BY user_id COLLATE "C", sessions DESC, minutes DESC, device_type COLLATE "C"
-),
-
-standings AS (
+WITH standings AS (
     SELECT user_id, percent_rank() OVER (ORDER BY minutes) AS standing
-    FROM viewing
+    FROM etl.rollup_users
 )
 
 SELECT
@@ -43,10 +9,10 @@ SELECT
     u.country,
     u.subscription_type,
     coalesce(v.sessions, 0) AS sessions,
-    round(coalesce(v.minutes, 0) / 60, 2) AS watch_hours,
-    round(v.avg_completion, 2) AS avg_completion,
+    round(coalesce(v.minutes, 0) / 60.0, 2) AS watch_hours,
+    round(v.completion_hundredths / 100.0 / nullif(v.completions, 0), 2) AS avg_completion,
     v.last_watch_date,
-    f.favourite_device,
+    v.favourite_device,
     CASE
         WHEN v.user_id IS NULL THEN 'inactive'
         WHEN s.standing < 0.5 THEN 'light'
@@ -54,9 +20,8 @@ SELECT
         ELSE 'heavy'
     END AS segment
 FROM processed.users AS u
-LEFT JOIN viewing AS v USING (user_id)
-LEFT JOIN standings AS s USING (user_id)
-LEFT JOIN favourites AS f USING (user_id);
+LEFT JOIN etl.rollup_users AS v USING (user_id)
+LEFT JOIN standings AS s USING (user_id);
 
 CREATE UNIQUE INDEX user_engagement_key ON trusted.user_engagement (user_id);
 

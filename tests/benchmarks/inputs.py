@@ -49,7 +49,8 @@ def _deal(monthly: list[Path], made: Path, sessions: int, files: int) -> None:
                     out = (made / f"{SESSIONS}-{number:03d}.csv").open("w", encoding="utf-8", newline="")
                     writer = csv.writer(out, lineterminator="\n")
                     writer.writerow(header)
-                writer.writerow([record[position] for position in order])
+                # awk, which numbers the records for the floor, takes every line for a record.
+                writer.writerow([record[position].replace("\n", " ") for position in order])
                 written += 1
     if out is not None:
         out.close()

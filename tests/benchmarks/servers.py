@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,11 +18,11 @@ from pymongo import MongoClient
 
 from pipeline.settings import Settings
 from pipeline.stores.embedded import ensure_mongo, ensure_postgres, stop
-from pipeline.stores.local_cluster import find_binaries
+from pipeline.stores.local_cluster import find_binaries, prepared_mark
 from tests.project import REPOSITORY, Project
 
 DAY = "2026-03-02"
-POLL_SECONDS = 0.02
+POLL_SECONDS = 0.2
 # What the pipeline sets for its own sessions, so that all contestants use the server alike.
 SESSION = "-c work_mem=64MB -c maintenance_work_mem=256MB -c jit=off"
 
@@ -40,6 +42,18 @@ def _peak(process: psutil.Process) -> float:
     return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM")) / 1024
 
 
+def _note_peaks(process: subprocess.Popen[bytes], peaks: dict[str, float]) -> None:
+    """Look at a process and its descendants until it ends."""
+    root = psutil.Process(process.pid)
+    while process.poll() is None:
+        with contextlib.suppress(psutil.Error, OSError, StopIteration):  # one ended while it was looked at
+            for each in (root, *root.children(recursive=True)):
+                if "python" in each.name() or "luigi" in each.name():
+                    name = "main" if each.pid == root.pid else f"worker {each.pid}"
+                    peaks[name] = max(peaks.get(name, 0), _peak(each))
+        time.sleep(POLL_SECONDS)
+
+
 def watch(command: list[str], env: dict[str, str], folder: Path) -> Ended:
     """Run a command to its end, and note the largest memory of each of its Python processes.
 
@@ -53,17 +67,11 @@ def watch(command: list[str], env: dict[str, str], folder: Path) -> Ended:
         process = subprocess.Popen(
             command, cwd=REPOSITORY, env=env, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT
         )
-        root = psutil.Process(process.pid)
-        while process.poll() is None:
-            try:
-                for each in (root, *root.children(recursive=True)):
-                    if "python" in each.name() or "luigi" in each.name():
-                        name = "main" if each.pid == root.pid else f"worker {each.pid}"
-                        peaks[name] = max(peaks.get(name, 0), _peak(each))
-            except (psutil.Error, OSError, StopIteration):
-                pass  # it ended while it was looked at
-            time.sleep(POLL_SECONDS)
+        watching = threading.Thread(target=_note_peaks, args=(process, peaks))
+        watching.start()
+        process.wait()
     seconds = time.monotonic() - started
+    watching.join()
     text = log.read_text()
     if process.returncode:
         raise RuntimeError(f"{' '.join(command)} ended with {process.returncode}:\n{text[-3000:]}")
@@ -73,9 +81,11 @@ def watch(command: list[str], env: dict[str, str], folder: Path) -> Ended:
 class Bench:
     """The servers of one benchmark, and fresh databases on them."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, embedded: Path | None = None) -> None:
+        """Start servers below `folder`, or use those of `embedded`."""
         self.folder = folder
-        self.embedded = folder / "embedded"
+        self.embedded = embedded or folder / "embedded"
+        self.is_guest = embedded is not None
         folder.mkdir(parents=True, exist_ok=True)
         self.settings = Settings(_env_file=None, embedded_path=self.embedded)  # type: ignore[call-arg]
         self.address = ensure_postgres(self.settings)
@@ -119,7 +129,8 @@ class Bench:
         with MongoClient(self.mongo.host, self.mongo.port) as client:  # type: ignore[var-annotated]
             client.drop_database(name)
         shutil.rmtree(self.folder / name, ignore_errors=True)
-        shutil.rmtree(self.embedded / "postgres" / "prepared", ignore_errors=True)
+        settings = self.settings.model_copy(update={"postgres_db": name})
+        prepared_mark(settings, self.embedded / "postgres").unlink(missing_ok=True)
         project = Project(self.folder / name, self.embedded, name)
         project.env |= {"LOCK_TIMEOUT_SECONDS": "3600"}
         return project
@@ -135,5 +146,6 @@ class Bench:
         project.pipeline("explain", "--json")
 
     def close(self) -> None:
-        """Stop the servers; their data stays."""
-        stop(self.settings)
+        """Stop the servers that were started for it; their data stays."""
+        if not self.is_guest:
+            stop(self.settings)

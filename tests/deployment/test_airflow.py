@@ -101,7 +101,7 @@ def test_the_dag_runs_by_itself_green_and_red(prepared: Site, real_servers: Real
     env = prepared.environment("airflow-scheduler")
     connection = env["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"]
     env["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"] = connection.removesuffix("airflow") + "dag_test"
-    env["PIPELINE_RETRIES"] = "0"
+    env |= {"PIPELINE_RETRIES": "0", "PIPELINE_TIMEZONE": "Asia/Tokyo"}
     ended = subprocess.run(
         [sys.executable, str(REPOSITORY / "tests/deployment/dag_runs.py")],
         cwd=prepared.folder,
@@ -120,12 +120,12 @@ def test_the_dag_runs_by_itself_green_and_red(prepared: Site, real_servers: Real
         "a bad file": {"run": "failed", "task": "failed"},
     }
     days = prepared.folder / "data/processed"
-    assert (days / "2026-03-02/manifest.json").exists()
+    assert sorted(day.name for day in days.iterdir() if day.is_dir()) == ["2026-03-02", "2026-03-03"]
     assert "users-broken.csv: " in output
     assert "non-zero exit code 30" in output
 
 
-def test_every_service_is_healthy_and_the_dag_has_no_import_errors(api: Api) -> None:
+def test_every_service_is_healthy_and_the_dag_has_no_import_errors(api: Api, prepared: Site) -> None:
     health = api.ask("/api/v2/monitor/health")
     assert {name: part["status"] for name, part in health.items()} == {
         "metadatabase": "healthy",
@@ -133,6 +133,8 @@ def test_every_service_is_healthy_and_the_dag_has_no_import_errors(api: Api) -> 
         "triggerer": "healthy",
         "dag_processor": "healthy",
     }
+    assert prepared.is_healthy("airflow-dag-processor")
+    assert prepared.is_healthy("airflow-triggerer")
     assert api.ask("/api/v2/importErrors")["import_errors"] == []
     dag = api.ask(DAG + "/details")
     assert (dag["is_paused"], dag["catchup"], dag["max_active_runs"]) == (False, False, 1)

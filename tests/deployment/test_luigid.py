@@ -120,3 +120,15 @@ def test_a_run_does_without_a_scheduler_that_is_gone(project: Project) -> None:
     run = project.task("CreatePostgresTables", LUIGID_HOST="127.0.0.1", LUIGID_PORT="1")
     assert (run.code, run.ran) == (0, ["CreatePostgresTables"])
     assert "warning: luigid (127.0.0.1:1) does not answer; this run does without" in run.output
+
+
+def test_up_starts_it_and_the_runs_of_the_project_find_it(project: Project, embedded: Path) -> None:
+    settings = settings_in(embedded)
+    try:
+        up = project.pipeline("up")
+        assert up.code == 0, up.output
+        assert project.task("CreatePostgresTables").code == 0
+        assert list(tasks(settings, "DONE")) == ["CreatePostgresTables"]
+        assert f"Luigi       {local_scheduler.ensure(settings)}\n" in up.answer
+    finally:
+        local_scheduler.stop(settings)

@@ -228,7 +228,7 @@ def test_a_file_without_records_replaces_rows_only_on_request(project: Project) 
     assert run.code == REFUSED
     error = project.value("SELECT error FROM etl.batches WHERE status = 'failed'")
     assert error == (
-        "FileRefusedError: users.csv: no records, but 2 rows of it are loaded; if it is meant to be empty, run with"
+        "FileEmptiedError: users.csv: no records, but 2 rows of it are loaded; if it is meant to be empty, run with"
         " --allow-empty, otherwise deliver it again"
     )
     assert user_ids(project, "raw.users") == user_ids(project) == ["U1", "U2"]

@@ -334,7 +334,7 @@ def test_drift_is_reported(odd: tuple[Project, Run]) -> None:
             for path in ("source", "poster", "like", "expires", "$price", "a.b", "ключ", "deep", "script", "at")
         ),
     }
-    assert "movies: type changed release_year, such as 1994" in run.output
+    assert "MongoDB: type changed release_year in movies, such as 1994" in run.output
     assert manifest["collections"] == {
         "movies": {"read": 17, "normalized": 14, "rejected": 3},
         "series": {"read": 5, "normalized": 3, "rejected": 2},

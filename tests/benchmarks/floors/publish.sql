@@ -28,6 +28,52 @@ SELECT user_id, date_trunc('month', watch_date::timestamp)::date AS month, count
 FROM processed.viewing_sessions
 GROUP BY 1, 2;
 
+CREATE TEMP TABLE active_users AS
+WITH by_device AS (
+    SELECT
+        user_id,
+        device_type,
+        sum(sessions)::bigint AS sessions,
+        coalesce(sum(minutes), 0)::bigint AS minutes,
+        sum(completion_hundredths)::bigint AS completion_hundredths,
+        sum(completions)::bigint AS completions,
+        max(last_watch_date) AS last_watch_date
+    FROM user_devices
+    GROUP BY user_id, device_type
+),
+
+viewing AS (
+    SELECT
+        user_id,
+        sum(sessions)::bigint AS sessions,
+        sum(minutes)::bigint AS minutes,
+        sum(completion_hundredths)::bigint AS completion_hundredths,
+        sum(completions)::bigint AS completions,
+        max(last_watch_date) AS last_watch_date
+    FROM by_device
+    GROUP BY user_id
+),
+
+favourites AS (
+    SELECT DISTINCT ON (user_id COLLATE "C")
+        user_id,
+        device_type AS favourite_device
+    FROM by_device
+    WHERE device_type IS NOT NULL
+    ORDER BY user_id COLLATE "C", sessions DESC, minutes DESC, device_type COLLATE "C"
+)
+
+SELECT
+    v.user_id,
+    v.sessions,
+    v.minutes,
+    v.completion_hundredths,
+    v.completions,
+    v.last_watch_date,
+    f.favourite_device
+FROM viewing AS v
+LEFT JOIN favourites AS f USING (user_id);
+
 CREATE TEMP TABLE titles AS
 SELECT
     content_id,
@@ -40,6 +86,16 @@ SELECT
     coalesce(count(*) FILTER (WHERE completion_percentage IS NOT NULL), 0) AS completions
 FROM processed.viewing_sessions
 GROUP BY 1, 2, 3;
+
+CREATE TEMP TABLE title_countries AS
+SELECT
+    u.country,
+    s.content_id,
+    count(*) AS sessions,
+    coalesce(sum(s.watch_duration_minutes), 0) AS minutes
+FROM processed.viewing_sessions AS s
+INNER JOIN processed.users AS u USING (user_id)
+GROUP BY u.country, s.content_id;
 
 CREATE TEMP TABLE day_viewers AS
 SELECT watch_date, count(*) AS viewers
@@ -67,7 +123,7 @@ SELECT d.*, v.viewers
 FROM day_sums AS d
 LEFT JOIN day_viewers AS v USING (watch_date);
 
-ANALYZE user_devices, user_months, titles, title_viewers, days;
+ANALYZE user_devices, user_months, active_users, titles, title_countries, title_viewers, days;
 
 CREATE TABLE trusted.completion_by_content_type AS
 SELECT
@@ -162,17 +218,6 @@ LEFT JOIN viewers AS w USING (content_id);
 CREATE UNIQUE INDEX content_summary_key ON trusted.content_summary (content_id);
 
 CREATE TABLE trusted.country_engagement AS
-WITH viewing AS (
-    SELECT
-        user_id,
-        sum(sessions)::bigint AS sessions,
-        sum(minutes)::bigint AS minutes,
-        sum(completion_hundredths)::bigint AS completion_hundredths,
-        sum(completions)::bigint AS completions
-    FROM user_devices
-    GROUP BY user_id
-)
-
 SELECT
     u.country,
     count(*) AS users,
@@ -181,7 +226,7 @@ SELECT
     round(coalesce(sum(v.minutes), 0) / 60, 2) AS watch_hours,
     round(sum(v.completion_hundredths) / 100 / nullif(sum(v.completions), 0), 2) AS avg_completion
 FROM processed.users AS u
-LEFT JOIN viewing AS v USING (user_id)
+LEFT JOIN active_users AS v USING (user_id)
 GROUP BY u.country;
 
 CREATE UNIQUE INDEX country_engagement_key ON trusted.country_engagement (country) NULLS NOT DISTINCT;
@@ -352,17 +397,6 @@ LEFT JOIN newcomers AS n USING (month);
 CREATE UNIQUE INDEX period_summary_key ON trusted.period_summary (month);
 
 CREATE TABLE trusted.subscription_engagement AS
-WITH viewing AS (
-    SELECT
-        user_id,
-        sum(sessions)::bigint AS sessions,
-        sum(minutes)::bigint AS minutes,
-        sum(completion_hundredths)::bigint AS completion_hundredths,
-        sum(completions)::bigint AS completions
-    FROM user_devices
-    GROUP BY user_id
-)
-
 SELECT
     u.subscription_type,
     count(*) AS users,
@@ -372,7 +406,7 @@ SELECT
     round(sum(v.completion_hundredths) / 100 / nullif(sum(v.completions), 0), 2) AS avg_completion,
     round(sum(v.sessions) / nullif(count(v.user_id), 0), 2) AS sessions_per_active_user
 FROM processed.users AS u
-LEFT JOIN viewing AS v USING (user_id)
+LEFT JOIN active_users AS v USING (user_id)
 GROUP BY u.subscription_type;
 
 CREATE UNIQUE INDEX subscription_engagement_key
@@ -380,14 +414,10 @@ CREATE UNIQUE INDEX subscription_engagement_key
 
 CREATE TABLE trusted.top_content_by_country AS
 WITH viewing AS (
-    SELECT
-        u.country,
-        s.content_id,
-        count(*) AS sessions,
-        coalesce(sum(s.watch_duration_minutes), 0) AS minutes
-    FROM processed.viewing_sessions AS s
-    INNER JOIN processed.users AS u USING (user_id)
-    GROUP BY u.country, s.content_id
+    SELECT country, content_id, sum(sessions)::bigint AS sessions, sum(minutes)::bigint AS minutes
+    FROM title_countries
+    GROUP BY country, content_id
+    HAVING sum(sessions) > 0
 ),
 
 ranked AS (
@@ -415,42 +445,9 @@ CREATE UNIQUE INDEX top_content_by_country_key
     ON trusted.top_content_by_country (country, rank) NULLS NOT DISTINCT;
 
 CREATE TABLE trusted.user_engagement AS
-WITH viewing_by_device AS (
-    SELECT
-        user_id,
-        device_type,
-        sum(sessions)::bigint AS sessions,
-        coalesce(sum(minutes), 0)::bigint AS minutes,
-        sum(completion_hundredths)::bigint AS completion_hundredths,
-        sum(completions)::bigint AS completions,
-        max(last_watch_date) AS last_watch_date
-    FROM user_devices
-    GROUP BY user_id, device_type
-),
-
-viewing AS (
-    SELECT
-        user_id,
-        sum(sessions)::bigint AS sessions,
-        sum(minutes) AS minutes,
-        sum(completion_hundredths) / 100 / nullif(sum(completions), 0) AS avg_completion,
-        max(last_watch_date) AS last_watch_date
-    FROM viewing_by_device
-    GROUP BY user_id
-),
-
-favourites AS (
-    SELECT DISTINCT ON (user_id COLLATE "C")
-        user_id,
-        device_type AS favourite_device
-    FROM viewing_by_device
-    WHERE device_type IS NOT NULL
-    ORDER BY user_id COLLATE "C", sessions DESC, minutes DESC, device_type COLLATE "C"
-),
-
-standings AS (
+WITH standings AS (
     SELECT user_id, percent_rank() OVER (ORDER BY minutes) AS standing
-    FROM viewing
+    FROM active_users
 )
 
 SELECT
@@ -458,10 +455,10 @@ SELECT
     u.country,
     u.subscription_type,
     coalesce(v.sessions, 0) AS sessions,
-    round(coalesce(v.minutes, 0) / 60, 2) AS watch_hours,
-    round(v.avg_completion, 2) AS avg_completion,
+    round(coalesce(v.minutes, 0) / 60.0, 2) AS watch_hours,
+    round(v.completion_hundredths / 100.0 / nullif(v.completions, 0), 2) AS avg_completion,
     v.last_watch_date,
-    f.favourite_device,
+    v.favourite_device,
     CASE
         WHEN v.user_id IS NULL THEN 'inactive'
         WHEN s.standing < 0.5 THEN 'light'
@@ -469,9 +466,8 @@ SELECT
         ELSE 'heavy'
     END AS segment
 FROM processed.users AS u
-LEFT JOIN viewing AS v USING (user_id)
-LEFT JOIN standings AS s USING (user_id)
-LEFT JOIN favourites AS f USING (user_id);
+LEFT JOIN active_users AS v USING (user_id)
+LEFT JOIN standings AS s USING (user_id);
 
 CREATE UNIQUE INDEX user_engagement_key ON trusted.user_engagement (user_id);
 

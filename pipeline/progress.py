@@ -1,0 +1,68 @@
+"""How far the work at hand is, told to whoever watches it; without one it costs nothing."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TypeVar
+
+Item = TypeVar("Item")
+
+SECONDS_BETWEEN_REPORTS = 0.2
+
+
+@dataclass
+class Progress:
+    """A stage in progress: `done` of `total` units; the total is None where nobody knows it."""
+
+    what: str
+    unit: str
+    total: int | None
+    done: int = 0
+
+
+Listener = Callable[[Progress], None]
+_listeners: list[Listener] = []
+
+
+def listen(listener: Listener) -> None:
+    """Have `listener` called a few times a second, by the process and thread that works."""
+    _listeners.append(listener)
+
+
+@contextmanager
+def stage(what: str, unit: str, total: int | None = None) -> Iterator[Callable[[int], None]]:
+    """Give the block a function that takes the units done since its last call.
+
+    Args:
+        what: the thing that is worked on, such as a file.
+        unit: what is counted: 'bytes' or 'documents'.
+        total: how many there are, if that is known.
+    """
+    progress, reported = Progress(what, unit, total), 0.0
+
+    def advance(units: int) -> None:
+        nonlocal reported
+        progress.done += units
+        now = time.monotonic()
+        if now - reported >= SECONDS_BETWEEN_REPORTS:
+            reported = now
+            _tell(progress)
+
+    yield advance
+    _tell(progress)
+
+
+def track(items: Iterable[Item], what: str, unit: str, total: int | None = None) -> Iterator[Item]:
+    """Pass items on and count them."""
+    with stage(what, unit, total) as advance:
+        for item in items:
+            yield item
+            advance(1)
+
+
+def _tell(progress: Progress) -> None:
+    for listener in _listeners:
+        listener(progress)

@@ -1,0 +1,32 @@
+"""Advisory locks of PostgreSQL, by name: they keep runs apart, and end with the session that holds them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from psycopg2.extensions import cursor as Cursor
+
+from pipeline.stores.postgres import fetch_value
+
+SPACE = 0x5650  # first key of our locks, apart from those of other programs
+
+
+def take_locks(cursor: Cursor, *, alone: Collection[str], shared: Collection[str]) -> None:
+    """Wait for locks, in the order of their names, so that two loads never wait for each other.
+
+    Args:
+        cursor: of the session that is to hold them until it ends.
+        alone: names that nobody else may hold meanwhile.
+        shared: names that others may hold as shared, too.
+    """
+    for name in sorted({*alone, *shared}):
+        function = "pg_advisory_lock" if name in alone else "pg_advisory_lock_shared"
+        cursor.execute(f"SELECT {function}(%s, hashtext(%s))", (SPACE, name))
+
+
+def is_free(cursor: Cursor, name: str) -> bool:
+    """Tell whether nobody holds a lock now."""
+    if not fetch_value(cursor, "SELECT pg_try_advisory_lock(%s, hashtext(%s))", (SPACE, name)):
+        return False
+    cursor.execute("SELECT pg_advisory_unlock(%s, hashtext(%s))", (SPACE, name))
+    return True

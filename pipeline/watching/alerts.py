@@ -1,0 +1,86 @@
+"""Telling people that a run failed: one message to a webhook."""
+
+from __future__ import annotations
+
+import logging
+import re
+import socket
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from pipeline.settings import get_settings
+from pipeline.watching.context import run_id
+from pipeline.watching.record import Outcome
+
+logger = logging.getLogger("pipeline")
+
+SECONDS_TO_ANSWER = 10.0
+SHOWN_CAUSE = 1000  # characters
+# How a line of the log that says what went wrong with a task names it.
+FAULT = re.compile(r"^\S+ \S+ ERROR .*$")
+
+
+def notify(outcomes: list[Outcome], log: Path) -> None:
+    """Post what failed as JSON to `FAILURE_WEBHOOK_URL`, if it is set and something did.
+
+    A webhook that does not answer is logged; it changes nothing of the run.
+
+    Args:
+        outcomes: what came of each task.
+        log: the log to point at.
+    """
+    url = get_settings().failure_webhook_url
+    wrong = [outcome for outcome in outcomes if outcome.is_wrong]
+    if url is None or not wrong:
+        return
+    import httpx
+
+    try:
+        answer = httpx.post(url.get_secret_value(), json=message(wrong, log), timeout=SECONDS_TO_ANSWER)
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        # What the library says may hold the address, which is a secret.
+        logger.warning("FAILURE_WEBHOOK_URL could not be told of the failure: %s", type(error).__name__)
+        return
+    if not answer.is_success:
+        logger.warning("FAILURE_WEBHOOK_URL refused the message: status %s", answer.status_code)
+
+
+def message(wrong: list[Outcome], log: Path) -> dict[str, Any]:
+    """Return the message: `text` for chats, the rest for programs."""
+    lines = _lines_of(wrong, log)
+    failed = [
+        {
+            "task": outcome.task,
+            "file": outcome.file,
+            "state": outcome.state.lower(),
+            "cause": (outcome.cause or "")[:SHOWN_CAUSE],
+            "log": f"{log}:{lines[outcome.name]}" if outcome.name in lines else str(log),
+        }
+        for outcome in wrong
+    ]
+    first = failed[0]
+    more = f" (and {len(failed) - 1} more)" if len(failed) > 1 else ""
+    return {
+        "text": f"Run {run_id()} failed: {wrong[0].name}: {first['cause']}{more}. See {first['log']}",
+        "run": run_id(),
+        "host": socket.gethostname(),
+        "time": datetime.now(UTC).isoformat(timespec="seconds"),
+        "failed": failed,
+    }
+
+
+def _lines_of(wrong: list[Outcome], log: Path) -> dict[str, int]:
+    """Return the last line of the log, by task, that tells of its error."""
+    found: dict[str, int] = {}
+    try:
+        with log.open(encoding="utf-8", errors="replace") as file:
+            for number, line in enumerate(file, start=1):
+                if not FAULT.match(line):
+                    continue
+                for outcome in wrong:
+                    if (outcome.file or outcome.task) in line:
+                        found[outcome.name] = number
+    except OSError:
+        return found
+    return found

@@ -1,0 +1,117 @@
+"""What Luigi says of tasks: as they begin, end and fail, in the process that works on them."""
+
+from __future__ import annotations
+
+import logging
+
+import luigi
+from luigi.rpc import RPCError
+
+from pipeline import progress
+from pipeline.watching import bars
+from pipeline.watching.context import current, name_of
+
+logger = logging.getLogger("pipeline")
+
+SECONDS_BETWEEN_MESSAGES = 2.0
+PERCENT = 100
+
+
+class _SchedulersPage:
+    """Shows on the scheduler's page how far the task in progress is."""
+
+    def __init__(self) -> None:
+        self._told_at = 0.0
+
+    def __call__(self, stage: progress.Progress) -> None:
+        """Tell the scheduler; one that is gone does not matter."""
+        if current.task is None or current.seconds - self._told_at < SECONDS_BETWEEN_MESSAGES:
+            return
+        tell = getattr(current.task, "set_status_message", None)
+        advance = getattr(current.task, "set_progress_percentage", None)
+        self._told_at = current.seconds
+        try:
+            if tell:
+                of_total = f" of {stage.total:,}" if stage.total else ""
+                tell(f"{stage.what}: {stage.done:,}{of_total} {stage.unit}")
+            if advance and stage.total:
+                advance(min(PERCENT, PERCENT * stage.done // stage.total))
+        except RPCError:
+            self._told_at = float("inf")
+
+    def reset(self) -> None:
+        """Forget the last task."""
+        self._told_at = 0.0
+
+
+_page = _SchedulersPage()
+
+
+def install() -> None:
+    """Log what happens to tasks from now on."""
+    for event, handler in HANDLERS.items():
+        luigi.Task.event_handler(event)(handler)  # type: ignore[no-untyped-call]
+    progress.listen(_page)
+    progress.listen(bars.update)
+
+
+def _started(task: luigi.Task) -> None:
+    current.begin(task)
+    _page.reset()
+    if not isinstance(task, luigi.WrapperTask):
+        is_shown = bars.begin(name_of(task))
+        logger.info("%s: started", name_of(task), extra={"event": "start", "has_bar": is_shown})
+
+
+def _ended(task: luigi.Task) -> None:
+    bars.end()
+    if not isinstance(task, luigi.WrapperTask):
+        logger.info(
+            "%s: done (%.1f s)",
+            name_of(task),
+            current.seconds,
+            extra={"event": "end", "seconds": round(current.seconds, 3)},
+        )
+    current.end()
+
+
+def _failed(task: luigi.Task, error: BaseException) -> None:
+    bars.end()
+    # Luigi logs the failure itself, with its traceback; this is for the run's own account.
+    logger.info(
+        "%s: failed",
+        name_of(task),
+        extra={"event": "failure", "cause": _said(error), "seconds": round(current.seconds, 3)},
+    )
+    current.end()
+
+
+def _broken(task: luigi.Task, error: BaseException) -> None:
+    logger.info("%s: cannot be planned", name_of(task), extra=_facts(task, "broken", _said(error)))
+
+
+def _died(task: luigi.Task, message: str) -> None:
+    logger.info("%s: its process ended", name_of(task), extra=_facts(task, "failure", message))
+
+
+def _present(task: luigi.Task) -> None:
+    logger.debug("%s: complete", name_of(task), extra=_facts(task, "complete", None))
+
+
+def _facts(task: luigi.Task, event: str, cause: str | None) -> dict[str, object]:
+    return {"event": event, "cause": cause, "task": task.task_family, "file": getattr(task, "path", None)}
+
+
+def _said(error: BaseException) -> str:
+    return str(error) if type(error).__module__.startswith("pipeline.") else f"{type(error).__name__}: {error}"
+
+
+HANDLERS = {
+    luigi.Event.START: _started,
+    luigi.Event.SUCCESS: _ended,
+    luigi.Event.FAILURE: _failed,
+    luigi.Event.BROKEN_TASK: _broken,
+    luigi.Event.PROCESS_FAILURE: _died,
+    luigi.Event.TIMEOUT: _died,
+    luigi.Event.DEPENDENCY_PRESENT: _present,
+}

@@ -1,0 +1,38 @@
+-- severity: error
+-- description: The titles loaded and the documents rejected are not the documents that the extraction read.
+WITH loaded AS (
+    SELECT batches.*
+    FROM etl.batches AS batches
+    INNER JOIN etl.table_updates AS marker USING (batch_id)
+    WHERE marker.update_id = 'LoadNormalizedJsonsToPostgres'
+),
+
+extracted AS (
+    SELECT rows_read FROM etl.batches
+    WHERE task = 'ExtractMongoToCsv' AND status = 'loaded'
+    ORDER BY batch_id DESC LIMIT 1
+),
+
+titles AS (
+    SELECT count(*) AS row_count FROM processed.content WHERE removed_at IS NULL
+),
+
+rejected AS (
+    SELECT count(*) AS row_count FROM etl.rejected_rows WHERE stage = 'extract'
+)
+
+SELECT
+    loaded.batch_id,
+    extracted.rows_read AS documents_extracted,
+    loaded.rows_read,
+    loaded.rows_loaded,
+    titles.row_count AS titles,
+    loaded.rows_rejected,
+    rejected.row_count AS kept_rejected
+FROM loaded
+CROSS JOIN extracted
+CROSS JOIN titles
+CROSS JOIN rejected
+WHERE loaded.rows_read <> extracted.rows_read
+    OR loaded.rows_loaded <> titles.row_count
+    OR loaded.rows_rejected <> rejected.row_count

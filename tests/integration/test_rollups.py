@@ -1,0 +1,85 @@
+"""The sums behind the views of `trusted`: kept up from what changed, they are those that a rebuild gives."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.in_process import settle
+from tests.project import Project
+from tests.small_input import ANN, BOB, session, write_all, write_sessions, write_users
+
+VIEWS = (
+    "completion_by_content_type",
+    "completion_distribution",
+    "content_summary",
+    "country_engagement",
+    "daily_viewing",
+    "device_engagement",
+    "genre_performance",
+    "monthly_retention",
+    "period_summary",
+    "subscription_engagement",
+    "top_content_by_country",
+    "user_engagement",
+)
+
+
+def published(project: Project) -> dict[str, list[tuple[Any, ...]]]:
+    return {view: project.rows(f"SELECT * FROM trusted.{view} AS v ORDER BY v::text") for view in VIEWS}
+
+
+def built(project: Project) -> Any:
+    return project.value("SELECT built FROM etl.rollup_state")
+
+
+def test_sums_kept_up_are_those_built_afresh(project: Project) -> None:
+    write_all(project)
+    settle(project)
+    first = built(project)
+    # One more session of a known pair of user, title and day; one of a new pair; one that leaves; one that changes.
+    write_sessions(project, session(1, minutes=70), session(4), session(5, user="U2"), name="viewing_sessions.csv")
+    settle(project)
+    assert built(project) == first, "it was kept up"
+    assert project.rows("SELECT * FROM etl.session_changes") == []
+    kept_up = published(project)
+    assert project.pipeline("redo", "PublishTrusted", "--date", "2026-03-02").code == 0
+    settle(project)
+    assert built(project) != first
+    assert published(project) == kept_up
+
+
+def test_a_user_who_moves_takes_the_sessions_along(project: Project) -> None:
+    write_all(project)
+    settle(project)
+    first = built(project)
+    top = "SELECT DISTINCT country FROM trusted.top_content_by_country ORDER BY country"
+    assert project.rows(top) == [("Chile",), ("Peru",)]
+    write_users(project, ANN, BOB.replace("Chile", "Japan"))
+    settle(project)
+    assert project.rows(top) == [("Japan",), ("Peru",)]
+    assert built(project) == first, "only the sums by country were built afresh"
+
+
+def test_without_any_session_left_the_views_are_empty_and_fill_again(project: Project) -> None:
+    write_all(project)
+    settle(project)
+    before = published(project)
+    files = {path: path.read_bytes() for path in project.raw.glob("viewing_sessions*")}
+    for path in files:
+        path.unlink()
+    settle(project)
+    for view in ("daily_viewing", "device_engagement", "period_summary", "completion_distribution"):
+        assert project.rows(f"SELECT * FROM trusted.{view}") == [], view
+    for path, content in files.items():
+        path.write_bytes(content)
+    settle(project)
+    assert published(project) == before
+
+
+def test_what_is_truncated_behind_the_back_is_built_afresh(project: Project) -> None:
+    write_all(project)
+    settle(project)
+    before = published(project)
+    project.rows("TRUNCATE etl.rollup_days, etl.rollup_users")
+    assert "PublishTrusted" in settle(project)
+    assert published(project) == before

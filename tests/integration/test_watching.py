@@ -1,0 +1,198 @@
+"""Watching a run: on a terminal, in a pipe, in the log for programs, by webhook."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import re
+import subprocess
+import sys
+import threading
+import uuid
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline.watching.alerts import notify
+from pipeline.watching.record import FAILED, Outcome
+from tests.in_process import settings_of
+from tests.project import DAY, Project, Run
+from tests.small_input import ANN, BOB, USER_COLUMNS, movie, session, write_sessions, write_users
+
+ESCAPE = "\x1b"
+PASSWORD = "q7-very-secret"
+TOO_OLD = "U3,300,Peru,Basic,2023-01-01,1"
+
+
+class Webhook(HTTPServer):
+    """A server that keeps the messages it gets."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Answer)
+        self.received: list[dict[str, Any]] = []
+        self.status = 200
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}/hook/{PASSWORD}"
+
+
+class _Answer(BaseHTTPRequestHandler):
+    server: Webhook
+
+    def do_POST(self) -> None:
+        self.server.received.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+        self.send_response(self.server.status)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def webhook() -> Iterator[Webhook]:
+    server = Webhook()
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield server
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+@pytest.fixture(scope="module")
+def loaded(tmp_path_factory: pytest.TempPathFactory, embedded: Path) -> tuple[Project, Run]:
+    """A project that was loaded once, with one bad row, and that run."""
+    project = Project(tmp_path_factory.mktemp("watched"), embedded, f"test_{uuid.uuid4().hex[:12]}")
+    write_users(project, ANN, BOB, TOO_OLD)
+    write_sessions(project, session(1), session(2, user="U9"))
+    project.write_titles(movies=[movie("M1")])
+    return project, project.must_run(DATA_ANALYST_PASSWORD=PASSWORD)
+
+
+def on_terminal(project: Project, *arguments: str, **env: str) -> str:
+    """Run a Luigi task with standard error on a terminal of 80 columns; return what it showed there."""
+    reader, terminal = pty.openpty()
+    command = [sys.executable, "-m", "luigi", "--module", "pipeline", "RunAll", "--date", DAY, *arguments]
+    process = subprocess.Popen(
+        command,
+        cwd=project.env["PROJECT_ROOT"],
+        env={**project.env, "COLUMNS": "80", "TERM": "xterm-256color", **env},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=terminal,
+    )
+    os.close(terminal)
+    shown = b""
+    try:
+        while block := os.read(reader, 65536):
+            shown += block
+    except OSError:  # the terminal has no writer any more
+        pass
+    os.close(reader)
+    process.wait()
+    return shown.decode()
+
+
+def table(output: str) -> dict[str, list[str]]:
+    """Return the cells of the summary by task."""
+    lines = output.splitlines()
+    start = next(number for number, line in enumerate(lines) if line.startswith("Task "))
+    rows = {}
+    for line in lines[start + 1 :]:
+        if not line.strip():
+            break
+        cells = re.split(r" {2,}", line.strip())
+        rows[cells[0]] = cells[1:]
+    return rows
+
+
+def test_a_run_ends_with_a_table_of_its_tasks_the_bad_row_and_where_to_look(loaded: tuple[Project, Run]) -> None:
+    project, run = loaded
+    rows = {name: " ".join(cells).split() for name, cells in table(run.output).items()}
+    assert rows["LoadUsers"][:-1] == ["ran", "3", "2", "1", "0"]
+    assert rows["LoadViewingSessions"][:-1] == ["ran", "2", "1", "0", "1"]
+    assert rows["LoadCsvToPostgres (2)"][:-1] == ["ran", "5", "5", "0", "0"]
+    assert "  users.csv record 3: age '300': out of range: 0 to 120" in run.output
+    assert f"file://{project.folder}/reports/{DAY}/index.html" in run.output
+    assert "Luigi Execution Summary" not in run.output
+
+
+def test_lines_tell_when_tasks_begin_and_end_without_escape_codes(loaded: tuple[Project, Run]) -> None:
+    _, run = loaded
+    told = re.findall(r"^\d\d:\d\d:\d\d (LoadUsers.*)$", run.output, re.MULTILINE)
+    assert told[0] == "LoadUsers: started"
+    assert re.fullmatch(r"LoadUsers raw\.users: 3 read, 2 loaded, 1 rejected \(.+ s\)", told[1])
+    assert ESCAPE not in run.output + run.log
+
+
+def test_the_log_for_programs_has_run_task_batch_rows_and_seconds_but_no_password(loaded: tuple[Project, Run]) -> None:
+    project, _ = loaded
+    text = (project.folder / "logs/pipeline.jsonl").read_text(encoding="utf-8")
+    lines = [json.loads(line) for line in text.splitlines()]
+    assert all({"time", "level", "run", "message"} <= line.keys() for line in lines)
+    first = [line for line in lines if line["run"] == lines[0]["run"]]
+    loads = {(line["task"], line.get("file")): line for line in first if line.get("event") == "load"}
+    users = loads["LoadUsers", None]
+    assert users["rows"] == {"read": 3, "loaded": 2, "rejected": 1, "superseded": 0, "waiting": 0}
+    assert users["seconds"] > 0
+    assert users["batch"] == project.value("SELECT max(batch_id) FROM etl.batches WHERE task = 'LoadUsers'")
+    assert loads["LoadCsvToPostgres", "users.csv"]["rows"]["read"] == 3
+    assert PASSWORD not in text
+
+
+def test_a_terminal_shows_colours_a_bar_while_one_worker_works_and_what_was_complete(
+    loaded: tuple[Project, Run],
+) -> None:
+    project, _ = loaded
+    project.pipeline("redo", "BuildReport", "--date", DAY)
+    shown = on_terminal(project, "--workers", "1")
+    plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown)
+    assert ESCAPE in shown
+    assert re.search(r"BuildReport +━", plain), "the report takes long enough for a bar"
+    assert shown.rindex("\x1b[?25h") > shown.rindex("\x1b[?25l"), "the cursor is shown again"
+    assert "BuildReport: started" not in plain
+    assert table(plain)["LoadUsers"] == ["complete"]
+    assert all(len(line) <= 80 for line in plain[plain.index("Task  ") :].splitlines() if "://" not in line)
+
+
+def test_a_failed_run_says_why_last_and_tells_the_webhook_once(loaded: tuple[Project, Run], webhook: Webhook) -> None:
+    project, _ = loaded
+    project.write_rows("users-2.csv", [USER_COLUMNS.replace("age", "years"), ANN])
+    try:
+        run = project.run_all(FAILURE_WEBHOOK_URL=webhook.url)
+    finally:
+        (project.raw / "users-2.csv").unlink()
+    assert run.code == 30
+    assert "LoadCsvToPostgres users-2.csv was refused:\n  users-2.csv: declared columns are missing: age." in run.output
+    assert re.search(r"^LoadCsvToPostgres users-2\.csv +refused ", run.output, re.MULTILINE)
+    [message] = webhook.received
+    causes = {(each["task"], each["file"]): each for each in message["failed"]}
+    refused = causes["LoadCsvToPostgres", "users-2.csv"]
+    assert refused["cause"].startswith("users-2.csv: declared columns are missing: age.")
+    log, _, number = refused["log"].rpartition(":")
+    assert "declared columns are missing: age" in Path(log).read_text().splitlines()[int(number) - 1]
+    assert "users-2.csv" in message["text"]
+    assert PASSWORD not in run.output + run.log
+
+
+def test_a_webhook_that_refuses_or_is_gone_is_logged_without_its_address(
+    loaded: tuple[Project, Run], webhook: Webhook, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project, _ = loaded
+    failed = [Outcome("LoadUsers", None, FAILED, cause="no server")]
+    webhook.status = 503
+    for url in (webhook.url, "http://127.0.0.1:1/hook/" + PASSWORD):
+        monkeypatch.setitem(project.env, "FAILURE_WEBHOOK_URL", url)
+        with settings_of(project):
+            notify(failed, project.folder / "logs/luigi.log")
+    assert [record.getMessage() for record in caplog.records if record.name == "pipeline"] == [
+        "FAILURE_WEBHOOK_URL refused the message: status 503",
+        "FAILURE_WEBHOOK_URL could not be told of the failure: ConnectError",
+    ]
+    assert len(webhook.received) == 1
+    assert PASSWORD not in caplog.text
