@@ -20,7 +20,7 @@ from pipeline.settings import get_settings
 from pipeline.stores import disk, markers
 from pipeline.stores.locks import take_locks
 from pipeline.stores.postgres import PostgresError, connect, fetch_value, permissions_named
-from pipeline.stores.retries import retrying
+from pipeline.stores.retries import ConnectionLostError, retrying
 
 logger = logging.getLogger("pipeline")
 
@@ -155,6 +155,11 @@ def _execute(claim: Claim, subject: str, work: Callable[[Load], None], is_done: 
                 return
             load = Load(claim, cursor, _begin(cursor, claim), previous=marker)
             _run(connection, load, work)
+    except psycopg2.Error as error:
+        # The driver has many words for a connection that broke, some of them in COPY only.
+        if connection.closed:
+            raise ConnectionLostError(" ".join(str(error).split()) or "the connection was lost") from error
+        raise
     finally:
         connection.close()
         markers.forget()

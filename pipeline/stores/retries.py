@@ -9,6 +9,8 @@ import psycopg2
 from psycopg2 import errorcodes
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, wait_exponential_jitter
 
+from pipeline.errors import PipelineError
+
 logger = logging.getLogger("pipeline")
 
 ATTEMPTS = 5
@@ -19,8 +21,14 @@ ENDED_STATES = {errorcodes.ADMIN_SHUTDOWN, errorcodes.CRASH_SHUTDOWN, errorcodes
 ENDED_MESSAGES = ("server closed the connection", "connection already closed", "connection not open", "ssl syscall")
 
 
+class ConnectionLostError(PipelineError):
+    """The connection to PostgreSQL broke in the middle of a load."""
+
+
 def is_passing(error: BaseException) -> bool:
     """Tell whether work that failed with `error` may succeed if it is simply done again."""
+    if isinstance(error, ConnectionLostError):
+        return True
     if isinstance(error, psycopg2.Error):
         if error.pgcode is not None:
             return error.pgcode in PASSING_STATES | ENDED_STATES
