@@ -237,7 +237,7 @@ def gc(
 
     Example: python -m pipeline gc --keep-days 30
     """
-    from pipeline.commands.gc import candidates, delete, list_reports, size
+    from pipeline.commands.gc import candidates, delete, size
 
     found = candidates(keep_days, date.today())
     for path in found:
@@ -247,7 +247,6 @@ def gc(
     elif yes or typer.confirm(f"Delete these {len(found)}?"):
         for path in found:
             delete(path)
-        list_reports(found)
         typer.echo(f"deleted {len(found)}")
 
 

@@ -66,14 +66,5 @@ def delete(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def list_reports(deleted: list[Path]) -> None:
-    """List the reports anew if some of them are gone."""
-    folder = get_settings().reports_path
-    if any(path.parent == folder for path in deleted):
-        from pipeline.report.index import write_index
-
-        write_index(folder)
-
-
 def _age(path: Path) -> float:
     return time.time() - path.stat().st_mtime

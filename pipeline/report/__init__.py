@@ -1,13 +1,12 @@
-"""The analysts' page: one HTML file about what `trusted` holds, read as the analysts read it."""
+"""The analysts' page."""
 
 from pathlib import Path
 
 from pipeline.fingerprints import digest_bytes
 
-FOLDER = Path(__file__).parent
-PARTS = ("page.html.j2", "tables.html.j2", "index.html.j2", "page.css", "page.js")
+TEMPLATE = Path(__file__).parent / "page.html.j2"
 
 
 def template_digest() -> str:
-    """Return the digest of the files that the page is made of, apart from the code."""
-    return digest_bytes(b"\0".join((FOLDER / name).read_bytes() for name in PARTS))
+    """Return the digest of the page's template."""
+    return digest_bytes(TEMPLATE.read_bytes())

@@ -75,13 +75,7 @@ class BuildReport(PipelineTask):
     """Writes the analysts' page of the day."""
 
     date = luigi.DateParameter(default=Date.today(), description="day of the run")
-    sql: ClassVar = ("examples/*.sql",)
-    modules: ClassVar = tuple(
-        f"pipeline.report.{name}"
-        for name in (
-            *("dictionary", "index", "lineage", "overview", "page", "panels", "plots", "quality", "style", "tables"),
-        )
-    )
+    modules: ClassVar = ("pipeline.report.page", "pipeline.report.plots")
 
     def builds_on(self) -> list[PipelineTask]:
         """The published views, and the results of the checks."""
@@ -126,11 +120,9 @@ class BuildReport(PipelineTask):
 
     def build(self, load: Load) -> None:
         """Write the page to a folder of its own and move it into place."""
-        from pipeline.report.index import write_index
         from pipeline.report.page import write_page
 
         target = self.output()
         with target.writing() as folder:
             load.rows_read = load.rows_loaded = write_page(folder / "index.html", self.date)
             target.publish(self.inputs, date=self.date.isoformat())
-        write_index(get_settings().reports_path)

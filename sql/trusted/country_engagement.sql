@@ -13,8 +13,7 @@ GROUP BY u.country;
 CREATE UNIQUE INDEX country_engagement_key ON trusted.country_engagement (country) NULLS NOT DISTINCT;
 
 COMMENT ON MATERIALIZED VIEW trusted.country_engagement IS
-    'Users and viewing by country. Grain: one row for each country; users without one are a group of their own. '
-    'Example: SELECT country, active_users, users FROM trusted.country_engagement ORDER BY active_users DESC;';
+    'Users and viewing by country. Grain: one row for each country; users without one are a group of their own.';
 COMMENT ON COLUMN trusted.country_engagement.country IS 'Country of the users; null if unknown.';
 COMMENT ON COLUMN trusted.country_engagement.users IS 'Number of users.';
 COMMENT ON COLUMN trusted.country_engagement.active_users IS 'Number of users with a session.';

@@ -1,6 +1,6 @@
 CREATE VIEW trusted.data_quality AS
 WITH checks AS (
-    SELECT check_name AS name, target_table AS source, severity, findings, last_seen, description
+    SELECT check_name AS name, target_table AS source, severity, findings, last_seen
     FROM etl.check_results
 ),
 
@@ -37,45 +37,20 @@ waiting AS (
     LEFT JOIN processed.users AS u USING (user_id)
     WHERE h.status = 'waiting'
     GROUP BY 1, 2
-),
-
-drift AS (
-    SELECT
-        concat_ws(' ', d.change ->> 'kind', d.change ->> 'path') AS name,
-        d.change ->> 'collection' AS source,
-        'drift' AS severity,
-        count(*) AS findings,
-        max(b.finished) AS last_seen,
-        'such as ' || min(d.change ->> 'example') AS description
-    FROM etl.batches AS b
-    INNER JOIN latest_batches USING (batch_id)
-    CROSS JOIN LATERAL jsonb_array_elements(b.details -> 'drift') AS d (change)
-    WHERE b.status = 'loaded'
-    GROUP BY 1, 2
 )
 
-SELECT name, source, severity, findings, last_seen, description FROM checks
+SELECT name, source, severity, findings, last_seen FROM checks
 UNION ALL
-SELECT name, source, severity, findings, last_seen, NULL FROM rejections
+SELECT name, source, severity, findings, last_seen FROM rejections
 UNION ALL
-SELECT name, source, severity, findings, last_seen, NULL FROM waiting
-UNION ALL
-SELECT name, source, severity, findings, last_seen, description FROM drift;
+SELECT name, source, severity, findings, last_seen FROM waiting;
 
 COMMENT ON VIEW trusted.data_quality IS
     'What is known to be wrong with the data. Grain: one row for each check, also those without findings, and one '
-    'for each source and reason why records of its latest load were rejected or wait, or way in which it drifted. '
-    'Example: SELECT severity, name, source, findings FROM trusted.data_quality WHERE findings > 0 ORDER BY '
-    'findings DESC;';
-COMMENT ON COLUMN trusted.data_quality.name IS
-    'The check, the reason of rejection, what records wait for, or what drifted.';
-COMMENT ON COLUMN trusted.data_quality.source IS
-    'Table checked, or file or collection the records came from; for drift the table or collection.';
+    'for each source and reason why records of its latest load were rejected or wait.';
+COMMENT ON COLUMN trusted.data_quality.name IS 'The check, the reason of rejection, or what records wait for.';
+COMMENT ON COLUMN trusted.data_quality.source IS 'Table checked, or file or collection the records came from.';
 COMMENT ON COLUMN trusted.data_quality.severity IS
-    'error: stops the load; warn: reported; rejected: not loaded; waiting: loads once its user or title arrives; '
-    'drift: loaded, but its form is not what it was before.';
-COMMENT ON COLUMN trusted.data_quality.findings IS
-    'Number of offending rows; 0 for a check that passed; for drift the number of loads in which it came up.';
+    'error: stops the load; warn: reported; rejected: not loaded; waiting: loads once its user or title arrives.';
+COMMENT ON COLUMN trusted.data_quality.findings IS 'Number of offending rows; 0 for a check that passed.';
 COMMENT ON COLUMN trusted.data_quality.last_seen IS 'When it was last found; null if never.';
-COMMENT ON COLUMN trusted.data_quality.description IS
-    'What a finding of the check means, or the first example of the drift; null for rejected and waiting records.';

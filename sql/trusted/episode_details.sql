@@ -14,10 +14,7 @@ LEFT JOIN processed.episodes AS e USING (content_id, season_number);
 
 COMMENT ON VIEW trusted.episode_details IS
     'Episodes of the series. Grain: one row for each known episode, and one row, with episode_number null, '
-    'for each season of which only the number of episodes is known. '
-    'Example: SELECT series_title, count(DISTINCT season_number) AS seasons, count(episode_number) AS '
-    'known_episodes FROM trusted.episode_details GROUP BY content_id, series_title ORDER BY known_episodes DESC '
-    'LIMIT 10;';
+    'for each season of which only the number of episodes is known.';
 COMMENT ON COLUMN trusted.episode_details.content_id IS 'Key of the series.';
 COMMENT ON COLUMN trusted.episode_details.season_number IS 'Number of the season; 0 for specials.';
 COMMENT ON COLUMN trusted.episode_details.episode_number IS

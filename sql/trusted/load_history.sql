@@ -14,14 +14,11 @@ SELECT
     finished,
     round(extract(epoch FROM finished - started), 2) AS seconds,
     fingerprint,
-    error,
-    details -> 'drift' AS drift
+    error
 FROM etl.batches;
 
 COMMENT ON VIEW trusted.load_history IS
-    'The ledger of all loads. Grain: one row for each attempt to load a source. '
-    'Example: SELECT started, task, source, rows_read, rows_rejected FROM trusted.load_history ORDER BY started '
-    'DESC LIMIT 20;';
+    'The ledger of all loads. Grain: one row for each attempt to load a source.';
 COMMENT ON COLUMN trusted.load_history.batch_id IS 'Number of the batch.';
 COMMENT ON COLUMN trusted.load_history.task IS 'Luigi task that loaded it.';
 COMMENT ON COLUMN trusted.load_history.source IS 'File, collection or table read.';
@@ -37,6 +34,3 @@ COMMENT ON COLUMN trusted.load_history.finished IS 'When it committed or failed;
 COMMENT ON COLUMN trusted.load_history.seconds IS 'Seconds from start to finish, to 2 decimals.';
 COMMENT ON COLUMN trusted.load_history.fingerprint IS 'Hash over all inputs of the load.';
 COMMENT ON COLUMN trusted.load_history.error IS 'Why it failed.';
-COMMENT ON COLUMN trusted.load_history.drift IS
-    'What the source held and had not before, or the other way round: a list of objects with collection (or table), '
-    'kind, path (or column) and example; null if there was none.';

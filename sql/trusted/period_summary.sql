@@ -46,8 +46,7 @@ LEFT JOIN newcomers AS n USING (month);
 CREATE UNIQUE INDEX period_summary_key ON trusted.period_summary (month);
 
 COMMENT ON MATERIALIZED VIEW trusted.period_summary IS
-    'Viewing by month. Grain: one row for each month with a session. '
-    'Example: SELECT month, sessions, active_users, new_users FROM trusted.period_summary ORDER BY month;';
+    'Viewing by month. Grain: one row for each month with a session.';
 COMMENT ON COLUMN trusted.period_summary.month IS 'The month, as its first day.';
 COMMENT ON COLUMN trusted.period_summary.sessions IS 'Number of sessions.';
 COMMENT ON COLUMN trusted.period_summary.active_users IS

@@ -19,9 +19,7 @@ INNER JOIN processed.users AS u USING (user_id)
 INNER JOIN processed.content AS c USING (content_id);
 
 COMMENT ON VIEW trusted.session_details IS
-    'Sessions with their user and title. Grain: one row for each viewing session. '
-    'Example: SELECT country, count(*) AS sessions FROM trusted.session_details WHERE type = ''series'' GROUP BY '
-    'country ORDER BY sessions DESC;';
+    'Sessions with their user and title. Grain: one row for each viewing session.';
 COMMENT ON COLUMN trusted.session_details.session_id IS 'Key of the session.';
 COMMENT ON COLUMN trusted.session_details.user_id IS 'Who watched.';
 COMMENT ON COLUMN trusted.session_details.content_id IS 'What was watched.';
