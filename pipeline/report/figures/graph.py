@@ -1,0 +1,116 @@
+"""A graph of what is made from what, drawn in layers from the sources to the views."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from matplotlib.patches import FancyBboxPatch, PathPatch
+from matplotlib.path import Path
+
+from pipeline.report.figures.style import INK, LINE, PAGE, SERIES, SMALL, SOFT, Drawing, shortened
+
+BOX_HEIGHT = 30.0
+STEP = 38.0
+LAYER = 214.0
+BOX_WIDTH = 166.0
+SWEEPS = 6
+NAME_LENGTH = 28
+
+
+@dataclass(frozen=True)
+class Node:
+    """A box: a line of name, a line of detail, and whether it is drawn as a source."""
+
+    name: str
+    detail: str
+    is_source: bool = False
+
+
+def layers(nodes: Iterable[str], edges: Iterable[tuple[str, str]]) -> list[list[str]]:
+    """Return the nodes in layers, each beyond everything it is made from, ordered so that few edges cross.
+
+    Args:
+        nodes: names.
+        edges: source and what is made from it; without circles.
+    """
+    sources: dict[str, set[str]] = {node: set() for node in sorted(nodes)}
+    for source, made in edges:
+        sources[made].add(source)
+    depth: dict[str, int] = {}
+
+    def measure(node: str) -> int:
+        if node not in depth:
+            depth[node] = 0
+            depth[node] = 1 + max((measure(source) for source in sources[node]), default=-1)
+        return depth[node]
+
+    placed: list[list[str]] = [[] for _ in range(1 + max(map(measure, sources), default=-1))]
+    for node in sources:
+        placed[depth[node]].append(node)
+    users: dict[str, set[str]] = {node: set() for node in sources}
+    for node, of_node in sources.items():
+        for source in of_node:
+            users[source].add(node)
+    for sweep in range(SWEEPS):
+        neighbours = sources if sweep % 2 == 0 else users
+        height = {node: (row + 0.5) / len(layer) for layer in placed for row, node in enumerate(layer)}
+        for layer in placed if sweep % 2 == 0 else reversed(placed):
+            means = {
+                node: sum(height[other] for other in neighbours[node]) / len(neighbours[node])
+                if neighbours[node]
+                else height[node]
+                for node in layer
+            }
+            layer.sort(key=lambda node: (means[node], node))
+            height |= {node: (row + 0.5) / len(layer) for row, node in enumerate(layer)}
+    return placed
+
+
+def graph(name: str, nodes: Mapping[str, Node], edges: Iterable[tuple[str, str]]) -> str:
+    """Draw the graph from left to right; its width follows from the number of layers.
+
+    Args:
+        name: of the drawing.
+        nodes: by the names that `edges` use, at least one.
+        edges: source and what is made from it.
+    """
+    edges = sorted(set(edges))
+    placed = layers(nodes, edges)
+    height = STEP * max(map(len, placed)) + 6
+    width = LAYER * (len(placed) - 1) + BOX_WIDTH + 6
+    drawing = Drawing(name, height, width)
+    axes = drawing.axes(0, 0, width, height, bare=True)
+    corners = {
+        node: (3 + LAYER * number, 3 + (row + 0.5) * (height - 6) / len(layer) - BOX_HEIGHT / 2)
+        for number, layer in enumerate(placed)
+        for row, node in enumerate(layer)
+    }
+    for source, made in edges:
+        start = (corners[source][0] + BOX_WIDTH, corners[source][1] + BOX_HEIGHT / 2)
+        end = (corners[made][0], corners[made][1] + BOX_HEIGHT / 2)
+        bend = (end[0] - start[0]) / 2
+        path = Path(
+            [start, (start[0] + bend, start[1]), (end[0] - bend, end[1]), end],
+            [Path.MOVETO, Path.CURVE4, Path.CURVE4, Path.CURVE4],
+        )
+        axes.add_patch(PathPatch(path, facecolor="none", edgecolor=SOFT, linewidth=0.9, alpha=0.45))
+    for node, (left, top) in corners.items():
+        shown = nodes[node]
+        axes.add_patch(
+            FancyBboxPatch(
+                (left, top),
+                BOX_WIDTH,
+                BOX_HEIGHT,
+                boxstyle="round,pad=0,rounding_size=3",
+                facecolor=PAGE,
+                edgecolor=SERIES[0] if shown.is_source else LINE,
+                linewidth=1.2,
+            )
+        )
+        middle = top + BOX_HEIGHT / 2
+        label = shortened(shown.name, NAME_LENGTH)
+        axes.text(left + 7, middle - (6 if shown.detail else 0), label, color=INK, fontsize=SMALL, va="center")
+        if shown.detail:
+            axes.text(left + 7, middle + 7, shown.detail, color=SOFT, fontsize=SMALL - 1.5, va="center")
+    return drawing.svg()
