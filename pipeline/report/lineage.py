@@ -34,10 +34,13 @@ def lineage_graph(data: pd.DataFrame) -> str | None:
     nodes = {name: Node(name, "") for edge in edges for name in edge}
     for name, rows in data.groupby("object"):
         if box(str(name)) == name:
-            nodes[str(name)] = Node(str(name), _detail(rows), kinds[name] == "file")
+            is_view = kinds[name] == "view"
+            shown = str(name).removeprefix("trusted.") if is_view else str(name)
+            nodes[str(name)] = Node(shown, _detail(rows), kinds[name] == "file", is_view)
     for made, files in fed.items():
         if len(files) > 1:
-            nodes[f"files of {made}"] = Node(f"files of {made}", f"{len(files):,} files", is_source=True)
+            table = made.removeprefix("raw.")
+            nodes[f"files of {made}"] = Node(f"files of {table}", f"{len(files):,} files", is_source=True)
     return graph("lineage", nodes, edges)
 
 

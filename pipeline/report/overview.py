@@ -59,6 +59,7 @@ def _card(name: str, month: Period, before: Period) -> Card:
         shown = f"{difference:+.2f} points"
     else:
         shown = f"{100 * difference / Decimal(then):+.1f} %" if then else "from 0"
+    shown = shown.replace("-", "−") if difference else "no change"
     direction = "up" if difference > 0 else "down" if difference < 0 else "same"
     return Card(name, UNITS[name], value, shown, direction)
 

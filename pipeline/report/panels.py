@@ -17,6 +17,7 @@ BARS_DRAWN = 12
 GENRES_DRAWN = 20
 CELLS_DRAWN = 10
 TOP_DRAWN = 5
+SESSIONS_TO_COUNT = 30
 POINTS_DRAWN = 5000
 
 
@@ -46,7 +47,7 @@ def viewing(frames: dict[str, pd.DataFrame]) -> list[Panel]:
             "daily_viewing",
             "The last two years of the data; a day without a session counts as 0. The thick line is the mean of a day"
             " and the six before it.",
-            days,
+            days.iloc[::-1],
             daily("days", days, panels) if len(days) else None,
         ),
         _panel(
@@ -79,7 +80,8 @@ def viewing(frames: dict[str, pd.DataFrame]) -> list[Panel]:
             "device_quality",
             "Completion by device and picture quality",
             "device_engagement",
-            "Mean percent of the title watched.",
+            "Mean percent of the title watched. The colours span the pairs with at least"
+            f" {SESSIONS_TO_COUNT} sessions.",
             frames["device_quality"],
             _device_heat(frames["device_quality"]),
         ),
@@ -197,13 +199,15 @@ def _device_heat(data: pd.DataFrame) -> str | None:
     rows = _commonest(known, "device_type")
     columns = _commonest(known, "quality_level")
     values = {
-        (device, quality): float(completion)
+        (device, quality): completion
         for device, quality, completion in zip(
             known["device_type"], known["quality_level"], known["avg_completion"], strict=True
         )
     }
     shown = {pair: value for pair, value in values.items() if pair[0] in rows and pair[1] in columns}
-    return heat_map("device_quality", rows, columns, shown, "mean percent of the title watched", decimals=1) if shown else None
+    weighty = known.loc[known["sessions"] >= SESSIONS_TO_COUNT, "avg_completion"].astype(float)
+    scale = (weighty.min(), weighty.max()) if len(weighty) else None
+    return heat_map("device_quality", rows, columns, shown, "mean percent of the title watched", decimals=1, scale=scale)
 
 
 def _commonest(data: pd.DataFrame, column: str) -> list[object]:
@@ -223,7 +227,7 @@ def _retention_heat(data: pd.DataFrame) -> str | None:
         for month, users in zip(data["cohort_month"], data["cohort_users"], strict=True)
     }
     values = {
-        (labels[month], number): float(retention)
+        (labels[month], number): retention
         for month, number, retention in zip(data["cohort_month"], data["month_number"], data["retention"], strict=True)
     }
     months = sorted(set(data["month_number"]))

@@ -127,7 +127,7 @@ QUERIES: Mapping[str, str] = {
         FROM trusted.data_quality WHERE severity = 'rejected' ORDER BY findings DESC, name, source
     """,
     "waiting": """
-        SELECT name AS waits, source, findings AS records, last_seen
+        SELECT name AS reason, source, findings AS records, last_seen
         FROM trusted.data_quality WHERE severity = 'waiting' ORDER BY findings DESC, name, source
     """,
     "drift": """

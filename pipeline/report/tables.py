@@ -20,6 +20,7 @@ class Cell:
     value: str | None = None
     is_null: bool = False
     is_number: bool = False
+    is_time: bool = False
 
 
 @dataclass(frozen=True)
@@ -51,13 +52,9 @@ def cell(value: object) -> Cell:
     if isinstance(value, bool):
         return Cell("yes" if value else "no", str(value).lower())
     if isinstance(value, int | float | Decimal):
-        return _told_apart(f"{value:,}", str(value), is_number=True)
+        return Cell(text := f"{value:,}", None if text == str(value) else str(value), is_number=True)
     if isinstance(value, datetime):
-        return _told_apart(f"{value:%Y-%m-%d %H:%M}", value.isoformat())
+        return Cell(f"{value:%Y-%m-%d %H:%M}", value.isoformat(), is_time=True)
     if isinstance(value, date):
-        return Cell(value.isoformat())
+        return Cell(value.isoformat(), is_time=True)
     return Cell(str(value))
-
-
-def _told_apart(text: str, value: str, *, is_number: bool = False) -> Cell:
-    return Cell(text, None if text == value else value, is_number=is_number)

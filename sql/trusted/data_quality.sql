@@ -20,7 +20,7 @@ rejections AS (
         'rejected' AS severity,
         count(*) AS findings,
         max(r.rejected_at) AS last_seen,
-        'Column: ' || string_agg(DISTINCT r.column_name, ', ') AS description
+        string_agg(DISTINCT r.column_name, ', ') AS description
     FROM etl.rejected_rows AS r
     INNER JOIN latest_batches USING (batch_id)
     GROUP BY r.reason, r.source

@@ -6,16 +6,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pandas as pd
+from matplotlib.patches import Rectangle
 
-from pipeline.report.figures.style import INK, SERIES, SMALL, SOFT, WIDTH, Drawing, shortened
+from pipeline.report.figures.style import SERIES, SOFT, TEXT, WIDTH, Drawing, rounded, shortened
 
-ROW = 33.0
+ROW = 36.0
 HEADING = 20.0
 GROUP = 24.0
-BAR = 11.0
+BAR = 12.0
 GAP = 16.0
 LABEL_ROOM = 66.0  # beside the longest bar, for its number
-NAME_LENGTH = 56
+NAME_LENGTH = 46
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class Measure:
         """Return a number as it stands beside its bar."""
         if value is None or value != value:  # noqa: PLR0124 (not a number is what differs from itself)
             return "none"
-        return f"{float(str(value)):,.0f}" if self.whole else f"{float(str(value)):,.1f}"
+        return rounded(value, 0 if self.whole else 2)
 
 
 def bars(name: str, data: pd.DataFrame, label: str, measures: Sequence[Measure], group: str | None = None) -> str:
@@ -46,27 +47,24 @@ def bars(name: str, data: pd.DataFrame, label: str, measures: Sequence[Measure],
     starts = [group is not None and (row == 0 or _differs(data, group, row)) for row in range(len(data))]
     height = HEADING + len(data) * ROW + sum(starts) * GROUP
     drawing = Drawing(name, height)
-    axes = drawing.axes(0, 0, WIDTH, height, bare=True)
     column_width = (WIDTH - GAP * (len(measures) - 1)) / len(measures)
     lefts = [place * (column_width + GAP) for place in range(len(measures))]
     for measure, left in zip(measures, lefts, strict=True):
-        axes.text(left, 10, measure.unit, color=SOFT, fontsize=SMALL, va="center")
+        drawing.text(left, 10, measure.unit, color=SOFT)
     longest = [max((float(value) for value in data[each.column] if value is not None), default=0) for each in measures]
     top = HEADING
     for row in range(len(data)):
         if starts[row]:
-            axes.text(0, top + GROUP - 8, shortened(data[group].iloc[row], NAME_LENGTH), color=INK, weight="bold")
+            drawing.text(0, top + GROUP - 12, shortened(data[group].iloc[row], NAME_LENGTH), fontsize=TEXT, weight="bold")
             top += GROUP
-        axes.text(0, top + 9, shortened(data[label].iloc[row], NAME_LENGTH), color=INK, va="center")
+        drawing.text(0, top + 9, shortened(data[label].iloc[row], NAME_LENGTH), fontsize=TEXT)
         for number, (measure, left) in enumerate(zip(measures, lefts, strict=True)):
             value = data[measure.column].iloc[row]
             share = float(value) / longest[number] if value is not None and longest[number] else 0.0
             length = share * (column_width - LABEL_ROOM)
-            axes.barh(top + 23, length, height=BAR, left=left, color=SERIES[number])
-            axes.text(left + length + 4, top + 23, measure.text(value), color=INK, fontsize=SMALL, va="center")
+            drawing.shape(Rectangle((left, top + 24 - BAR / 2), length, BAR, color=SERIES[number], linewidth=0))
+            drawing.text(left + length + 4, top + 24, measure.text(value))
         top += ROW
-    axes.set_xlim(0, WIDTH)
-    axes.set_ylim(height, 0)
     return drawing.svg()
 
 

@@ -12,7 +12,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocat
 
 from pipeline.report.figures.style import INK, SERIES, SMALL, WIDTH, Drawing, compact, shortened
 
-LEFT = 46.0
+LEFT = 40.0
 PANEL = 120.0
 MARKERS = ("o", "^", "s")
 

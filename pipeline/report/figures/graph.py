@@ -8,35 +8,40 @@ from dataclasses import dataclass
 from matplotlib.patches import FancyBboxPatch, PathPatch
 from matplotlib.path import Path
 
-from pipeline.report.figures.style import INK, LINE, PAGE, SERIES, SMALL, SOFT, Drawing, shortened
+from pipeline.report.figures.style import LINE, PAGE, SERIES, SMALL, SOFT, Drawing, shortened
 
-BOX_HEIGHT = 30.0
-STEP = 38.0
-LAYER = 214.0
-BOX_WIDTH = 166.0
+BOX_HEIGHT = 31.0
+STEP = 37.0
+LAYER = 188.0
+BOX_WIDTH = 160.0
 SWEEPS = 6
-NAME_LENGTH = 28
+NAME_LENGTH = 27
 
 
 @dataclass(frozen=True)
 class Node:
-    """A box: a line of name, a line of detail, and whether it is drawn as a source."""
+    """A box: a line of name, a line of detail, whether it is drawn as a source, and whether nothing is beyond it."""
 
     name: str
     detail: str
     is_source: bool = False
+    is_end: bool = False
 
 
-def layers(nodes: Iterable[str], edges: Iterable[tuple[str, str]]) -> list[list[str]]:
+def layers(nodes: Mapping[str, Node], edges: Iterable[tuple[str, str]]) -> list[list[str]]:
     """Return the nodes in layers, each beyond everything it is made from, ordered so that few edges cross.
 
+    The last layer is that of the ends. What is made from nothing and is no source stands next to its users.
+
     Args:
-        nodes: names.
+        nodes: by their names.
         edges: source and what is made from it; without circles.
     """
     sources: dict[str, set[str]] = {node: set() for node in sorted(nodes)}
+    users: dict[str, set[str]] = {node: set() for node in sources}
     for source, made in edges:
         sources[made].add(source)
+        users[source].add(made)
     depth: dict[str, int] = {}
 
     def measure(node: str) -> int:
@@ -45,13 +50,14 @@ def layers(nodes: Iterable[str], edges: Iterable[tuple[str, str]]) -> list[list[
             depth[node] = 1 + max((measure(source) for source in sources[node]), default=-1)
         return depth[node]
 
-    placed: list[list[str]] = [[] for _ in range(1 + max(map(measure, sources), default=-1))]
+    last = max(map(measure, sources))
+    depth |= {node: last for node in sources if nodes[node].is_end}
+    for node in sources:
+        if users[node] and not sources[node] and not nodes[node].is_source:
+            depth[node] = min(depth[user] for user in users[node]) - 1
+    placed: list[list[str]] = [[] for _ in range(last + 1)]
     for node in sources:
         placed[depth[node]].append(node)
-    users: dict[str, set[str]] = {node: set() for node in sources}
-    for node, of_node in sources.items():
-        for source in of_node:
-            users[source].add(node)
     for sweep in range(SWEEPS):
         neighbours = sources if sweep % 2 == 0 else users
         height = {node: (row + 0.5) / len(layer) for layer in placed for row, node in enumerate(layer)}
@@ -80,7 +86,6 @@ def graph(name: str, nodes: Mapping[str, Node], edges: Iterable[tuple[str, str]]
     height = STEP * max(map(len, placed)) + 6
     width = LAYER * (len(placed) - 1) + BOX_WIDTH + 6
     drawing = Drawing(name, height, width)
-    axes = drawing.axes(0, 0, width, height, bare=True)
     corners = {
         node: (3 + LAYER * number, 3 + (row + 0.5) * (height - 6) / len(layer) - BOX_HEIGHT / 2)
         for number, layer in enumerate(placed)
@@ -94,10 +99,10 @@ def graph(name: str, nodes: Mapping[str, Node], edges: Iterable[tuple[str, str]]
             [start, (start[0] + bend, start[1]), (end[0] - bend, end[1]), end],
             [Path.MOVETO, Path.CURVE4, Path.CURVE4, Path.CURVE4],
         )
-        axes.add_patch(PathPatch(path, facecolor="none", edgecolor=SOFT, linewidth=0.9, alpha=0.45))
+        drawing.shape(PathPatch(path, facecolor="none", edgecolor=SOFT, linewidth=0.9, alpha=0.45))
     for node, (left, top) in corners.items():
         shown = nodes[node]
-        axes.add_patch(
+        drawing.shape(
             FancyBboxPatch(
                 (left, top),
                 BOX_WIDTH,
@@ -110,7 +115,7 @@ def graph(name: str, nodes: Mapping[str, Node], edges: Iterable[tuple[str, str]]
         )
         middle = top + BOX_HEIGHT / 2
         label = shortened(shown.name, NAME_LENGTH)
-        axes.text(left + 7, middle - (6 if shown.detail else 0), label, color=INK, fontsize=SMALL, va="center")
+        drawing.text(left + 7, middle - (6 if shown.detail else 0), label, fontsize=SMALL - 0.5)
         if shown.detail:
-            axes.text(left + 7, middle + 7, shown.detail, color=SOFT, fontsize=SMALL - 1.5, va="center")
+            drawing.text(left + 7, middle + 7, shown.detail, color=SOFT, fontsize=SMALL - 2)
     return drawing.svg()

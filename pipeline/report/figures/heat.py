@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 
 from matplotlib.patches import Rectangle
 
@@ -10,17 +11,17 @@ from pipeline.report.figures.style import (
     HEAT,
     HEAT_LEVELS,
     HEAT_TEXT,
-    INK,
     SMALL,
     SOFT,
     WIDTH,
     Drawing,
+    rounded,
     shortened,
 )
 
 HEADING = 34.0
 ROW = 26.0
-LABELS = 104.0
+LABELS = 108.0
 NAME_LENGTH = 17
 SMALLEST_TEXT = 7.5
 
@@ -29,7 +30,7 @@ def heat_map(
     name: str,
     rows: Sequence[object],
     columns: Sequence[object],
-    values: Mapping[tuple[object, object], float],
+    values: Mapping[tuple[object, object], Decimal],
     unit: str,
     *,
     decimals: int = 0,
@@ -46,34 +47,32 @@ def heat_map(
         decimals: of the numbers shown.
         scale: the values of the lightest and of the darkest cell; None for the smallest and the largest.
     """
-    low, high = scale or (min(values.values()), max(values.values()))
+    low, high = scale or (float(min(values.values())), float(max(values.values())))
     height = HEADING + len(rows) * ROW + 2
     drawing = Drawing(name, height)
-    axes = drawing.axes(0, 0, WIDTH, height, bare=True)
     width = (WIDTH - LABELS - 2) / len(columns)
-    size = max(SMALLEST_TEXT, min(SMALL, width / (2.0 + 0.9 * decimals)))
-    axes.text(LABELS, 8, unit, color=SOFT, fontsize=SMALL, va="center")
+    size = max(SMALLEST_TEXT, min(SMALL, width / (2.2 + 0.9 * decimals)))
+    drawing.text(LABELS, 8, unit, color=SOFT)
     for place, column in enumerate(columns):
-        text = shortened(column, max(3, int(width / 5.5)))
-        axes.text(LABELS + (place + 0.5) * width, 25, text, color=SOFT, fontsize=size, ha="center", va="center")
+        text = shortened(column, max(3, int(width / 6)))
+        drawing.text(LABELS + (place + 0.5) * width, 25, text, color=SOFT, fontsize=size, ha="center")
     for line, row in enumerate(rows):
         top = HEADING + line * ROW
-        axes.text(0, top + ROW / 2, shortened(row, NAME_LENGTH), color=INK, fontsize=SMALL, va="center")
+        drawing.text(0, top + ROW / 2, shortened(row, NAME_LENGTH))
         for place, column in enumerate(columns):
             value = values.get((row, column))
             if value is None:
                 continue
-            share = (value - low) / (high - low) if high > low else 0.5
+            share = (float(value) - low) / (high - low) if high > low else 0.5
             level = min(HEAT_LEVELS - 1, max(0, int(share * HEAT_LEVELS)))
             corner = (LABELS + place * width + 1, top + 1)
-            axes.add_patch(Rectangle(corner, width - 2, ROW - 2, facecolor=HEAT[level], linewidth=0))
-            axes.text(
+            drawing.shape(Rectangle(corner, width - 2, ROW - 2, facecolor=HEAT[level], linewidth=0))
+            drawing.text(
                 corner[0] + width / 2 - 1,
                 top + ROW / 2,
-                f"{value:.{decimals}f}",
+                rounded(value, decimals),
                 color=HEAT_TEXT[level],
                 fontsize=size,
                 ha="center",
-                va="center",
             )
     return drawing.svg()

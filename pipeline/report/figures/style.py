@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 import warnings
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 import matplotlib as mpl
@@ -12,11 +13,14 @@ import matplotlib as mpl
 mpl.use("svg")
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+from matplotlib.text import Text
+from matplotlib.transforms import Affine2D
 
-WIDTH = 400.0
-"""Points. Shown between 0.85 and 1.4 times that, so text of 10 points is readable on phones and desks."""
-TEXT = 10.5
-SMALL = 9.5
+WIDTH = 360.0
+"""Points. A phone shows them as they are, a desk 1.3 times as large."""
+TEXT = 11.5
+SMALL = 10.5
 HEAT_LEVELS = 8
 NO_LABEL = "not known"
 
@@ -63,6 +67,7 @@ PARAMETERS: dict[Any, Any] = {
     "ytick.labelsize": SMALL,
     "svg.fonttype": "none",
 }
+mpl.rcParams.update(PARAMETERS)  # nothing else in a run draws
 
 
 class Drawing:
@@ -78,22 +83,27 @@ class Drawing:
         self.name = name
         self.width, self.height = width, height
         self.figure = Figure(figsize=(width / 72, height / 72), dpi=72)
+        self._points = Affine2D().scale(1, -1).translate(0, height)
 
-    def axes(self, left: float, top: float, width: float, height: float, *, bare: bool = False) -> Axes:
-        """Add axes at a place in points; bare ones have neither spines nor ticks and measure in points downwards."""
-        with mpl.rc_context(PARAMETERS):
-            place = (left / self.width, 1 - (top + height) / self.height, width / self.width, height / self.height)
-            axes = self.figure.add_axes(place)
-            if bare:
-                axes.set_axis_off()
-                axes.set_xlim(0, width)
-                axes.set_ylim(height, 0)
-            return axes
+    def text(self, left: float, top: float, text: str, **properties: Any) -> None:
+        """Write on the drawing itself, the middle of the line at `top`."""
+        properties = {"fontsize": SMALL, "va": "center", **properties}
+        self.figure.add_artist(Text(left, top, text, transform=self._points, **properties))
+
+    def shape(self, patch: Patch) -> None:
+        """Draw a shape on the drawing itself. (Axes would cost as much time as all that is drawn in them.)"""
+        patch.set_transform(self._points)
+        self.figure.add_artist(patch)
+
+    def axes(self, left: float, top: float, width: float, height: float) -> Axes:
+        """Add axes at a place in points."""
+        place = (left / self.width, 1 - (top + height) / self.height, width / self.width, height / self.height)
+        return self.figure.add_axes(place)
 
     def svg(self) -> str:
         """Return the SVG: no size of its own, no ids but those it refers to, colours as variables."""
         out = io.StringIO()
-        with mpl.rc_context({**PARAMETERS, "svg.hashsalt": self.name}), warnings.catch_warnings():
+        with mpl.rc_context({"svg.hashsalt": self.name}), warnings.catch_warnings():
             # Which glyphs a title needs is the browser's concern, which has more fonts.
             warnings.filterwarnings("ignore", message="Glyph", category=UserWarning)
             warnings.filterwarnings("ignore", message="Matplotlib currently does not support", category=UserWarning)
@@ -120,6 +130,11 @@ def shortened(text: object, length: int) -> str:
         return NO_LABEL
     line = " ".join(str(text).split())
     return line if len(line) <= length else f"{line[: length - 1].rstrip()}…"
+
+
+def rounded(value: object, places: int) -> str:
+    """Return a number to so many decimals, rounded half up as the database rounds."""
+    return f"{Decimal(str(value)).quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP):,}"
 
 
 def compact(value: float, _: object = None) -> str:
