@@ -57,7 +57,9 @@ class Figures:
         return pd.DataFrame([row._asdict() for row in rows], columns=list(rows[0]._fields), dtype=object)
 
     def _groups(self, *keys: str) -> list[tuple[Any, pd.DataFrame]]:
-        known = self.sessions.assign(**{key: self.sessions[key].map(lambda value: NULL if pd.isna(value) else value) for key in keys})
+        known = self.sessions.assign(
+            **{key: self.sessions[key].map(lambda value: NULL if pd.isna(value) else value) for key in keys}
+        )
         return [(tuple(map(plain, key)), group) for key, group in known.groupby(list(keys), sort=True)]
 
     def of_period(self, first: date, last: date) -> dict[str, Any]:
@@ -86,7 +88,9 @@ class Figures:
         ]
 
     def days(self) -> Rows:
-        by_day = {day: (len(group), hours(group["watch_duration_minutes"])) for (day,), group in self._groups("watch_date")}
+        by_day = {
+            day: (len(group), hours(group["watch_duration_minutes"])) for (day,), group in self._groups("watch_date")
+        }
         first, last = min(by_day), max(by_day)
         every_day = [first + timedelta(days=number) for number in range((last - first).days + 1)]
         counts = [by_day.get(day, (0, Decimal(0))) for day in every_day]
@@ -120,7 +124,10 @@ class Figures:
         for (kind,), group in self._groups("type"):
             known = group["completion_percentage"].dropna()
             buckets = known.map(lambda value: min(9, int(value // 10))).value_counts()
-            rows += [(kind, bucket, int(buckets.get(bucket, 0)), percent(int(buckets.get(bucket, 0)), len(known))) for bucket in range(10)]
+            rows += [
+                (kind, bucket, int(buckets.get(bucket, 0)), percent(int(buckets.get(bucket, 0)), len(known)))
+                for bucket in range(10)
+            ]
         return rows
 
     def device_quality(self) -> Rows:
@@ -145,7 +152,9 @@ class Figures:
             ]
             for rank, (_, content_id, of_title) in enumerate(sorted(titles, key=lambda each: each[:2])[:10], start=1):
                 title = of_title["title"].iloc[0]
-                rows.append((country, rank, title, content_id, len(of_title), hours(of_title["watch_duration_minutes"])))
+                rows.append(
+                    (country, rank, title, content_id, len(of_title), hours(of_title["watch_duration_minutes"]))
+                )
         return rows
 
     def genre_rows(self) -> Rows:
@@ -176,7 +185,9 @@ class Figures:
             group = watched.get(title.content_id, self.sessions.head(0))
             of_title = hours(group["watch_duration_minutes"])
             each = rounded(Fraction(title.production_budget) / Fraction(of_title)) if of_title else None
-            rows.append((title.title, title.content_id, title.type, title.production_budget, of_title, len(group), each))
+            rows.append(
+                (title.title, title.content_id, title.type, title.production_budget, of_title, len(group), each)
+            )
         return rows
 
     def plans(self) -> Rows:
@@ -194,7 +205,9 @@ class Figures:
     def segments(self) -> Rows:
         minutes = self.sessions.groupby("user_id")["watch_duration_minutes"].sum().map(int)
         ranks = (minutes.rank(method="min") - 1).map(lambda rank: Fraction(int(rank), max(1, len(minutes) - 1)))
-        names = ranks.map(lambda rank: "light" if rank < Fraction(1, 2) else "regular" if rank < Fraction(9, 10) else "heavy")
+        names = ranks.map(
+            lambda rank: "light" if rank < Fraction(1, 2) else "regular" if rank < Fraction(9, 10) else "heavy"
+        )
         segments = self.users["user_id"].map(names).fillna("inactive")
         sessions = self.users["user_id"].map(self.sessions["user_id"].value_counts()).fillna(0)
         watched = self.users["user_id"].map(minutes.map(lambda value: rounded(Fraction(value, 60))))

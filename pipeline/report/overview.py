@@ -103,7 +103,10 @@ def _freshness(data: Warehouse) -> list[tuple[str, str]]:
     return [
         ("Last day of the data", last.isoformat()),
         *((f"{label} loaded", when) for label, when in loaded.items()),
-        (f"From {len(names):,} files" if len(names) != 1 else "From one file", f"{', '.join(names[-FILES_NAMED:])}{more}"),
+        (
+            f"From {len(names):,} files" if len(names) != 1 else "From one file",
+            f"{', '.join(names[-FILES_NAMED:])}{more}",
+        ),
     ]
 
 

@@ -38,8 +38,10 @@ def viewing(frames: dict[str, pd.DataFrame]) -> list[Panel]:
     devices = frames["devices"]
     devices = devices[devices["is_total"] == 0].drop(columns="is_total")
     types, days, completion = frames["types"], frames["days"], frames["completion"]
-    panels = [("sessions", "sessions_7_day_mean", "sessions a day"),
-              ("watch_hours", "watch_hours_7_day_mean", "watch hours a day")]
+    panels = [
+        ("sessions", "sessions_7_day_mean", "sessions a day"),
+        ("watch_hours", "watch_hours_7_day_mean", "watch hours a day"),
+    ]
     return [
         _panel(
             "days",
@@ -117,7 +119,10 @@ def titles(frames: dict[str, pd.DataFrame]) -> list[Panel]:
                 "genres",
                 genres,
                 "genre",
-                [Measure("weighted_sessions", "weighted sessions", whole=True), Measure("avg_completion", "mean completion, percent")],
+                [
+                    Measure("weighted_sessions", "weighted sessions", whole=True),
+                    Measure("avg_completion", "mean completion, percent"),
+                ],
                 GENRES_DRAWN,
             ),
         ),
@@ -126,7 +131,11 @@ def titles(frames: dict[str, pd.DataFrame]) -> list[Panel]:
             "Production budget against watch hours",
             "content_summary",
             "Titles with a budget, both scales logarithmic; titles never watched are in the table alone."
-            + (f" The table shows the {TITLES_SHOWN} most watched of {len(budgets):,}." if len(budgets) > TITLES_SHOWN else "")
+            + (
+                f" The table shows the {TITLES_SHOWN} most watched of {len(budgets):,}."
+                if len(budgets) > TITLES_SHOWN
+                else ""
+            )
             + (f" Drawn: the {POINTS_DRAWN:,} most watched." if len(budgets) > POINTS_DRAWN else ""),
             budgets.head(TITLES_SHOWN),
             scatter(
@@ -156,7 +165,10 @@ def audience(frames: dict[str, pd.DataFrame]) -> list[Panel]:
                 "plans",
                 plans,
                 "subscription_type",
-                [Measure("sessions_per_active_user", "sessions of an active user"), Measure("avg_completion", "mean completion, percent")],
+                [
+                    Measure("sessions_per_active_user", "sessions of an active user"),
+                    Measure("avg_completion", "mean completion, percent"),
+                ],
             ),
         ),
         _panel(
@@ -169,7 +181,10 @@ def audience(frames: dict[str, pd.DataFrame]) -> list[Panel]:
                 "segments",
                 segments,
                 "segment",
-                [Measure("percent_of_users", "percent of users"), Measure("percent_of_watch_hours", "percent of watch hours")],
+                [
+                    Measure("percent_of_users", "percent of users"),
+                    Measure("percent_of_watch_hours", "percent of watch hours"),
+                ],
             ),
         ),
         _panel(
@@ -207,7 +222,9 @@ def _device_heat(data: pd.DataFrame) -> str | None:
     shown = {pair: value for pair, value in values.items() if pair[0] in rows and pair[1] in columns}
     weighty = known.loc[known["sessions"] >= SESSIONS_TO_COUNT, "avg_completion"].astype(float)
     scale = (weighty.min(), weighty.max()) if len(weighty) else None
-    return heat_map("device_quality", rows, columns, shown, "mean percent of the title watched", decimals=1, scale=scale)
+    return heat_map(
+        "device_quality", rows, columns, shown, "mean percent of the title watched", decimals=1, scale=scale
+    )
 
 
 def _commonest(data: pd.DataFrame, column: str) -> list[object]:

@@ -155,9 +155,14 @@ def test_rejected_and_waiting_records_are_those_of_the_files(reported: Reported)
     assert page.figures["quality records rejected"] == [f"{sum(in_files.values()) + documents:,}"]
     missing = sum(each["kind"] == "missing" for file in truth["files"].values() for each in file["rejected"])
     reasons = page.tables["rejected"].rows
-    assert sum(int(str(row[2])) for row in reasons if str(row[0]).endswith("is missing") and row[1] != "content.json") == missing
+    assert (
+        sum(int(str(row[2])) for row in reasons if str(row[0]).endswith("is missing") and row[1] != "content.json")
+        == missing
+    )
     waiting: Counter[str] = Counter()
-    for source, records in zip(page.tables["waiting"].column("source"), page.tables["waiting"].column("records"), strict=True):
+    for source, records in zip(
+        page.tables["waiting"].column("source"), page.tables["waiting"].column("records"), strict=True
+    ):
         waiting[str(source)] += int(str(records))
     assert waiting == {name: each["waiting"] for name, each in reported.warehouse.outcomes.items() if each["waiting"]}
     assert page.figures["quality sessions waiting"] == [str(truth["waiting"]["count"])]
@@ -293,7 +298,11 @@ def test_a_page_of_no_session_says_so_and_one_day_later_there_is_one(project: Pr
     empty = page_of(project)
     assert "There is no viewing session yet." in empty.text
     assert empty.text.count("No data for this yet.") == 11
-    assert [name for name, rows in empty.rows_of_views().items() if rows and name not in ("data_quality", "lineage", "load_history", "file_reconciliation")] == []
+    assert [
+        name
+        for name, rows in empty.rows_of_views().items()
+        if rows and name not in ("data_quality", "lineage", "load_history", "file_reconciliation")
+    ] == []
 
     write_users(project, "U1,,,,,")
     project.write_titles(movies=[movie("M1", genre=[])], series=[])

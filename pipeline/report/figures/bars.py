@@ -55,7 +55,9 @@ def bars(name: str, data: pd.DataFrame, label: str, measures: Sequence[Measure],
     top = HEADING
     for row in range(len(data)):
         if starts[row]:
-            drawing.text(0, top + GROUP - 12, shortened(data[group].iloc[row], NAME_LENGTH), fontsize=TEXT, weight="bold")
+            drawing.text(
+                0, top + GROUP - 12, shortened(data[group].iloc[row], NAME_LENGTH), fontsize=TEXT, weight="bold"
+            )
             top += GROUP
         drawing.text(0, top + 9, shortened(data[label].iloc[row], NAME_LENGTH), fontsize=TEXT)
         for number, (measure, left) in enumerate(zip(measures, lefts, strict=True)):

@@ -32,7 +32,9 @@ def daily(name: str, days: pd.DataFrame, panels: Sequence[tuple[str, str, str]])
     for number, (column, mean, unit) in enumerate(panels):
         axes = drawing.axes(LEFT, 26 + number * step, WIDTH - LEFT - 10, PANEL)
         figures = days[column].astype(float)
-        axes.plot(dates, figures, color=SERIES[0], alpha=0.4, linewidth=0.8, marker="o" if alone else "", label="each day")
+        axes.plot(
+            dates, figures, color=SERIES[0], alpha=0.4, linewidth=0.8, marker="o" if alone else "", label="each day"
+        )
         axes.plot(dates, days[mean].astype(float), color=SERIES[0], linewidth=1.8, label="mean of 7 days")
         axes.set_title(unit, loc="left", fontsize=SMALL, color=INK, pad=6)
         axes.set_ylim(bottom=0, top=max(1.0, float(figures.max()) * 1.05))
@@ -63,7 +65,12 @@ def distribution(name: str, shares: pd.DataFrame, unit: str) -> str:
         of_kind = shares[shares["type"] == kind]
         lefts = [10 * bucket + 1 + number * width for bucket in of_kind["bucket"]]
         axes.bar(
-            lefts, of_kind["percent"].astype(float), width=width, align="edge", color=SERIES[number % 3], label=shortened(kind, 20)
+            lefts,
+            of_kind["percent"].astype(float),
+            width=width,
+            align="edge",
+            color=SERIES[number % 3],
+            label=shortened(kind, 20),
         )
     axes.set_xlim(0, 100)
     axes.xaxis.set_major_locator(FixedLocator(range(0, 101, 10)))

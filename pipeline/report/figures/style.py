@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import unicodedata
 import warnings
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
@@ -125,11 +126,26 @@ def _for_html(svg: str) -> str:
 
 
 def shortened(text: object, length: int) -> str:
-    """Return a label of at most so many characters, on one line; what is missing is said to be not known."""
+    """Return a label as wide as so many letters at most, on one line; what is missing is said to be not known."""
     if text is None:
         return NO_LABEL
     line = " ".join(str(text).split())
-    return line if len(line) <= length else f"{line[: length - 1].rstrip()}…"
+    room = float(length)
+    for place, letter in enumerate(line):
+        room -= _letters(letter)
+        # The last letter may take the place that is kept for the dots.
+        if room < (1 if place + 1 < len(line) else 0):
+            return f"{line[:place].rstrip()}…"
+    return line
+
+
+def _letters(character: str) -> float:
+    """Return how wide a character is, in letters of usual width."""
+    if unicodedata.east_asian_width(character) in "WF":
+        return 1.8
+    if character in "MWmw@%":
+        return 1.65
+    return 1.2 if character.isupper() else 1.0
 
 
 def rounded(value: object, places: int) -> str:
