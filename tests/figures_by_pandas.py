@@ -5,7 +5,7 @@ Sums are of whole numbers and decimals, so nothing is lost to floating point, an
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import date, timedelta
 from decimal import Decimal
 from fractions import Fraction

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from pipeline.fingerprints import combine, digest_bytes
 
-TEMPLATES = Path(__file__).parent / "templates"
+TEMPLATES = Path(__file__).parent / "html"
 MODULES = (
     "pipeline.report.dictionary",
     "pipeline.report.figures.bars",
@@ -12,13 +12,18 @@ MODULES = (
     "pipeline.report.figures.graph",
     "pipeline.report.figures.heat",
     "pipeline.report.figures.style",
+    "pipeline.report.index",
     "pipeline.report.lineage",
     "pipeline.report.overview",
     "pipeline.report.page",
     "pipeline.report.panels",
+    "pipeline.report.panels.audience",
+    "pipeline.report.panels.titles",
+    "pipeline.report.panels.viewing",
     "pipeline.report.quality",
     "pipeline.report.queries",
     "pipeline.report.tables",
+    "pipeline.report.templates",
 )
 
 

@@ -39,7 +39,7 @@ def entry(view: View) -> Entry:
     """Read a view's description, grain and example from its comment; without an example, its first rows are one."""
     found = COMMENT.fullmatch(view.comment)
     parts = found.groupdict("") if found else {"description": view.comment, "grain": "", "example": ""}
-    example = parts["example"] or f"SELECT * FROM trusted.{view.name} LIMIT 10"
+    example = parts["example"] or f"TABLE trusted.{view.name} LIMIT 10"
     grain = parts["grain"][:1].upper() + parts["grain"][1:]
     columns = [(name, kind, comment or "") for name, kind, comment in view.columns]
     return Entry(view.name, view.rows, parts["description"], grain, CLAUSES.sub("\n", example) + ";", columns)

@@ -12,13 +12,9 @@ from psycopg2.extensions import cursor as Cursor
 
 from pipeline.stores.postgres import fetch_value, session
 
-DAYS_SHOWN = 731
-COHORTS_SHOWN = 13
-COUNTRIES_DRAWN = 4
-TITLES_SHOWN = 500
-LOADS_SHOWN = 200
+LIMITS = {"days": 731, "months": 24, "cohorts": 13, "loads": 200}
 
-# By the name of the table on the page.
+# By the name of the table on the page; how many rows are shown is in `LIMITS`.
 QUERIES: Mapping[str, str] = {
     # One pass over the sessions for the devices and for all of them together.
     "devices": """
@@ -34,11 +30,12 @@ QUERIES: Mapping[str, str] = {
         ORDER BY is_total, avg_duration_minutes DESC NULLS LAST, device_type
     """,
     "types": """
-        SELECT type, avg_completion, avg_duration_minutes, sessions FROM trusted.completion_by_content_type ORDER BY type
+        SELECT type, avg_completion, avg_duration_minutes, sessions
+        FROM trusted.completion_by_content_type ORDER BY type
     """,
-    "days": f"""
+    "days": """
         WITH span AS (
-            SELECT greatest(min(watch_date), max(watch_date) - {DAYS_SHOWN - 1}) AS first_date,
+            SELECT greatest(min(watch_date), max(watch_date) - %(days)s + 1) AS first_date,
                 max(watch_date) AS last_date, min(watch_date) AS first_of_all
             FROM trusted.daily_viewing
         ),
@@ -71,7 +68,7 @@ QUERIES: Mapping[str, str] = {
         SELECT watch_date, sessions, sessions_7_day_mean, watch_hours, watch_hours_7_day_mean
         FROM means WHERE watch_date >= first_date ORDER BY watch_date
     """,
-    "months": "SELECT * FROM trusted.period_summary ORDER BY month DESC LIMIT 24",
+    "months": "SELECT * FROM trusted.period_summary ORDER BY month DESC LIMIT %(months)s",
     "completion": """
         SELECT type, bucket, sessions,
             round(100.0 * sessions / nullif(sum(sessions) OVER (PARTITION BY type), 0), 2) AS percent
@@ -95,13 +92,13 @@ QUERIES: Mapping[str, str] = {
         SELECT subscription_type, users, active_users, sessions, watch_hours, sessions_per_active_user, avg_completion
         FROM trusted.subscription_engagement ORDER BY users DESC, subscription_type
     """,
-    "retention": f"""
+    "retention": """
         SELECT cohort_month, month_number, sum(cohort_users)::bigint AS cohort_users,
             sum(active_users)::bigint AS active_users,
             round(100.0 * sum(active_users) / sum(cohort_users), 2) AS retention
         FROM trusted.monthly_retention
-        WHERE month_number < {COHORTS_SHOWN} AND cohort_month IN (
-            SELECT DISTINCT cohort_month FROM trusted.monthly_retention ORDER BY cohort_month DESC LIMIT {COHORTS_SHOWN}
+        WHERE month_number < %(cohorts)s AND cohort_month IN (
+            SELECT DISTINCT cohort_month FROM trusted.monthly_retention ORDER BY cohort_month DESC LIMIT %(cohorts)s
         )
         GROUP BY cohort_month, month_number ORDER BY cohort_month, month_number
     """,
@@ -140,7 +137,7 @@ QUERIES: Mapping[str, str] = {
         FROM trusted.file_reconciliation AS f INNER JOIN trusted.load_history AS h USING (batch_id)
         ORDER BY f.difference = 0, f.source
     """,
-    "loads": f"""
+    "loads": """
         WITH latest AS (
             SELECT DISTINCT ON (task, target_table, source) *
             FROM trusted.load_history WHERE status <> 'running' ORDER BY task, target_table, source, batch_id DESC
@@ -149,7 +146,7 @@ QUERIES: Mapping[str, str] = {
             rows_loaded, rows_rejected, rows_superseded, rows_waiting,
             rows_read - rows_loaded - rows_rejected - rows_superseded - rows_waiting AS difference,
             finished, seconds, error
-        FROM latest ORDER BY status = 'loaded', batch_id DESC LIMIT {LOADS_SHOWN}
+        FROM latest ORDER BY status = 'loaded', batch_id DESC LIMIT %(loads)s
     """,
     "lineage": "SELECT * FROM trusted.lineage ORDER BY kind, object, made_from",
 }
@@ -159,7 +156,7 @@ PERIOD = """
     SELECT count(*) AS sessions, count(DISTINCT user_id) AS active_users,
         round(coalesce(sum(watch_duration_minutes), 0) / 60.0, 2) AS watch_hours,
         round(avg(completion_percentage), 2) AS avg_completion, count(DISTINCT content_id) AS titles
-    FROM trusted.session_details WHERE watch_date BETWEEN %s AND %s
+    FROM trusted.session_details WHERE watch_date BETWEEN %(first)s AND %(last)s
 """
 VIEWS = """
     SELECT c.oid, c.relname, obj_description(c.oid, 'pg_class') FROM pg_class AS c
@@ -206,7 +203,7 @@ def read() -> Warehouse:
         cursor.execute("SET TIME ZONE 'UTC'")
         cursor.execute("SET work_mem = '64MB'")
         cursor.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-        frames = {name: _frame(cursor, query) for name, query in QUERIES.items()}
+        frames = {name: _frame(cursor, query, LIMITS) for name, query in QUERIES.items()}
         days = frames["days"]
         month = month_before = None
         if len(days):
@@ -228,10 +225,10 @@ def months_compared(last: date) -> tuple[tuple[date, date], tuple[date, date]]:
 
 
 def _period(cursor: Cursor, first: date, last: date) -> Period:
-    return Period(first, last, _frame(cursor, PERIOD, (first, last)).iloc[0])
+    return Period(first, last, _frame(cursor, PERIOD, {"first": first, "last": last}).iloc[0])
 
 
-def _frame(cursor: Cursor, query: str, parameters: tuple[object, ...] | None = None) -> pd.DataFrame:
+def _frame(cursor: Cursor, query: str, parameters: Mapping[str, object]) -> pd.DataFrame:
     """Return a query's rows with the very values the driver gives: exact numbers, None for null."""
     cursor.execute(query, parameters)
     columns = [column.name for column in cursor.description or ()]

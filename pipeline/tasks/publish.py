@@ -122,7 +122,8 @@ class BuildReport(PipelineTask):
 
     def build(self, load: Load) -> None:
         """Write the page to a folder of its own and move it into place."""
-        from pipeline.report.page import write_index, write_page
+        from pipeline.report.index import write_index
+        from pipeline.report.page import write_page
 
         target = self.output()
         with target.writing() as folder:

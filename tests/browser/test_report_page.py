@@ -77,16 +77,25 @@ def test_nothing_overflows(tab: Tab) -> None:
 
 def test_axe_finds_no_violation(tab: Tab, axe: str) -> None:
     tab.evaluate(axe)
-    # Of the rows of a table, which are all alike, the first ones.
+    # The rows of a table are all alike: some are enough, and the others are put back.
     found = tab.evaluate(
-        "axe.run({exclude: [['tbody tr:nth-child(n + 6)']]}, {resultTypes: ['violations']}).then(all => all.violations)"
+        """async () => {
+            const rows = [...document.querySelectorAll('tbody tr:nth-child(n + 5)')].map(row => [row, row.parentNode]);
+            for (const [row] of rows) row.remove();
+            const result = await axe.run(document, {resultTypes: ['violations']});
+            for (const [row, body] of rows) body.append(row);
+            return result.violations;
+        }"""
     )
     assert [(each["id"], [node["html"][:200] for node in each["nodes"][:3]]) for each in found] == []
 
 
 def test_drawings_take_the_colours_of_the_scheme(tab: Tab) -> None:
     text, page = tab.evaluate(
-        "[getComputedStyle(document.querySelector('.drawing svg text')).fill, getComputedStyle(document.body).backgroundColor]"
+        """() => [
+            getComputedStyle(document.querySelector('.drawing svg text')).fill,
+            getComputedStyle(document.body).backgroundColor,
+        ]"""
     )
     luminance = [sum(map(int, colour[4:-1].split(","))) for colour in (text, page)]
     is_dark = tab.evaluate("matchMedia('(prefers-color-scheme: dark)').matches")

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -279,7 +280,7 @@ def test_answers_equal_pandas(reported: Reported) -> None:
     for user_id, *_, last_watch_date, days_away, usual_pause in at_risk:
         watched = sorted(set(sessions.loc[sessions["user_id"] == user_id, "watch_date"]))
         assert (watched[-1], (last - watched[-1]).days) == (last_watch_date, days_away)
-        pauses = [(after - before).days for before, after in zip(watched, watched[1:], strict=False)]
+        pauses = [(after - before).days for before, after in pairwise(watched)]
         assert figures_by_pandas.mean(pauses) == usual_pause
         assert days_away >= max(30, 3 * sum(pauses) / len(pauses))
 

@@ -39,9 +39,9 @@ def daily(name: str, days: pd.DataFrame, panels: Sequence[tuple[str, str, str]])
         axes.set_title(unit, loc="left", fontsize=SMALL, color=INK, pad=6)
         axes.set_ylim(bottom=0, top=max(1.0, float(figures.max()) * 1.05))
         _grid(axes)
-        locator = AutoDateLocator(maxticks=7, minticks=2)
+        locator = AutoDateLocator(maxticks=7, minticks=2)  # type: ignore[no-untyped-call]
         axes.xaxis.set_major_locator(locator)
-        axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))
+        axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
         if alone:
             axes.set_xticks(dates, [f"{day:%Y-%m-%d}" for day in dates])
         if number == 0:

@@ -52,8 +52,8 @@ def layers(nodes: Mapping[str, Node], edges: Iterable[tuple[str, str]]) -> list[
 
     last = max(map(measure, sources))
     depth |= {node: last for node in sources if nodes[node].is_end}
-    for node in sources:
-        if users[node] and not sources[node] and not nodes[node].is_source:
+    for node, of_node in sources.items():
+        if users[node] and not of_node and not nodes[node].is_source:
             depth[node] = min(depth[user] for user in users[node]) - 1
     placed: list[list[str]] = [[] for _ in range(last + 1)]
     for node in sources:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from typing import Any
 
 from matplotlib.patches import Rectangle
 
@@ -30,7 +31,7 @@ def heat_map(
     name: str,
     rows: Sequence[object],
     columns: Sequence[object],
-    values: Mapping[tuple[object, object], Decimal],
+    values: Mapping[tuple[Any, Any], Decimal],
     unit: str,
     *,
     decimals: int = 0,

@@ -92,7 +92,7 @@ class Drawing:
         self.figure.add_artist(Text(left, top, text, transform=self._points, **properties))
 
     def shape(self, patch: Patch) -> None:
-        """Draw a shape on the drawing itself. (Axes would cost as much time as all that is drawn in them.)"""
+        """Draw a shape on the drawing itself. Axes take as long as all that is drawn in them."""
         patch.set_transform(self._points)
         self.figure.add_artist(patch)
 
