@@ -34,7 +34,9 @@ def write_hostile_input(project: Project) -> None:
     """Add titles, places and file names of markup and of great length, watched more than all others."""
     titles = [movie(key, title=title, production_budget=1000) for key, title in HOSTILE_TITLES.items()]
     project.write_titles(
-        "hostile.json", movies=[*titles, movie("H7", note=MARKUP)], series=[series("H8", genre=[MARKUP, LONG_WORD])]
+        "hostile.json",
+        movies=[*titles, movie("H7", note=MARKUP)],
+        series=[series("H8", genre=[MARKUP, LONG_WORD[:255]])],
     )
     write_users(project, f'H1,30,"{MARKUP}",Basic,2023-01-01,1', "H2,31,,,2023-01-01,1", name="users-hostile.csv")
     lines = [

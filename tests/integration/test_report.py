@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import html
+import re
 import uuid
 from collections import Counter
 from collections.abc import Iterable
@@ -241,14 +243,11 @@ def test_the_dictionary_counts_the_rows_of_every_view(reported: Reported) -> Non
 
 
 def test_every_example_of_the_dictionary_works_as_typed(reported: Reported) -> None:
-    comments = reported.project.rows(
-        "SELECT relname, obj_description(oid, 'pg_class') FROM pg_class"
-        " WHERE relnamespace = 'trusted'::regnamespace AND relkind IN ('v', 'm')"
-    )
-    assert len(comments) == 19
-    for name, comment in comments:
-        description, _, example = comment.partition(" Example: ")
-        assert " Grain: " in description, name
+    shown = re.findall(r'aria-label="Example query of trusted.(\w+)">(.*?)</pre>', reported.page.text, re.DOTALL)
+    assert len(shown) == len(reported.page.rows_of_views()) == 19
+    assert reported.page.text.count("<strong>Grain:</strong>") == 19
+    for name, query in shown:
+        example = html.unescape(query)
         assert f"trusted.{name}" in example, name
         assert reported.project.rows(example, role="analyst"), name
 

@@ -110,7 +110,7 @@ def test_a_comment_tells_description_grain_and_example() -> None:
     described = entry(view)
     assert (described.description, described.grain) == ("Viewing by day.", "One row for each day.")
     assert described.example == "SELECT 1\nFROM trusted.days;"
-    assert entry(View("days", 3, "Viewing by day.", [])).example == "TABLE trusted.days LIMIT 10;"
+    assert entry(View("days", 3, "Viewing by day.", [])).example == "TABLE trusted.days\nLIMIT 10;"
 
 
 def test_the_list_of_days_names_those_that_have_a_page(tmp_path: Path) -> None:
