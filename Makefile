@@ -62,7 +62,7 @@ $(VENV)/.installed: pyproject.toml requirements.txt requirements-dev.txt | $(VEN
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
 	@touch $@
 
-# A PostgreSQL with TLS, for the tests of real servers; without npm these tests are skipped.
+# A PostgreSQL with TLS for the tests of real servers, axe-core for those of the report; without npm they are skipped.
 tests/node_modules/.installed: tests/package.json
 	@if command -v npm >/dev/null; then \
 	    npm install --prefix tests --no-package-lock --no-audit --no-fund --loglevel=error && touch $@; \

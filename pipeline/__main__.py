@@ -237,7 +237,7 @@ def gc(
 
     Example: python -m pipeline gc --keep-days 30
     """
-    from pipeline.commands.gc import candidates, delete, size
+    from pipeline.commands.gc import candidates, delete_all, size
 
     found = candidates(keep_days, date.today())
     for path in found:
@@ -245,8 +245,7 @@ def gc(
     if not found:
         typer.echo("nothing to delete")
     elif yes or typer.confirm(f"Delete these {len(found)}?"):
-        for path in found:
-            delete(path)
+        delete_all(found)
         typer.echo(f"deleted {len(found)}")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import time
+from collections.abc import Iterable
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -58,12 +59,17 @@ def size(path: Path) -> int:
     return sum(file.stat().st_size for file in files)
 
 
-def delete(path: Path) -> None:
-    """Delete a file or a folder."""
-    if path.is_dir():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
+def delete_all(paths: Iterable[Path]) -> None:
+    """Delete files and folders; the list of reports names those that are left."""
+    from pipeline.report.index import write_index
+
+    for path in paths:
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+    if get_settings().reports_path.is_dir():
+        write_index(get_settings().reports_path)
 
 
 def _age(path: Path) -> float:

@@ -10,6 +10,7 @@ import luigi
 from pipeline.loads.checks import run_checks
 from pipeline.loads.publish import publish
 from pipeline.loads.rollups import SQL as ROLLUP_SQL
+from pipeline.report import MODULES as REPORT_MODULES
 from pipeline.settings import get_settings
 from pipeline.stores import ledger, markers, postgres
 from pipeline.stores.ledger import Load
@@ -75,7 +76,8 @@ class BuildReport(PipelineTask):
     """Writes the analysts' page of the day."""
 
     date = luigi.DateParameter(default=Date.today(), description="day of the run")
-    modules: ClassVar = ("pipeline.report.page", "pipeline.report.plots")
+    sql: ClassVar = ("examples/*.sql",)
+    modules: ClassVar = REPORT_MODULES
 
     def builds_on(self) -> list[PipelineTask]:
         """The published views, and the results of the checks."""
@@ -120,9 +122,11 @@ class BuildReport(PipelineTask):
 
     def build(self, load: Load) -> None:
         """Write the page to a folder of its own and move it into place."""
+        from pipeline.report.index import write_index
         from pipeline.report.page import write_page
 
         target = self.output()
         with target.writing() as folder:
             load.rows_read = load.rows_loaded = write_page(folder / "index.html", self.date)
             target.publish(self.inputs, date=self.date.isoformat())
+        write_index(target.folder.parent)

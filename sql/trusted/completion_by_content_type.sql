@@ -12,7 +12,8 @@ HAVING sum(t.sessions) > 0;
 CREATE UNIQUE INDEX completion_by_content_type_key ON trusted.completion_by_content_type (type);
 
 COMMENT ON MATERIALIZED VIEW trusted.completion_by_content_type IS
-    'How far movies and series are watched. Grain: one row for each type of content with a session.';
+    'How far movies and series are watched. Grain: one row for each type of content with a session. '
+    'Example: SELECT type, avg_completion FROM trusted.completion_by_content_type ORDER BY type';
 COMMENT ON COLUMN trusted.completion_by_content_type.type IS 'movie or series.';
 COMMENT ON COLUMN trusted.completion_by_content_type.sessions IS 'Number of sessions.';
 COMMENT ON COLUMN trusted.completion_by_content_type.avg_completion IS

@@ -55,7 +55,9 @@ LEFT JOIN viewers AS w USING (content_id);
 CREATE UNIQUE INDEX content_summary_key ON trusted.content_summary (content_id);
 
 COMMENT ON MATERIALIZED VIEW trusted.content_summary IS
-    'Titles with their viewing. Grain: one row for each title, also those removed or never watched.';
+    'Titles with their viewing. Grain: one row for each title, also those removed or never watched. '
+    'Example: SELECT title, watch_hours FROM trusted.content_summary WHERE ''Drama'' = ANY (genres) '
+    'ORDER BY watch_hours DESC LIMIT 10';
 COMMENT ON COLUMN trusted.content_summary.content_id IS 'Key of the title.';
 COMMENT ON COLUMN trusted.content_summary.title IS 'Title as shown.';
 COMMENT ON COLUMN trusted.content_summary.type IS 'movie or series.';

@@ -13,7 +13,9 @@ GROUP BY u.country;
 CREATE UNIQUE INDEX country_engagement_key ON trusted.country_engagement (country) NULLS NOT DISTINCT;
 
 COMMENT ON MATERIALIZED VIEW trusted.country_engagement IS
-    'Users and viewing by country. Grain: one row for each country; users without one are a group of their own.';
+    'Users and viewing by country. Grain: one row for each country; users without one are a group of their own. '
+    'Example: SELECT country, watch_hours / nullif(active_users, 0) AS hours_per_active_user FROM '
+    'trusted.country_engagement ORDER BY 2 DESC NULLS LAST';
 COMMENT ON COLUMN trusted.country_engagement.country IS 'Country of the users; null if unknown.';
 COMMENT ON COLUMN trusted.country_engagement.users IS 'Number of users.';
 COMMENT ON COLUMN trusted.country_engagement.active_users IS 'Number of users with a session.';

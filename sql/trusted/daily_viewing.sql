@@ -13,7 +13,9 @@ HAVING sum(sessions) > 0;
 CREATE UNIQUE INDEX daily_viewing_key ON trusted.daily_viewing (watch_date);
 
 COMMENT ON MATERIALIZED VIEW trusted.daily_viewing IS
-    'Viewing by day. Grain: one row for each day with a session.';
+    'Viewing by day. Grain: one row for each day with a session. '
+    'Example: SELECT watch_date, sessions, watch_hours FROM trusted.daily_viewing ORDER BY watch_date '
+    'DESC LIMIT 7';
 COMMENT ON COLUMN trusted.daily_viewing.watch_date IS 'The day.';
 COMMENT ON COLUMN trusted.daily_viewing.sessions IS 'Number of sessions.';
 COMMENT ON COLUMN trusted.daily_viewing.unique_viewers IS

@@ -1,6 +1,6 @@
 CREATE VIEW trusted.data_quality AS
 WITH checks AS (
-    SELECT check_name AS name, target_table AS source, severity, findings, last_seen
+    SELECT check_name AS name, target_table AS source, severity, findings, last_seen, description
     FROM etl.check_results
 ),
 
@@ -19,7 +19,8 @@ rejections AS (
         r.source,
         'rejected' AS severity,
         count(*) AS findings,
-        max(r.rejected_at) AS last_seen
+        max(r.rejected_at) AS last_seen,
+        string_agg(DISTINCT r.column_name, ', ') AS description
     FROM etl.rejected_rows AS r
     INNER JOIN latest_batches USING (batch_id)
     GROUP BY r.reason, r.source
@@ -31,7 +32,8 @@ waiting AS (
         b.source,
         'waiting' AS severity,
         count(*) AS findings,
-        max(coalesce(b.finished, b.started)) AS last_seen
+        max(coalesce(b.finished, b.started)) AS last_seen,
+        NULL AS description
     FROM etl.held_rows AS h
     INNER JOIN etl.batches AS b USING (batch_id)
     LEFT JOIN processed.users AS u USING (user_id)
@@ -39,18 +41,22 @@ waiting AS (
     GROUP BY 1, 2
 )
 
-SELECT name, source, severity, findings, last_seen FROM checks
+SELECT name, source, severity, findings, last_seen, description FROM checks
 UNION ALL
-SELECT name, source, severity, findings, last_seen FROM rejections
+SELECT name, source, severity, findings, last_seen, description FROM rejections
 UNION ALL
-SELECT name, source, severity, findings, last_seen FROM waiting;
+SELECT name, source, severity, findings, last_seen, description FROM waiting;
 
 COMMENT ON VIEW trusted.data_quality IS
     'What is known to be wrong with the data. Grain: one row for each check, also those without findings, and one '
-    'for each source and reason why records of its latest load were rejected or wait.';
+    'for each source and reason why records of its latest load were rejected or wait. '
+    'Example: SELECT name, source, findings FROM trusted.data_quality WHERE findings > 0 ORDER BY '
+    'severity, findings DESC';
 COMMENT ON COLUMN trusted.data_quality.name IS 'The check, the reason of rejection, or what records wait for.';
 COMMENT ON COLUMN trusted.data_quality.source IS 'Table checked, or file or collection the records came from.';
 COMMENT ON COLUMN trusted.data_quality.severity IS
     'error: stops the load; warn: reported; rejected: not loaded; waiting: loads once its user or title arrives.';
 COMMENT ON COLUMN trusted.data_quality.findings IS 'Number of offending rows; 0 for a check that passed.';
 COMMENT ON COLUMN trusted.data_quality.last_seen IS 'When it was last found; null if never.';
+COMMENT ON COLUMN trusted.data_quality.description IS
+    'What a finding of the check means; for rejected rows the columns at fault, null if the whole row is.';

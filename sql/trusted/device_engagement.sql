@@ -14,7 +14,9 @@ CREATE UNIQUE INDEX device_engagement_key
 
 COMMENT ON MATERIALIZED VIEW trusted.device_engagement IS
     'Viewing by device and picture quality. Grain: one row for each device_type and quality_level that occur '
-    'together; an unknown one is a group of its own.';
+    'together; an unknown one is a group of its own. '
+    'Example: SELECT device_type, quality_level, avg_completion FROM trusted.device_engagement ORDER BY '
+    'sessions DESC';
 COMMENT ON COLUMN trusted.device_engagement.device_type IS 'Kind of device; null if unknown.';
 COMMENT ON COLUMN trusted.device_engagement.quality_level IS 'Picture quality; null if unknown.';
 COMMENT ON COLUMN trusted.device_engagement.sessions IS 'Number of sessions.';

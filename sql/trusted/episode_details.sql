@@ -14,7 +14,9 @@ LEFT JOIN processed.episodes AS e USING (content_id, season_number);
 
 COMMENT ON VIEW trusted.episode_details IS
     'Episodes of the series. Grain: one row for each known episode, and one row, with episode_number null, '
-    'for each season of which only the number of episodes is known.';
+    'for each season of which only the number of episodes is known. '
+    'Example: SELECT series_title, season_number, episode_number, episode_title FROM '
+    'trusted.episode_details ORDER BY content_id, season_number, episode_number LIMIT 20';
 COMMENT ON COLUMN trusted.episode_details.content_id IS 'Key of the series.';
 COMMENT ON COLUMN trusted.episode_details.season_number IS 'Number of the season; 0 for specials.';
 COMMENT ON COLUMN trusted.episode_details.episode_number IS

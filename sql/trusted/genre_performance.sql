@@ -48,7 +48,9 @@ CREATE UNIQUE INDEX genre_performance_key ON trusted.genre_performance (genre) N
 COMMENT ON MATERIALIZED VIEW trusted.genre_performance IS
     'Viewing by genre. A title counts in each of its genres, so only weighted_sessions adds up over rows (to the '
     'number of all sessions, but for rounding). Grain: one row for each genre, and one with genre null for the '
-    'titles that have none, among them the titles removed from the catalogue.';
+    'titles that have none, among them the titles removed from the catalogue. '
+    'Example: SELECT genre, weighted_sessions, avg_completion FROM trusted.genre_performance ORDER BY '
+    'weighted_sessions DESC';
 COMMENT ON COLUMN trusted.genre_performance.genre IS 'The genre; null for titles without genres.';
 COMMENT ON COLUMN trusted.genre_performance.titles IS 'Number of titles, also those never watched.';
 COMMENT ON COLUMN trusted.genre_performance.sessions IS

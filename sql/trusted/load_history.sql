@@ -14,11 +14,14 @@ SELECT
     finished,
     round(extract(epoch FROM finished - started), 2) AS seconds,
     fingerprint,
-    error
+    error,
+    details ? 'refused' AS refused
 FROM etl.batches;
 
 COMMENT ON VIEW trusted.load_history IS
-    'The ledger of all loads. Grain: one row for each attempt to load a source.';
+    'The ledger of all loads. Grain: one row for each attempt to load a source. '
+    'Example: SELECT task, source, rows_read, rows_loaded, seconds FROM trusted.load_history WHERE '
+    'status = ''loaded'' ORDER BY batch_id DESC LIMIT 20';
 COMMENT ON COLUMN trusted.load_history.batch_id IS 'Number of the batch.';
 COMMENT ON COLUMN trusted.load_history.task IS 'Luigi task that loaded it.';
 COMMENT ON COLUMN trusted.load_history.source IS 'File, collection or table read.';
@@ -34,3 +37,5 @@ COMMENT ON COLUMN trusted.load_history.finished IS 'When it committed or failed;
 COMMENT ON COLUMN trusted.load_history.seconds IS 'Seconds from start to finish, to 2 decimals.';
 COMMENT ON COLUMN trusted.load_history.fingerprint IS 'Hash over all inputs of the load.';
 COMMENT ON COLUMN trusted.load_history.error IS 'Why it failed.';
+COMMENT ON COLUMN trusted.load_history.refused IS
+    'Whether the file was refused for what is in it: it is not loaded until it is corrected.';

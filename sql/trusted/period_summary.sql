@@ -46,7 +46,9 @@ LEFT JOIN newcomers AS n USING (month);
 CREATE UNIQUE INDEX period_summary_key ON trusted.period_summary (month);
 
 COMMENT ON MATERIALIZED VIEW trusted.period_summary IS
-    'Viewing by month. Grain: one row for each month with a session.';
+    'Viewing by month. Grain: one row for each month with a session. '
+    'Example: SELECT month, sessions, active_users, new_users, watch_hours FROM trusted.period_summary '
+    'ORDER BY month';
 COMMENT ON COLUMN trusted.period_summary.month IS 'The month, as its first day.';
 COMMENT ON COLUMN trusted.period_summary.sessions IS 'Number of sessions.';
 COMMENT ON COLUMN trusted.period_summary.active_users IS

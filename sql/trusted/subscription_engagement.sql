@@ -16,7 +16,9 @@ CREATE UNIQUE INDEX subscription_engagement_key
 
 COMMENT ON MATERIALIZED VIEW trusted.subscription_engagement IS
     'Users and viewing by plan. Grain: one row for each subscription_type; users without one are a group of '
-    'their own.';
+    'their own. '
+    'Example: SELECT subscription_type, users, sessions_per_active_user FROM '
+    'trusted.subscription_engagement ORDER BY users DESC';
 COMMENT ON COLUMN trusted.subscription_engagement.subscription_type IS 'Plan of the users; null if unknown.';
 COMMENT ON COLUMN trusted.subscription_engagement.users IS 'Number of users.';
 COMMENT ON COLUMN trusted.subscription_engagement.active_users IS 'Number of users with a session.';

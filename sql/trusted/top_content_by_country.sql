@@ -33,7 +33,9 @@ CREATE UNIQUE INDEX top_content_by_country_key
 
 COMMENT ON MATERIALIZED VIEW trusted.top_content_by_country IS
     'The ten titles most watched in each country. Grain: one row for each country and rank; users without a '
-    'country are a group of their own.';
+    'country are a group of their own. '
+    'Example: SELECT country, title, watch_hours FROM trusted.top_content_by_country WHERE rank = 1 '
+    'ORDER BY country';
 COMMENT ON COLUMN trusted.top_content_by_country.country IS 'Country of the users; null if unknown.';
 COMMENT ON COLUMN trusted.top_content_by_country.rank IS '1 to 10, by hours watched, then content_id.';
 COMMENT ON COLUMN trusted.top_content_by_country.content_id IS 'Key of the title.';

@@ -26,7 +26,9 @@ LEFT JOIN standings AS s USING (user_id);
 CREATE UNIQUE INDEX user_engagement_key ON trusted.user_engagement (user_id);
 
 COMMENT ON MATERIALIZED VIEW trusted.user_engagement IS
-    'Users with their viewing. Grain: one row for each user, also those without a session.';
+    'Users with their viewing. Grain: one row for each user, also those without a session. '
+    'Example: SELECT segment, count(*) AS users, sum(watch_hours) AS watch_hours FROM '
+    'trusted.user_engagement GROUP BY segment ORDER BY watch_hours DESC';
 COMMENT ON COLUMN trusted.user_engagement.user_id IS 'Key of the user.';
 COMMENT ON COLUMN trusted.user_engagement.country IS 'Country of residence.';
 COMMENT ON COLUMN trusted.user_engagement.subscription_type IS 'Plan of the user.';

@@ -106,11 +106,11 @@ def test_a_second_run_runs_no_task(sampled: tuple[Project, dict[str, Any]]) -> N
 def test_the_report_shows_what_analysts_can_query(sampled: tuple[Project, dict[str, Any]]) -> None:
     project, _ = sampled
     page = (project.folder / "reports/2026-03-02/index.html").read_text()
-    assert page.count("<svg") == 3
+    assert page.count("<svg") == 12
     for view in trusted_views(expected(project.raw)):
         assert f"trusted.{view}" in page
     [(minutes,)] = project.rows(
         "SELECT round(avg(watch_duration_minutes), 2) FROM trusted.session_details WHERE device_type = 'Mobile'"
     )
     assert isinstance(minutes, Decimal)
-    assert f"<td>{minutes}</td>" in page
+    assert f'<td class="n">{minutes}</td>' in page
