@@ -58,3 +58,17 @@ def scheduler(project: Project, tmp_path: Path) -> Iterator[Project]:
     with central_scheduler(tmp_path / "scheduler") as env:
         project.env |= env
         yield project
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that take longest: at the end, three of four workers would wait for them."""
+    long = (
+        "survival/",
+        "test_readme",
+        "test_convergence",
+        "deployment/",
+        "browser/",
+        "test_reruns",
+        "test_refused_files",
+    )
+    items.sort(key=lambda item: next((place for place, name in enumerate(long) if name in item.nodeid), len(long)))
