@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.sample import write_sample
-from tests.project import Project
+from tests.project import DAY, Project
 from tests.scheduler import central_scheduler
 from tests.small_input import USER_COLUMNS, movie
 from tests.survival.aftermath import assert_right
@@ -50,7 +50,7 @@ def make_due(project: Project, task: str, turn: int) -> None:
             project.must_run()
         (project.raw / "users-late.csv").unlink()
     else:
-        assert project.pipeline("redo", task).code == 0
+        assert project.pipeline("redo", task, "--date", DAY).code == 0
 
 
 def end(process: subprocess.Popen[bytes], way: str) -> None:
