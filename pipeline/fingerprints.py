@@ -140,10 +140,19 @@ def module_digest(module: str) -> str:
     Raises:
         ModuleNotFoundError: there is no such module.
     """
-    spec = importlib.util.find_spec(module)
-    if spec is None or spec.origin is None:
-        raise ModuleNotFoundError(f"a task declares the module {module}, which does not exist")
-    return _code_digests().digest(Path(spec.origin).read_text(encoding="utf-8"))
+    return _code_digests().digest(_source_file(module).read_text(encoding="utf-8"))
+
+
+def _source_file(module: str) -> Path:
+    """Return the file of a module; to find it by `find_spec` alone would import the packages it is in."""
+    package, *names = module.split(".")
+    spec = importlib.util.find_spec(package)
+    if spec is not None and spec.origin is not None:
+        path = Path(spec.origin).parent.joinpath(*names)
+        for file in (path.with_suffix(".py"), path / "__init__.py") if names else (Path(spec.origin),):
+            if file.is_file():
+                return file
+    raise ModuleNotFoundError(f"a task declares the module {module}, which does not exist")
 
 
 class _CodeDigests:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import inspect
 import json
 import os
@@ -130,7 +131,9 @@ def test_every_module_of_a_task_has_the_same_digest_on_all_versions_of_python(ve
     sample.write_text(SOURCE)
     paths = {str(sample): source_digest(SOURCE)}
     for module in MODULES:
-        paths[str(REPOSITORY / f"{module.replace('.', '/')}.py")] = module_digest(module)
+        spec = importlib.util.find_spec(module)
+        assert spec is not None and spec.origin is not None
+        paths[spec.origin] = module_digest(module)
     told = subprocess.run(
         [command, "-c", PORTABLE], input=json.dumps([*paths]), capture_output=True, text=True, check=True, timeout=120
     )
