@@ -13,6 +13,8 @@ from types import FrameType
 
 from psycopg2.extensions import connection as Connection
 
+SECONDS_UNTIL_AGAIN = 0.05
+
 
 class Interrupted(KeyboardInterrupt, SystemExit):
     """A signal asks the process to end.
@@ -23,6 +25,7 @@ class Interrupted(KeyboardInterrupt, SystemExit):
 
     def __init__(self, code: int) -> None:
         SystemExit.__init__(self, code)
+        self.code: int = code
 
 
 def install() -> None:
@@ -33,6 +36,15 @@ def install() -> None:
         signal.signal(signal.SIGTERM, _interrupt)
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, _interrupt)
+    swallow = sys.unraisablehook
+
+    def swallowed(unraisable: sys.UnraisableHookArgs) -> None:
+        if isinstance(unraisable.exc_value, Interrupted):
+            _interrupt_again(unraisable.exc_value.code)
+        else:
+            swallow(unraisable)
+
+    sys.unraisablehook = swallowed
 
 
 def _interrupt(number: int, _frame: FrameType | None) -> None:
@@ -42,6 +54,19 @@ def _interrupt(number: int, _frame: FrameType | None) -> None:
         word = signal.Signals(number).name
         print(f"{word}: what is not committed is rolled back; run again to go on", file=sys.stderr)
     raise Interrupted(128 + number)
+
+
+def _interrupt_again(code: int) -> None:
+    """Raise `Interrupted` once more a moment later: it came where Python lets nothing through.
+
+    These are hooks around a fork, of which a run with several workers is full, and finalizers.
+    """
+
+    def raise_it(*_: object) -> None:
+        raise Interrupted(code)
+
+    signal.signal(signal.SIGALRM, raise_it)
+    signal.setitimer(signal.ITIMER_REAL, SECONDS_UNTIL_AGAIN)
 
 
 @contextmanager
