@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-import shutil
 import time
 from collections.abc import Iterable
 from datetime import date, timedelta
 from pathlib import Path
 
-from pipeline.loads.leftovers import leftovers
+from pipeline.loads.leftovers import delete, leftovers
 from pipeline.settings import get_settings
 from pipeline.stores.markers import markers
 
@@ -64,10 +63,7 @@ def delete_all(paths: Iterable[Path]) -> None:
     from pipeline.report.index import write_index
 
     for path in paths:
-        if path.is_dir():
-            shutil.rmtree(path)
-        else:
-            path.unlink(missing_ok=True)
+        delete(path)
     if get_settings().reports_path.is_dir():
         write_index(get_settings().reports_path)
 

@@ -80,7 +80,7 @@ The task's log ends with Luigi's summary and *exit code*:
 
 | code | meaning | what to do |
 | --- | --- | --- |
-| 30 | a task failed, the others ran | the log names file, record and reason; mend it, then clear this task |
+| 30 | a task failed or a file was refused, the others ran | the log names file and reason; mend it, clear this task |
 | 10, 25 | another run has the work | nothing: the retry takes up what is left |
 | 20, 35 | no input, no server | see that `data/raw` holds files and that the servers answer |
 | 40 | a setting is wrong, or unforeseen | the log names the variable; the traceback is in `logs/luigi.log` |

@@ -32,11 +32,16 @@ def leftovers() -> list[Path]:
 def clear_leftovers() -> None:
     """Delete what killed runs left behind."""
     for path in leftovers():
-        if path.is_dir():
-            shutil.rmtree(path, ignore_errors=True)
-        else:
-            path.unlink(missing_ok=True)
+        delete(path)
         logger.info("%s: deleted, a run that was killed had left it behind", path)
+
+
+def delete(path: Path) -> None:
+    """Delete a file, or a folder with all that is in it; another run may have been faster."""
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _folders(cursor: Cursor) -> Iterator[Path]:

@@ -8,7 +8,7 @@ count as an input too: if they change, the file and all that builds on it have a
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 
@@ -22,6 +22,7 @@ from pipeline.sources.files import FileEmptiedError, FileRefusedError
 from pipeline.stores import markers, mongo
 from pipeline.stores.ledger import Load
 from pipeline.stores.postgres import fetch_value, session
+from pipeline.task import PipelineTask
 from pipeline.tasks.raw_folder import digest_of
 
 logger = logging.getLogger("pipeline")
@@ -85,7 +86,7 @@ def refusal_kept(load: Load) -> Iterator[None]:
 
 
 @contextmanager
-def refusals_noted(task: luigi.Task, *, go_on: bool) -> Iterator[None]:
+def refusals_noted(task: PipelineTask, *, go_on: bool) -> Iterator[None]:
     """If the file of a task is refused, fail; or log it, if the task of all files is to fail later."""
     try:
         yield
@@ -93,9 +94,7 @@ def refusals_noted(task: luigi.Task, *, go_on: bool) -> Iterator[None]:
         if not go_on:
             raise
         logger.error("%s", error)  # noqa: TRY400 (what is wrong is in the file, not in the code)
-        tell: Callable[[str], None] | None = task.set_status_message
-        if tell:
-            tell(f"refused: {error}")
+        task.report(f"refused: {error}")
 
 
 def fail_if_refused(task: luigi.Task) -> None:
