@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.settings import Settings
+from pipeline.stores import local_scheduler
 from pipeline.stores.embedded import ensure_mongo, ensure_postgres, stop
 from tests.project import Project
 from tests.scheduler import central_scheduler
@@ -38,6 +39,8 @@ def embedded() -> Iterator[Path]:
 @pytest.fixture
 def project(tmp_path: Path, embedded: Path) -> Project:
     """Return an empty project of the test's own."""
+    left = local_scheduler.address(Settings(_env_file=None, embedded_path=embedded))  # type: ignore[call-arg]
+    assert left is None, "an earlier test left its luigid to all others"
     return Project(tmp_path / "project", embedded, f"test_{uuid.uuid4().hex[:12]}")
 
 

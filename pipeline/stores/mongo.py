@@ -14,7 +14,7 @@ from pipeline.settings import Settings, get_settings
 from pipeline.stores.embedded import ensure_mongo
 from pipeline.stores.refusals import mongo_refusal, mongo_unreachable
 from pipeline.stores.remote import mongo_parameters, mongo_server, mongo_user
-from pipeline.stores.retries import retrying
+from pipeline.stores.retries import ConnectionLostError, retrying
 
 if TYPE_CHECKING:
     from pymongo.database import Database
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 MARKERS = "table_updates"
 MINIMUM_VERSION = (6, 0)
 WAIT_FOR_SERVER_SECONDS = 30
+WAIT_FOR_EMBEDDED_SECONDS = 3
 SOCKET_TIMEOUT_SECONDS = 600  # for one answer; a server that hangs must not hold a run for ever
 BATCH_SIZE = 1000  # documents fetched at once
 
@@ -54,6 +55,7 @@ def database() -> Iterator[Database[dict[str, Any]]]:
 
     Raises:
         MongoError: there is no connection to be had, or the server is too old.
+        ConnectionLostError: the embedded server is gone; it is started again when the work is done again.
     """
     import bson
     from bson.codec_options import CodecOptions, DatetimeConversion
@@ -61,10 +63,12 @@ def database() -> Iterator[Database[dict[str, Any]]]:
     from pymongo.errors import ConfigurationError, CursorNotFound, OperationFailure, ServerSelectionTimeoutError
 
     settings = get_settings()
+    # The embedded server ran a moment ago; nobody but the next attempt would start it again.
+    wait = WAIT_FOR_EMBEDDED_SECONDS if settings.mongo_is_embedded else WAIT_FOR_SERVER_SECONDS
     try:
         client: MongoClient[dict[str, Any]] = MongoClient(
             **connection_parameters(),
-            serverSelectionTimeoutMS=WAIT_FOR_SERVER_SECONDS * 1000,
+            serverSelectionTimeoutMS=wait * 1000,
             connectTimeoutMS=10_000,
             socketTimeoutMS=SOCKET_TIMEOUT_SECONDS * 1000,
             appname="video_streaming_pipeline",
@@ -87,6 +91,8 @@ def database() -> Iterator[Database[dict[str, Any]]]:
     except CursorNotFound:
         raise  # an operation failure that is no refusal: reading starts afresh
     except (ServerSelectionTimeoutError, ConfigurationError) as error:
+        if settings.mongo_is_embedded:
+            raise ConnectionLostError(f"the embedded MongoDB server went away: {error}") from error
         raise MongoError(mongo_unreachable(str(error), server_name())) from error
     except OperationFailure as error:
         raise MongoError(mongo_refusal(error, _refusal(error), server_name(), mongo_user(settings))) from error

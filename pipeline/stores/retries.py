@@ -22,7 +22,7 @@ ENDED_MESSAGES = ("server closed the connection", "connection already closed", "
 
 
 class ConnectionLostError(PipelineError):
-    """The connection to PostgreSQL broke in the middle of a load."""
+    """The connection to a server broke in the middle of a piece of work, which may succeed if it is done again."""
 
 
 def is_passing(error: BaseException) -> bool:

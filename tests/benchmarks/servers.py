@@ -142,7 +142,7 @@ class Bench:
 
     def pipeline_ready(self, project: Project) -> None:
         """Have the project's database made, and code compiled, before anything is measured."""
-        project.pipeline("up")
+        project.pipeline("up", "--no-luigid")
         project.pipeline("explain", "--json")
 
     def close(self) -> None:

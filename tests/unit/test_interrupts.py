@@ -29,7 +29,14 @@ Finalized()
 @pytest.mark.parametrize("where", HOOKS)
 def test_a_signal_ends_the_process_wherever_it_arrives(where: str, number: signal.Signals) -> None:
     arrive = HOOKS[where].replace("NUMBER", str(int(number)))
-    script = f"import os, time\nfrom pipeline import interrupts\ninterrupts.install()\n{arrive}\ntime.sleep(20)\n"
+    script = f"""
+import os, signal, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever started the tests may have it ignored
+from pipeline import interrupts
+interrupts.install()
+{arrive}
+time.sleep(20)
+"""
     ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False)
     assert ended.returncode == 128 + number
     assert ended.stderr == f"{number.name}: what is not committed is rolled back; run again to go on\n"
