@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadFileScheduling
 
 from pipeline.settings import Settings
 from pipeline.stores import local_scheduler
@@ -63,15 +65,46 @@ def scheduler(project: Project, tmp_path: Path) -> Iterator[Project]:
         yield project
 
 
+# What takes longest begins: at the end, the other workers would wait for it.
+LONG = (
+    "test_readme",
+    "deployment/",
+    "test_many_files",
+    "test_convergence",
+    "test_kills",
+    "survival/",
+    "test_reruns",
+    "browser/",
+)
+# Files whose tests share nothing that is slow to set up, and may be spread over the workers.
+SPREAD = (
+    "test_bad_csv.py",
+    "test_drift.py",
+    "test_incremental.py",
+    "test_kills.py",
+    "test_outages.py",
+    "test_reconciliation.py",
+    "test_refused_files.py",
+    "test_two_runs.py",
+)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the files that take longest: at the end, three of four workers would wait for them."""
-    long = (
-        "survival/",
-        "test_readme",
-        "test_convergence",
-        "deployment/",
-        "browser/",
-        "test_reruns",
-        "test_refused_files",
-    )
-    items.sort(key=lambda item: next((place for place, name in enumerate(long) if name in item.nodeid), len(long)))
+    """Put the longest first."""
+    items.sort(key=lambda item: next((place for place, name in enumerate(LONG) if name in item.nodeid), len(LONG)))
+
+
+class Shares(LoadFileScheduling):
+    """Give each worker whole files, for tests of a file share what they set up, but single tests of some."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        if file.startswith("tests/deployment/"):
+            return "tests/deployment"
+        return nodeid if file.endswith(SPREAD) else file
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Shares:
+    """Choose how tests are shared out among the workers."""
+    return Shares(config, log)

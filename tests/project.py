@@ -15,12 +15,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import psycopg2
 from pymongo import MongoClient
 from pymongo.database import Database
 
-from pipeline.settings import Settings
+from pipeline.settings import Settings, get_settings
+from pipeline.stores import postgres
 from pipeline.stores.embedded import ensure_mongo
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -196,12 +198,17 @@ class Project:
         assert run.code == 0, run.output
         return run
 
-    def dsn(self, role: str = "pipeline") -> str:
-        """Return a connection URI."""
-        return self.pipeline("dsn", "--role", role).answer.strip()
+    def dsn(self, role: postgres.Role = "pipeline") -> str:
+        """Return a connection URI; the embedded server is started and prepared if need be."""
+        with patch.dict(os.environ, self.env, clear=True):
+            get_settings.cache_clear()
+            try:
+                return postgres.dsn(role)
+            finally:
+                get_settings.cache_clear()
 
     @contextmanager
-    def connection(self, role: str = "pipeline") -> Iterator[Any]:
+    def connection(self, role: postgres.Role = "pipeline") -> Iterator[Any]:
         """Open a connection in autocommit mode; the server is asked for its address once."""
         try:
             connection = psycopg2.connect(self._dsns[role])
@@ -214,7 +221,7 @@ class Project:
         finally:
             connection.close()
 
-    def rows(self, query: str, *parameters: object, role: str = "pipeline") -> list[tuple[Any, ...]]:
+    def rows(self, query: str, *parameters: object, role: postgres.Role = "pipeline") -> list[tuple[Any, ...]]:
         """Return the rows of a query; none for a statement without result."""
         with self.connection(role) as connection, connection.cursor() as cursor:
             cursor.execute(query, parameters or None)
