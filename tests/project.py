@@ -24,6 +24,7 @@ from pymongo.database import Database
 from pipeline.settings import Settings, get_settings
 from pipeline.stores import postgres
 from pipeline.stores.embedded import ensure_mongo
+from tests.warm_start import run_module
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 # Luigi logs a line like this as each task starts.
@@ -118,29 +119,19 @@ class Project:
         self._dsns.clear()
 
     def command(self, *arguments: str, **env: str) -> Run:
-        """Run `python <arguments>` and wait for its end."""
-        ended = subprocess.run(
-            [sys.executable, *arguments],
-            cwd=self.env["PROJECT_ROOT"],
-            env={**self.env, **env},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=240,
-            check=False,
-        )
-        output = ended.stdout + ended.stderr
-        return Run(ended.returncode, [], output, answer=ended.stdout)
+        """Run `python -m <arguments>` and wait for its end."""
+        code, answer, errors = run_module(list(arguments), self.env["PROJECT_ROOT"], {**self.env, **env})
+        return Run(code, [], answer + errors, answer=answer)
 
     def pipeline(self, *arguments: str, **env: str) -> Run:
         """Run an operator command."""
-        return self.command("-m", "pipeline", *arguments, **env)
+        return self.command("pipeline", *arguments, **env)
 
     def task(self, *arguments: str, **env: str) -> Run:
         """Run a Luigi task; the tasks that ran are named with the file they were for, if any."""
         log = self.log
         known = log.stat().st_size if log.exists() else 0
-        run = self.command("-m", "luigi", "--module", "pipeline", *arguments, **env)
+        run = self.command("luigi", "--module", "pipeline", *arguments, **env)
         logged = log.read_bytes()[known:].decode() if log.exists() else ""
         ran = []
         for task, parameters in STARTED.findall(logged):

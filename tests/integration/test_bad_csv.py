@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import gzip
 import random
+import subprocess
+import sys
 import threading
 from decimal import Decimal
 from pathlib import Path
@@ -12,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.project import DAY, Project, Run
+from tests.project import DAY, REPOSITORY, Project, Run
 from tests.small_input import ANN, BOB, SESSION_COLUMNS, USER_COLUMNS, movie, session, write_sessions, write_users
 
 REFUSED = 30  # exit code of a run in which a task failed
@@ -336,7 +338,8 @@ sys.exit(0 if luigi.build([LoadCsvToPostgres(path="users.csv")], local_scheduler
 
 def test_a_file_that_changes_in_a_run_fails_and_is_taken_up_by_the_next(project: Project) -> None:
     path = project.write("users.csv", f"{USER_COLUMNS}\n{ANN}\n")
-    assert project.command("-c", CHANGE_WHILE_RUNNING, str(path)).code == REFUSED
+    command = [sys.executable, "-c", CHANGE_WHILE_RUNNING, str(path)]
+    assert subprocess.run(command, cwd=REPOSITORY, env=project.env, check=False).returncode == REFUSED
     assert project.rows("SELECT status, error FROM etl.batches WHERE source = 'users.csv'") == [
         ("failed", "ChangedWhileReadError: users.csv: changed while it was read; the next run loads it")
     ]
