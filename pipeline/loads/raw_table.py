@@ -12,7 +12,7 @@ from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 
 from pipeline.loads.drift import in_words, new_columns, vanished_columns
-from pipeline.loads.rejects import RejectSpool, enforce_limit, forget_files, write_files
+from pipeline.loads.rejects import RejectSpool, digests_of, enforce_limit, forget_files, write_files
 from pipeline.settings import get_settings
 from pipeline.sources.csv_files import CsvStream
 from pipeline.sources.files import FileEmptiedError, FileRefusedError, open_raw, table_of
@@ -79,6 +79,8 @@ def land(load: Load, name: str, digest: str, *, allow_empty: bool) -> None:
         # New columns come before anything is deleted: files that land side by side never wait for each other.
         added = _match(cursor, table, name, stream.columns)
         vanished = vanished_columns(load, table, stream.columns)
+        if load.previous:
+            load.details["rejected_before"] = digests_of(cursor, load.previous.batch_id)
         remove(cursor, table, load.previous, keep_later_rejects=batch_id != load.batch_id)
         loaded = _copy(cursor, table, stream, batch_id)
     if not stream.records and had_rows and not allow_empty:

@@ -20,6 +20,9 @@ COLUMNS = "batch_id, stage, table_name, source, record, column_name, value, reas
 ALL_COLUMNS = f"{COLUMNS}, document_id"
 
 
+REMEMBERED = 1000  # rejected records of the last version of a file
+
+
 class TooManyRejectsError(RefusedLoadError):
     """More records of a source were rejected than `MAX_REJECT_RATIO` allows; nothing of it was loaded."""
 
@@ -41,6 +44,17 @@ class TooManyRejectsError(RefusedLoadError):
         )
         self._rows.seek(0)
         cursor.copy_expert(f"COPY etl.rejected_rows ({ALL_COLUMNS}) FROM STDIN", self._rows)
+
+
+def digests_of(cursor: Cursor, batch_id: int | None) -> list[str]:
+    """Return short digests of the records of a batch that were rejected, by which to tell new ones from old.
+
+    Those in the summary of a run are shown first; `REMEMBERED` limits what the ledger keeps for that.
+    """
+    cursor.execute(
+        "SELECT left(md5(row::text), 8) FROM etl.rejected_rows WHERE batch_id = %s LIMIT %s", (batch_id, REMEMBERED)
+    )
+    return [digest for (digest,) in cursor.fetchall()]
 
 
 class RejectSpool:

@@ -28,9 +28,17 @@ STYLES = {FAILED: "bold red", REFUSED: "bold red", NOT_RUN: "yellow", COMPLETE: 
 WIDTH_OF_FILES = 100  # where there is no terminal that has one
 EXAMPLE = "TABLE device_engagement"
 REJECTIONS = """
-    SELECT source, coalesce(document_id, 'record ' || record), column_name, left(value, 30), reason, count(*) OVER ()
-    FROM etl.rejected_rows WHERE batch_id = ANY(%s)
-    ORDER BY record DESC NULLS LAST, reject_id DESC LIMIT %s
+    WITH rejections AS (
+        SELECT rejected.*,
+            NOT coalesce(batches.details -> 'rejected_before' ? left(md5(rejected.row::text), 8), true) AS is_new
+        FROM etl.rejected_rows AS rejected INNER JOIN etl.batches AS batches USING (batch_id)
+        WHERE batch_id = ANY(%s)
+    )
+    SELECT
+        source, coalesce(document_id, 'record ' || record), column_name, left(value, 30), reason,
+        count(*) OVER (), count(*) FILTER (WHERE is_new) OVER ()
+    FROM rejections
+    ORDER BY is_new DESC, record DESC NULLS LAST, reject_id DESC LIMIT %s
 """
 SHOWN_REJECTIONS = 3
 SHOWN_CAUSES = 3
@@ -111,7 +119,7 @@ def _shortened(cause: str) -> str:
 
 
 def _rejections(outcomes: list[Outcome]) -> Iterator[str]:
-    """Show the last records that were rejected of what this run read, each with its reason."""
+    """Show some records that were rejected of what this run read, new ones first, each with its reason."""
     batches = [each.batch for each in outcomes if each.batch is not None and each.state == RAN]
     if not any(each.rows.get("rejected") for each in outcomes):
         return
@@ -121,9 +129,9 @@ def _rejections(outcomes: list[Outcome]) -> Iterator[str]:
             found = cursor.fetchall()
     except (PipelineError, psycopg2.Error):  # the run's outcome is shown whatever became of the server
         return
-    for source, record, column, value, reason, total in found:
-        if (source, record) == found[0][:2]:
-            yield f"\n{total:,} rejected, such as"
+    for number, (source, record, column, value, reason, total, new) in enumerate(found):
+        if not number:
+            yield f"\n{total:,} rejected" + (f", {new:,} of them new, such as" if new else ", such as")
         shown = "" if value is None else f" {value!r}"
         yield f"  {source} {record}: {column or 'record'}{shown}: {reason}"
 
@@ -135,8 +143,7 @@ def _next_steps(outcomes: list[Outcome]) -> Iterator[tuple[str, str]]:
         yield "log", str(_relative(settings.logs_path / "luigi.log"))
         yield "then", "mend the cause and run again: what is complete stays"
     if any(each.rows.get("rejected") or each.rows.get("waiting") for each in outcomes):
-        yield "rejected", f"{python()} -m pipeline rejects"
-        yield "to correct", f"{_relative(settings.data_rejected_path)}/"
+        yield "rejected", f"{python()} -m pipeline rejects  (to correct: {_relative(settings.data_rejected_path)}/)"
     if is_wrong:
         return
     yield "status", f"{python()} -m pipeline status"

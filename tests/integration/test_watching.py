@@ -122,6 +122,15 @@ def test_a_run_ends_with_a_table_of_its_tasks_the_bad_row_and_where_to_look(load
     assert "Luigi Execution Summary" not in run.output
 
 
+def test_records_that_are_newly_rejected_are_shown_first(project: Project) -> None:
+    write_users(project, ANN, *(f"U{number},{number},,,," for number in range(200, 204)))
+    first = project.must_run().output
+    assert "\n4 rejected, such as\n  users.csv record 5: age '203': out of range: 0 to 120\n" in first
+    write_users(project, ANN.replace("30", "forty"), *(f"U{number},{number},,,," for number in range(200, 204)))
+    again = project.must_run().output
+    assert "\n5 rejected, 1 of them new, such as\n  users.csv record 1: age 'forty': not a number\n" in again
+
+
 def test_lines_tell_when_tasks_begin_and_end_without_escape_codes(loaded: tuple[Project, Run]) -> None:
     _, run = loaded
     told = re.findall(r"^\d\d:\d\d:\d\d (LoadUsers.*)$", run.output, re.MULTILINE)
@@ -157,7 +166,7 @@ def test_a_terminal_shows_colours_a_bar_while_one_worker_works_and_what_was_comp
     assert shown.rindex("\x1b[?25h") > shown.rindex("\x1b[?25l"), "the cursor is shown again"
     assert "BuildReport: started" not in plain
     assert table(plain)["LoadUsers"] == ["complete"]
-    assert all(len(line) <= 80 for line in plain[plain.index("Task  ") :].splitlines() if "://" not in line)
+    assert all(len(line) <= 80 for line in plain[plain.index("Task  ") :].splitlines() if "/" not in line)
 
 
 def test_a_failed_run_says_why_last_and_tells_the_webhook_once(loaded: tuple[Project, Run], webhook: Webhook) -> None:
