@@ -7,7 +7,7 @@ import logging
 import luigi
 from luigi.rpc import RPCError
 
-from pipeline import progress
+from pipeline import progress, scheduling
 from pipeline.watching import bars
 from pipeline.watching.context import current, name_of
 
@@ -95,6 +95,7 @@ def _died(task: luigi.Task, message: str) -> None:
 
 
 def _present(task: luigi.Task) -> None:
+    scheduling.tell_complete(task)
     logger.debug("%s: complete", name_of(task), extra=_facts(task, "complete", None))
 
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+from luigi.rpc import RemoteScheduler
+
+from pipeline import LoadUsers
 from pipeline.sample import write_sample
 from tests.comparing import assert_loaded
 from tests.oracle import expected
@@ -94,6 +97,23 @@ def test_a_change_right_after_a_run_is_taken_up(project: Project) -> None:
 
 def test_a_change_right_after_a_run_is_taken_up_with_a_central_scheduler(scheduler: Project) -> None:
     assert_a_change_is_taken_up_at_once(scheduler)
+
+
+def test_a_complete_task_that_a_killed_run_left_running_at_the_central_scheduler_is_not_waited_for(
+    scheduler: Project,
+) -> None:
+    write_all(scheduler)
+    scheduler.must_run(LUIGID_HOST="")
+    central = RemoteScheduler(f"http://{scheduler.env['LUIGID_HOST']}:{scheduler.env['LUIGID_PORT']}/")
+    central.add_task(worker="killed", task_id=LoadUsers().task_id, family="LoadUsers", module="pipeline")
+    assert central.get_work(worker="killed")["task_id"] == LoadUsers().task_id
+    write_sessions(scheduler, session(4), name="viewing_sessions-3.csv")
+    process = scheduler.start()
+    try:
+        assert process.wait(60) == 0
+    finally:
+        process.kill()
+    assert scheduler.must_run().ran == []
 
 
 def test_a_task_that_failed_is_tried_again_by_a_later_run_with_a_central_scheduler(scheduler: Project) -> None:

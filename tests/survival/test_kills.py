@@ -43,7 +43,7 @@ def make_due(project: Project, task: str, turn: int) -> None:
         users = project.raw / "users.csv"
         users.write_text(users.read_text() + f"U9000{turn},40,Peru,Basic,2024-01-01,1\n")
     elif task == "LoadJsonToMongo":
-        project.write_titles("late.json", movies=[movie(f"late-{turn}")])
+        project.write_titles(f"late-{turn}.json", movies=[movie(f"late-{turn}")])
     elif task == "WithdrawCsv":
         project.write("users-late.csv", f"{USER_COLUMNS}\nU9{turn},41,Chile,Basic,2024-01-01,{turn}\n")
         while project.value("SELECT count(*) FROM etl.table_updates WHERE update_id LIKE '%users-late.csv'") == 0:
