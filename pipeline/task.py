@@ -12,6 +12,7 @@ from luigi.rpc import RPCError
 
 from pipeline import fingerprints
 from pipeline.stores import ledger, markers
+from pipeline.stores.claims import Claim, Load
 from pipeline.targets import MarkerTarget
 
 logger = logging.getLogger("pipeline")
@@ -130,9 +131,9 @@ class PostgresTask(PipelineTask):
         """Return the marker of the load."""
         return MarkerTarget(self.update_id, self.table, self.fingerprint, self.run_date)
 
-    def claim(self) -> ledger.Claim:
+    def claim(self) -> Claim:
         """Return what this task is about to load."""
-        return ledger.Claim(
+        return Claim(
             update_id=self.update_id,
             task=self.task_family,
             target_table=self.table,
@@ -150,6 +151,6 @@ class PostgresTask(PipelineTask):
         """Load under the locks of the target, in one transaction with ledger row and marker."""
         ledger.execute(self.claim(), self.load)
 
-    def load(self, load: ledger.Load) -> None:
+    def load(self, load: Load) -> None:
         """Do the work and say in `load` what came of it."""
         raise NotImplementedError

@@ -15,7 +15,7 @@ from pipeline.settings import get_settings
 from pipeline.sources.extraction import REJECTED
 from pipeline.sources.normalizer import TABLES
 from pipeline.stores import markers
-from pipeline.stores.ledger import Load
+from pipeline.stores.claims import Load
 from pipeline.stores.postgres import execute_file, fetch_value, identifiers
 
 KEYS = {

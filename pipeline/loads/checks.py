@@ -10,7 +10,7 @@ from pathlib import Path
 from psycopg2.extensions import cursor as Cursor
 
 from pipeline.settings import get_settings
-from pipeline.stores.ledger import RefusedLoadError
+from pipeline.stores.claims import RefusedLoadError
 from pipeline.stores.postgres import fetch_value
 
 logger = logging.getLogger("pipeline")

@@ -19,7 +19,7 @@ from pipeline.sources.extended_json import extended_json, shown
 from pipeline.sources.files import FileRefusedError, open_raw
 from pipeline.sources.json_files import Document, read_documents
 from pipeline.stores import mongo
-from pipeline.stores.ledger import Load
+from pipeline.stores.claims import Load
 from pipeline.stores.postgres import session
 
 

@@ -10,7 +10,7 @@ from psycopg2.extensions import cursor as Cursor
 
 from pipeline.sources.csv_files import RESERVED_COLUMNS
 from pipeline.sources.extended_json import shown
-from pipeline.stores.ledger import Load
+from pipeline.stores.claims import Load
 from pipeline.stores.postgres import table_columns
 
 Drift = dict[str, Any]

@@ -8,7 +8,7 @@ from psycopg2 import sql
 
 from pipeline.loads import rollups
 from pipeline.settings import get_settings
-from pipeline.stores.ledger import Load
+from pipeline.stores.claims import Load
 from pipeline.stores.postgres import fetch_value, lock_out_readers
 
 logger = logging.getLogger("pipeline")

@@ -16,7 +16,7 @@ from pipeline.loads.rejects import RejectSpool, digests_of, enforce_limit, forge
 from pipeline.settings import get_settings
 from pipeline.sources.csv_files import CsvStream
 from pipeline.sources.files import FileEmptiedError, FileRefusedError, open_raw, table_of
-from pipeline.stores.ledger import Load
+from pipeline.stores.claims import Load
 from pipeline.stores.markers import Marker
 from pipeline.stores.postgres import identifiers, table_columns
 

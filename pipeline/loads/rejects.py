@@ -12,7 +12,7 @@ from psycopg2.extensions import cursor as Cursor
 
 from pipeline.settings import get_settings
 from pipeline.sources.csv_files import REJECT_COLUMN_PREFIX, RESERVED_COLUMNS, RejectedRecord
-from pipeline.stores.ledger import Load, RefusedLoadError
+from pipeline.stores.claims import Load, RefusedLoadError
 from pipeline.stores.postgres import table_columns
 
 RATIO_APPLIES_FROM = 100  # records; a few bad rows in a tiny file are no reason to stop

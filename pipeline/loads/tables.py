@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pipeline.settings import get_settings
 from pipeline.stores import markers
-from pipeline.stores.ledger import Load
+from pipeline.stores.claims import Load
 from pipeline.stores.postgres import lock_out_readers
 
 SCHEMAS = ("etl", "raw", "processed")

@@ -7,17 +7,15 @@ import json
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from datetime import date, datetime
 
 import psycopg2
 from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import cursor as Cursor
 
-from pipeline.errors import PipelineError
 from pipeline.interrupts import cancelling
 from pipeline.settings import get_settings
 from pipeline.stores import disk, markers
+from pipeline.stores.claims import Claim, Load, RefusedLoadError, SupersededError
 from pipeline.stores.locks import take_locks
 from pipeline.stores.postgres import PostgresError, connect, fetch_value, permissions_named
 from pipeline.stores.retries import ConnectionLostError, retrying
@@ -38,77 +36,6 @@ CLOSE_INTERRUPTED = """
         WHERE pid = (details ->> 'pid')::int AND extract(epoch FROM backend_start) = (details ->> 'born')::numeric
     )
 """
-
-
-class SupersededError(PipelineError):
-    """A newer run has loaded the target already; what this run wanted is out of date."""
-
-
-class RefusedLoadError(PipelineError):
-    """A load that its own rules stopped. Nothing of it stays, but what it found may be kept."""
-
-    def keep(self, cursor: Cursor) -> None:
-        """Write down what is to outlive the rollback; called in a transaction of its own, with the ledger row."""
-
-
-@dataclass(frozen=True)
-class Claim:
-    """What a task is about to load: the identity of the target and the state it will be in.
-
-    `locks` are held alone during the load, `shared_locks` together with other loads that share them. `report`
-    is told what came of the load, in words.
-    """
-
-    update_id: str
-    task: str
-    target_table: str
-    source: str
-    fingerprint: str
-    inputs: dict[str, str]
-    run_started: datetime
-    run_date: date | None = None
-    locks: tuple[str, ...] = ()
-    shared_locks: tuple[str, ...] = ()
-    report: Callable[[str], None] = lambda message: None
-
-
-@dataclass
-class Load:
-    """A load in progress. The task's work fills in what the ledger and the marker are to say.
-
-    `rows_read` must equal loaded + rejected + superseded + waiting when the work ends; the ledger refuses
-    anything else. `previous` is the marker as it was; `marked_batch_id` is the batch that the new one names,
-    if not that of the ledger row.
-    """
-
-    claim: Claim
-    cursor: Cursor
-    batch_id: int | None
-    previous: markers.Marker | None = None
-    marked_batch_id: int | None = None
-    rows_read: int = 0
-    rows_loaded: int = 0
-    rows_rejected: int = 0
-    rows_superseded: int = 0
-    rows_waiting: int = 0
-    holds: dict[str, int] = field(default_factory=dict)
-    objects: tuple[str, ...] = ()
-    details: dict[str, object] = field(default_factory=dict)
-    keep_marker: bool = True
-
-    def counts(self) -> dict[str, int]:
-        """Return the rows by what happened to them."""
-        return {
-            "read": self.rows_read,
-            "loaded": self.rows_loaded,
-            "rejected": self.rows_rejected,
-            "superseded": self.rows_superseded,
-            "waiting": self.rows_waiting,
-        }
-
-    def summary(self) -> str:
-        """Return the row counts in words, those that are zero left out."""
-        return ", ".join(f"{rows:,} {word}" for word, rows in self.counts().items() if rows) or "nothing new"
 
 
 def execute(claim: Claim, work: Callable[[Load], None], is_done: Callable[[], bool] | None = None) -> None:

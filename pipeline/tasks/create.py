@@ -8,7 +8,7 @@ import luigi
 
 from pipeline.loads.tables import create_tables
 from pipeline.stores import mongo
-from pipeline.stores.ledger import Load
+from pipeline.stores.claims import Load
 from pipeline.stores.retries import retrying
 from pipeline.targets import MongoMarkerTarget
 from pipeline.task import PipelineTask, PostgresTask

@@ -12,7 +12,7 @@ from pipeline import progress
 from pipeline.loads.drift import in_words, vanished_fields
 from pipeline.settings import get_settings
 from pipeline.stores import ledger, markers, mongo
-from pipeline.stores.ledger import Load
+from pipeline.stores.claims import Claim, Load
 from pipeline.targets import FolderTarget
 from pipeline.task import DOCUMENT_MODULES, PipelineTask
 from pipeline.tasks.create import CreateMongodbCollections, CreatePostgresTables
@@ -74,7 +74,7 @@ class ExtractMongoToCsv(PipelineTask):
 
     def run(self) -> None:
         """Extract under the lock of the folder, with a row in the ledger."""
-        claim = ledger.Claim(
+        claim = Claim(
             update_id=f"{self.task_family} {self.output().folder}",
             task=self.task_family,
             target_table=f"data/processed/{self.date}",

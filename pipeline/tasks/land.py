@@ -12,7 +12,7 @@ from pipeline.fingerprints import raw_files
 from pipeline.loads.raw_table import forget_batch, land
 from pipeline.sources.files import table_of
 from pipeline.stores import ledger, markers, mongo
-from pipeline.stores.ledger import Load
+from pipeline.stores.claims import Claim, Load
 from pipeline.targets import MongoMarkerTarget, WithdrawnTarget
 from pipeline.task import DOCUMENT_MODULES, PipelineTask, PostgresTask
 from pipeline.tasks.create import CreateMongodbCollections, CreatePostgresTables
@@ -162,7 +162,7 @@ class LoadJsonToMongo(PipelineTask):
 
     def run(self) -> None:
         """Land the file under its lock, with a row in the ledger."""
-        claim = ledger.Claim(
+        claim = Claim(
             update_id=f"{self.update_id} in {mongo.server_name()}",
             task=self.task_family,
             target_table="MongoDB",

@@ -9,7 +9,7 @@ from typing import ClassVar
 import luigi
 
 from pipeline.loads.merge import MergedTable, merge
-from pipeline.stores.ledger import Load
+from pipeline.stores.claims import Load
 from pipeline.targets import MANIFEST
 from pipeline.task import PipelineTask, PostgresTask
 from pipeline.tasks.create import CreatePostgresTables

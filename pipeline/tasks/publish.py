@@ -13,7 +13,7 @@ from pipeline.loads.rollups import SQL as ROLLUP_SQL
 from pipeline.report import MODULES as REPORT_MODULES
 from pipeline.settings import get_settings
 from pipeline.stores import ledger, markers, postgres
-from pipeline.stores.ledger import Load
+from pipeline.stores.claims import Claim, Load
 from pipeline.targets import FolderTarget
 from pipeline.task import PipelineTask, PostgresTask
 from pipeline.tasks.create import CreatePostgresTables
@@ -107,7 +107,7 @@ class BuildReport(PipelineTask):
 
     def run(self) -> None:
         """Build the page under the lock of its folder, with a row in the ledger."""
-        claim = ledger.Claim(
+        claim = Claim(
             update_id=f"{self.task_family} {self.output().folder}",
             task=self.task_family,
             target_table=f"data/reports/{self.date}",

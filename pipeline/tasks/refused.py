@@ -20,7 +20,7 @@ from pipeline.loads.rejects import TooManyRejectsError
 from pipeline.settings import get_settings
 from pipeline.sources.files import FileEmptiedError, FileRefusedError
 from pipeline.stores import markers, mongo
-from pipeline.stores.ledger import Load
+from pipeline.stores.claims import Load
 from pipeline.stores.postgres import fetch_value, session
 from pipeline.task import PipelineTask
 from pipeline.tasks.raw_folder import digest_of

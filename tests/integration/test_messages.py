@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from pipeline.stores import ledger
-from pipeline.stores.ledger import Load, SupersededError
+from pipeline.stores.claims import Load, SupersededError
 from pipeline.tasks.load import LoadUsers
 from tests.in_process import settings_of, settle
 from tests.project import Project, Run
