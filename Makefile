@@ -41,6 +41,7 @@ up: $(VENV)/.installed ## start the embedded servers and Luigi's scheduler
 	@$(BIN)/python -m pipeline up
 
 airflow: $(VENV)/.installed ## run a local Airflow with the pipeline's DAG (AIRFLOW_PORT: 8080), until Ctrl-C
+	@$(BIN)/python -m pipeline sample --if-empty
 	@$(BIN)/python -m pipeline airflow
 
 down: $(VENV)/.installed ## stop the embedded servers; their data stays

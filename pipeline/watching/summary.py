@@ -46,7 +46,9 @@ SHOWN_CAUSE_LINES = 4
 
 
 def print_summary(outcomes: list[Outcome], file: IO[str]) -> None:
-    """Print the table; with colours and in the width of the terminal only if `file` is one."""
+    """Print the table, if there were tasks; with colours and in the terminal's width only if `file` is one."""
+    if not outcomes:
+        return
     width = None if file.isatty() else WIDTH_OF_FILES
     console = Console(file=file, width=width, highlight=False, soft_wrap=False)
     console.print()
@@ -66,7 +68,7 @@ def print_summary(outcomes: list[Outcome], file: IO[str]) -> None:
 
 
 def _table(outcomes: list[Outcome]) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold" if outcomes else "")
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
     table.add_column("Task", no_wrap=True)
     table.add_column("State", no_wrap=True)
     for name in (*COUNTS, "seconds"):
