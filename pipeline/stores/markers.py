@@ -137,6 +137,16 @@ def _raw_table(marker: Marker) -> str | None:
     return marker.target_table if marker.target_table.startswith("raw.") else None
 
 
+# By order, not by EXISTS: that would be planned as a scan of the whole table.
+_FILLED_BATCHES_BY_INDEX = """
+    SELECT batch_id FROM unnest(%s) AS batches(batch_id) CROSS JOIN LATERAL (
+        SELECT _batch_id FROM {table} WHERE _batch_id >= batch_id ORDER BY _batch_id LIMIT 1
+    ) AS next WHERE next._batch_id = batch_id
+"""
+# Before the first load has built the index: one pass instead of one for each batch.
+_FILLED_BATCHES_BY_SCAN = "SELECT DISTINCT _batch_id FROM {table} WHERE _batch_id = ANY(%s)"
+
+
 def _filled(cursor: Cursor, markers: list[Marker], objects: set[str]) -> set[str | int]:
     """Return which of the marked relations hold rows, and which batches of raw tables do."""
     filled: set[str | int] = set()
@@ -149,15 +159,9 @@ def _filled(cursor: Cursor, markers: list[Marker], objects: set[str]) -> set[str
         elif table is None:
             relations.update(name for name, rows in marker.holds.items() if rows and name in objects)
     for table, batch_ids in batches.items():
-        cursor.execute(
-            sql.SQL(
-                # By order, not by EXISTS: that would be planned as a scan of the whole table.
-                "SELECT batch_id FROM unnest(%s) AS batches(batch_id) CROSS JOIN LATERAL ("
-                "SELECT _batch_id FROM {table} WHERE _batch_id >= batch_id ORDER BY _batch_id LIMIT 1"
-                ") AS next WHERE next._batch_id = batch_id"
-            ).format(table=sql.Identifier(*table.split(".", 1))),
-            (batch_ids,),
-        )
+        by_index = f"{table}_batch_id_idx" in objects
+        query = _FILLED_BATCHES_BY_INDEX if by_index else _FILLED_BATCHES_BY_SCAN
+        cursor.execute(sql.SQL(query).format(table=sql.Identifier(*table.split(".", 1))), (batch_ids,))
         filled.update(batch_id for (batch_id,) in cursor.fetchall())
     if relations:
         exists = sql.SQL(" UNION ALL ").join(
