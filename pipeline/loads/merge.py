@@ -99,8 +99,9 @@ def merge(load: Load, table: MergedTable) -> None:
     last = load.previous
     full = last is None or last.missing is not None or last.voided or _ways(last.inputs) != _ways(load.claim.inputs)
     execute_file(cursor, "load/changed_batches.sql", {"raw": table.raw, "processed": table.processed, "full": full})
-    _define_arrived(cursor, table)
-    parts = table.parts(_columns(load, table))
+    batches = _added_batches(cursor)
+    _define_arrived(cursor, table, batches)
+    parts = {**table.parts(_columns(load, table)), "added_batches": batches}
     is_empty = fetch_value(cursor, sql.SQL("SELECT NOT EXISTS (SELECT FROM processed.{table})").format(**parts))
     arrived, some_left = "all_arrived", True
     if bulk.is_possible(cursor, parts):
@@ -118,15 +119,22 @@ def merge(load: Load, table: MergedTable) -> None:
     run_checks(cursor, table.name)
 
 
-def _define_arrived(cursor: Cursor, table: MergedTable) -> None:
+def _added_batches(cursor: Cursor) -> sql.Composable:
+    """Spell out the batches that came.
+
+    So the planner knows whether to read a few of them or the whole table, and reads that in parallel, which it
+    cannot where a temporary table is in the query.
+    """
+    batch_ids = fetch_value(cursor, "SELECT coalesce(array_agg(batch_id), '{}') FROM added_batches")
+    return sql.SQL("{}::bigint[]").format(sql.Literal(batch_ids))
+
+
+def _define_arrived(cursor: Cursor, table: MergedTable, batches: sql.Composable) -> None:
     """Define views of the raw rows that came, and of what they are when typed."""
-    # The batches are spelled out: so the planner knows whether to read a few of them, or the whole table.
-    cursor.execute("SELECT coalesce(array_agg(batch_id), '{}') FROM added_batches")
-    [(batch_ids,)] = cursor.fetchall()
     cursor.execute(
-        sql.SQL(
-            "CREATE TEMP VIEW all_arrived AS SELECT * FROM {raw} WHERE _batch_id = ANY ({batch_ids}::bigint[])"
-        ).format(raw=sql.Identifier("raw", table.name), batch_ids=sql.Literal(batch_ids))
+        sql.SQL("CREATE TEMP VIEW all_arrived AS SELECT * FROM {raw} WHERE _batch_id = ANY ({batches})").format(
+            raw=sql.Identifier("raw", table.name), batches=batches
+        )
     )
     _type_rows(cursor, table, "typed_all", sql.Identifier("all_arrived"))
 

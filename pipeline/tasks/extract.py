@@ -47,6 +47,7 @@ class ExtractMongoToCsv(PipelineTask):
 
     date = luigi.DateParameter(default=Date.today(), description="day of the run")
     modules: ClassVar = ("pipeline.sources.extraction", *DOCUMENT_MODULES)
+    priority = 1  # before files of sessions: the catalogue is loaded while these land
 
     def runs_after(self) -> list[luigi.Task]:
         """The collections and the ledger come first."""

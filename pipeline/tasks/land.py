@@ -70,6 +70,11 @@ class LoadCsvToPostgres(CsvTask):
         with refusals_noted(self, go_on=self.go_on):
             super().run()
 
+    @property
+    def priority(self) -> int:  # type: ignore[override]
+        """Users come first: they are loaded while the many files of sessions land."""
+        return int(table_of(self.path) == "users")
+
     def load(self, load: Load) -> None:
         """Copy the file."""
         with refusal_kept(load):

@@ -50,6 +50,7 @@ class LoadNormalizedJsonsToPostgres(PostgresTask):
     )
     modules: ClassVar = ("pipeline.loads.catalogue",)
     target_table = "processed.content"
+    priority = 1  # before files of sessions, which fill what is left of the other workers' time
 
     def runs_after(self) -> list[luigi.Task]:
         """The tables come first."""
@@ -112,6 +113,7 @@ class LoadUsers(MergeTask):
     modules: ClassVar = MERGE_MODULES
     merged = USERS
     target_table = USERS.processed
+    priority = 1  # as above
 
     def locks(self) -> tuple[str, ...]:
         """Sessions too: those of users who left are taken out."""

@@ -13,8 +13,9 @@ WITH cleaned AS (
         etl.clean(device_type) AS device_type,
         etl.clean(quality_level) AS quality_level
     FROM {source}
-    -- Keeps the planner from putting the expressions above in place of every use of their values.
-    OFFSET 0
+    -- Keeps the planner from putting the expressions above in place of every use of their values; a plain 0
+    -- would keep it from reading in parallel as well.
+    OFFSET bigint '0'
 )
 
 SELECT
@@ -28,13 +29,18 @@ SELECT
     quality_level,
     _batch_id,
     _row,
-    etl.key_problem(session_id) IS NULL
-        AND etl.key_problem(user_id) IS NULL
-        AND etl.key_problem(content_id) IS NULL
-        AND watch_date IS NOT NULL
-        AND etl.date_problem(watch_date) IS NULL
-        AND etl.whole_problem(watch_duration_minutes, 0, 2147483647) IS NULL
-        AND etl.numeric_problem(completion_percentage, 0, 100) IS NULL AS valid,
+    -- As CASE, which the planner takes for half of the rows, where it takes AND for hardly any.
+    CASE
+        WHEN etl.key_problem(session_id) IS NULL
+            AND etl.key_problem(user_id) IS NULL
+            AND etl.key_problem(content_id) IS NULL
+            AND watch_date IS NOT NULL
+            AND etl.date_problem(watch_date) IS NULL
+            AND etl.whole_problem(watch_duration_minutes, 0, 2147483647) IS NULL
+            AND etl.numeric_problem(completion_percentage, 0, 100) IS NULL
+            THEN true
+        ELSE false
+    END AS valid,
     etl.problem('session_id', session_id, etl.key_problem(session_id))
         || etl.problem('user_id', user_id, etl.key_problem(user_id))
         || etl.problem('content_id', content_id, etl.key_problem(content_id))
