@@ -39,7 +39,7 @@ WAIT_FOR_SERVER_SECONDS = 30
 # Compiling (jit) the expressions of a merge takes longer than it saves.
 SESSION_OPTIONS = (
     "-c client_connection_check_interval=1000 -c work_mem=64MB -c maintenance_work_mem=256MB -c jit=off"
-    " -c lock_timeout={}s"
+    " -c DateStyle=ISO -c lock_timeout={}s"
 )
 # Less than deadlock_timeout (one second, which only a superuser may change).
 SHORT_LOCK_TIMEOUT_MS = 500

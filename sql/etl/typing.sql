@@ -1,6 +1,11 @@
 -- Each body is one expression, and no function is declared more stable than what it calls: so PostgreSQL
 -- inlines them, and no call is made for a cell. The usual values are told by their digits alone, which takes a
--- fraction of what a regular expression does; the expressions look at the rest.
+-- fraction of what a regular expression does, and converted once; the expressions look at the rest.
+
+-- What earlier versions had under these names.
+DROP FUNCTION IF EXISTS
+    etl.whole_problem(text, bigint, bigint), etl.whole(text),
+    etl.numeric_problem(text, numeric, numeric), etl.date_problem(text);
 
 CREATE OR REPLACE FUNCTION etl.clean(value text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -17,56 +22,81 @@ END;
 
 COMMENT ON FUNCTION etl.key_problem(text) IS 'Why a cleaned value cannot be a key; null if it can. The limit keeps index entries legal.';
 
-CREATE OR REPLACE FUNCTION etl.whole_problem(value text, low bigint, high bigint) RETURNS text
+-- The usual values, read once: the three functions below give null for all others, valid or not.
+
+CREATE OR REPLACE FUNCTION etl.plain_whole(value text) RETURNS integer
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE WHEN octet_length(value) <= 9 AND translate(value, '0123456789', '') = '' THEN value::integer END;
+
+COMMENT ON FUNCTION etl.plain_whole(text) IS 'The whole number that a cleaned value of up to nine digits is; null for any other value.';
+
+CREATE OR REPLACE FUNCTION etl.plain_number(value text) RETURNS numeric
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN CASE
-    WHEN value IS NULL THEN NULL
-    WHEN octet_length(value) <= 9 AND translate(value, '0123456789', '') = '' AND value::integer BETWEEN low AND high
-        THEN NULL
+    WHEN octet_length(value) <= 60 AND translate(value, '0123456789', '') IN ('', '.') AND value <> '.'
+        THEN value::numeric
+END;
+
+COMMENT ON FUNCTION etl.plain_number(text) IS 'The number that a cleaned value of digits, with a point or without, is; null for any other value.';
+
+CREATE OR REPLACE FUNCTION etl.plain_date(value text) RETURNS date
+LANGUAGE sql STABLE PARALLEL SAFE
+RETURN CASE WHEN pg_input_is_valid(value, 'date') THEN value::date END;
+
+COMMENT ON FUNCTION etl.plain_date(text) IS 'The day that a cleaned value stands for in the eyes of PostgreSQL, which knows many ways to write one; null if for none.';
+
+-- What is wrong with a value, which is looked into only where what was read of it (`plain`) does not do.
+
+CREATE OR REPLACE FUNCTION etl.whole_problem(value text, plain bigint, low bigint, high bigint) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE
+    WHEN value IS NULL OR plain BETWEEN low AND high THEN NULL
     WHEN value !~ '^[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)$' THEN 'not a number'
     WHEN value !~ '^[+-]?[0-9]+(\.0+)?$' THEN 'not a whole number'
     WHEN length(value) > 60 OR value::numeric NOT BETWEEN low AND high
         THEN 'out of range: ' || low::text || ' to ' || high::text
 END;
 
-COMMENT ON FUNCTION etl.whole_problem(text, bigint, bigint) IS 'Why a cleaned value is no whole number from low to high; null if it is one, or is null.';
+COMMENT ON FUNCTION etl.whole_problem(text, bigint, bigint, bigint) IS 'Why a cleaned value is no whole number from low to high; null if it is one, or is null.';
 
-CREATE OR REPLACE FUNCTION etl.whole(value text) RETURNS bigint
+CREATE OR REPLACE FUNCTION etl.whole(value text, plain bigint) RETURNS bigint
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE WHEN plain IS NULL THEN value::numeric::bigint ELSE plain END;
+
+COMMENT ON FUNCTION etl.whole(text, bigint) IS 'The whole number that a cleaned value without whole_problem stands for.';
+
+CREATE OR REPLACE FUNCTION etl.numeric_problem(value text, plain numeric, low numeric, high numeric) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN CASE
-    WHEN octet_length(value) <= 9 AND translate(value, '0123456789', '') = '' THEN value::integer
-    ELSE value::numeric::bigint
-END;
-
-COMMENT ON FUNCTION etl.whole(text) IS 'The whole number that a cleaned value without whole_problem stands for.';
-
-CREATE OR REPLACE FUNCTION etl.numeric_problem(value text, low numeric, high numeric) RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN CASE
-    WHEN value IS NULL THEN NULL
-    WHEN (translate(value, '0123456789', '') NOT IN ('', '.') OR value IN ('', '.'))
-        AND value !~ '^[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)$'
-        THEN 'not a number'
+    WHEN value IS NULL OR plain BETWEEN low AND high THEN NULL
+    WHEN value !~ '^[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)$' THEN 'not a number'
     WHEN length(value) > 60 OR value::numeric NOT BETWEEN low AND high
         THEN 'out of range: ' || low::text || ' to ' || high::text
 END;
 
-COMMENT ON FUNCTION etl.numeric_problem(text, numeric, numeric) IS 'Why a cleaned value is no decimal number from low to high; null if it is one, or is null.';
+COMMENT ON FUNCTION etl.numeric_problem(text, numeric, numeric, numeric) IS 'Why a cleaned value is no decimal number from low to high; null if it is one, or is null.';
 
-CREATE OR REPLACE FUNCTION etl.date_problem(value text) RETURNS text
+CREATE OR REPLACE FUNCTION etl.number(value text, plain numeric) RETURNS numeric
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE WHEN plain IS NULL THEN value::numeric ELSE plain END;
+
+COMMENT ON FUNCTION etl.number(text, numeric) IS 'The number that a cleaned value without numeric_problem stands for.';
+
+CREATE OR REPLACE FUNCTION etl.date_problem(value text, plain date) RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
 RETURN CASE
-    WHEN value IS NULL THEN NULL
+    -- Written out, a day looks as it came in ISO format only.
+    WHEN value IS NULL OR (plain::text = value AND plain BETWEEN '1900-01-01' AND '2100-12-31') THEN NULL
     WHEN value NOT LIKE '____-__-__' OR translate(value, '0123456789', '') <> '--'
         THEN CASE
             WHEN value ~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]' THEN 'a time where a date belongs'
             ELSE 'not an ISO date (YYYY-MM-DD)'
         END
-    WHEN NOT pg_input_is_valid(value, 'date') THEN 'no such day'
+    WHEN plain IS NULL THEN 'no such day'
     WHEN value NOT BETWEEN '1900-01-01' AND '2100-12-31' THEN 'out of range: 1900-01-01 to 2100-12-31'
 END;
 
-COMMENT ON FUNCTION etl.date_problem(text) IS 'Why a cleaned value is no ISO date from 1900 to 2100; null if it is one, or is null.';
+COMMENT ON FUNCTION etl.date_problem(text, date) IS 'Why a cleaned value is no ISO date from 1900 to 2100; null if it is one, or is null.';
 
 CREATE OR REPLACE FUNCTION etl.problem(column_name text, value text, reason text) RETURNS jsonb
 LANGUAGE sql STABLE PARALLEL SAFE

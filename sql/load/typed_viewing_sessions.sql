@@ -16,15 +16,25 @@ WITH cleaned AS (
     -- Keeps the planner from putting the expressions above in place of every use of their values; a plain 0
     -- would keep it from reading in parallel as well.
     OFFSET bigint '0'
+),
+
+plain AS (
+    SELECT
+        *,
+        etl.plain_date(watch_date) AS plain_date,
+        etl.plain_whole(watch_duration_minutes) AS plain_duration,
+        etl.plain_number(completion_percentage) AS plain_completion
+    FROM cleaned
+    OFFSET bigint '0'
 )
 
 SELECT
     session_id,
     user_id,
     content_id,
-    watch_date::date AS watch_date,
-    etl.whole(watch_duration_minutes)::integer AS watch_duration_minutes,
-    completion_percentage::numeric(5, 2) AS completion_percentage,
+    plain_date AS watch_date,
+    etl.whole(watch_duration_minutes, plain_duration)::integer AS watch_duration_minutes,
+    etl.number(completion_percentage, plain_completion)::numeric(5, 2) AS completion_percentage,
     device_type,
     quality_level,
     _batch_id,
@@ -35,9 +45,9 @@ SELECT
             AND etl.key_problem(user_id) IS NULL
             AND etl.key_problem(content_id) IS NULL
             AND watch_date IS NOT NULL
-            AND etl.date_problem(watch_date) IS NULL
-            AND etl.whole_problem(watch_duration_minutes, 0, 2147483647) IS NULL
-            AND etl.numeric_problem(completion_percentage, 0, 100) IS NULL
+            AND etl.date_problem(watch_date, plain_date) IS NULL
+            AND etl.whole_problem(watch_duration_minutes, plain_duration, 0, 2147483647) IS NULL
+            AND etl.numeric_problem(completion_percentage, plain_completion, 0, 100) IS NULL
             THEN true
         ELSE false
     END AS valid,
@@ -46,14 +56,14 @@ SELECT
         || etl.problem('content_id', content_id, etl.key_problem(content_id))
         || etl.problem(
             'watch_date', watch_date,
-            CASE WHEN watch_date IS NULL THEN 'missing' ELSE etl.date_problem(watch_date) END
+            CASE WHEN watch_date IS NULL THEN 'missing' ELSE etl.date_problem(watch_date, plain_date) END
         )
         || etl.problem(
             'watch_duration_minutes', watch_duration_minutes,
-            etl.whole_problem(watch_duration_minutes, 0, 2147483647)
+            etl.whole_problem(watch_duration_minutes, plain_duration, 0, 2147483647)
         )
         || etl.problem(
             'completion_percentage', completion_percentage,
-            etl.numeric_problem(completion_percentage, 0, 100)
+            etl.numeric_problem(completion_percentage, plain_completion, 0, 100)
         ) AS problems
-FROM cleaned;
+FROM plain;

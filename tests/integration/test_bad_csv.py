@@ -551,8 +551,10 @@ def test_the_values_of_sessions(project: Project) -> None:
 def test_cells_are_typed_without_a_function_call_for_each(project: Project) -> None:
     assert project.task("CreatePostgresTables").code == 0
     calls = (
-        "etl.clean(age)", "etl.key_problem(age)", "etl.whole_problem(age, 0, 120)",
-        "etl.numeric_problem(age, 0, 120)", "etl.date_problem(age)", "etl.problem('age', age, country)",
+        "etl.clean(age)", "etl.key_problem(age)", "etl.problem('age', age, country)",
+        "etl.plain_whole(age)", "etl.whole_problem(age, _row, 0, 120)", "etl.whole(age, _row)",
+        "etl.plain_number(age)", "etl.numeric_problem(age, _row, 0, 120)", "etl.number(age, _row)",
+        "etl.plain_date(age)", "etl.date_problem(age, DATE '2024-01-01')",
     )  # fmt: skip
     for call in calls:
         plan = project.rows(f"EXPLAIN (VERBOSE) SELECT {call} FROM raw.users")

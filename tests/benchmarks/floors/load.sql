@@ -81,37 +81,42 @@ ANALYZE processed.users, processed.content;
 
 \echo sessions
 SET LOCAL enable_nestloop = off;
+-- Of the ways to check and convert a value the cheapest that were found, the same as ours: each value is read once.
 INSERT INTO processed.viewing_sessions
 SELECT
-    session_id, user_id, content_id, watch_date::date, watch_duration_minutes::numeric::integer,
-    completion_percentage::numeric(5,2), device_type, quality_level, cleaned._batch_id, cleaned._row
+    session_id, user_id, content_id, day, coalesce(whole, minutes::numeric::integer),
+    coalesce(number, completion::numeric)::numeric(5,2), device_type, quality_level, read._batch_id, read._row
 FROM (
     SELECT
-        nullif(btrim(session_id, E' \t\n\r\f\x0b'), '') AS session_id,
-        nullif(btrim(user_id, E' \t\n\r\f\x0b'), '') AS user_id,
-        nullif(btrim(content_id, E' \t\n\r\f\x0b'), '') AS content_id,
-        nullif(btrim(watch_date, E' \t\n\r\f\x0b'), '') AS watch_date,
-        nullif(btrim(watch_duration_minutes, E' \t\n\r\f\x0b'), '') AS watch_duration_minutes,
-        nullif(btrim(completion_percentage, E' \t\n\r\f\x0b'), '') AS completion_percentage,
-        nullif(btrim(device_type, E' \t\n\r\f\x0b'), '') AS device_type,
-        nullif(btrim(quality_level, E' \t\n\r\f\x0b'), '') AS quality_level, _batch_id, _row
-    FROM raw.viewing_sessions
+        *, CASE WHEN pg_input_is_valid(watch_date, 'date') THEN watch_date::date END AS day,
+        CASE WHEN octet_length(minutes) <= 9 AND translate(minutes, '0123456789', '') = '' THEN minutes::integer END
+            AS whole,
+        CASE WHEN octet_length(completion) <= 60 AND translate(completion, '0123456789', '') IN ('', '.')
+            THEN completion::numeric END AS number
+    FROM (
+        SELECT
+            nullif(btrim(session_id, E' \t\n\r\f\x0b'), '') AS session_id,
+            nullif(btrim(user_id, E' \t\n\r\f\x0b'), '') AS user_id,
+            nullif(btrim(content_id, E' \t\n\r\f\x0b'), '') AS content_id,
+            nullif(btrim(watch_date, E' \t\n\r\f\x0b'), '') AS watch_date,
+            nullif(btrim(watch_duration_minutes, E' \t\n\r\f\x0b'), '') AS minutes,
+            nullif(btrim(completion_percentage, E' \t\n\r\f\x0b'), '') AS completion,
+            nullif(btrim(device_type, E' \t\n\r\f\x0b'), '') AS device_type,
+            nullif(btrim(quality_level, E' \t\n\r\f\x0b'), '') AS quality_level, _batch_id, _row
+        FROM raw.viewing_sessions
+        OFFSET 0
+    ) AS cleaned
     OFFSET 0
-) AS cleaned
+) AS read
 INNER JOIN processed.users AS u USING (user_id)
 INNER JOIN processed.content AS c USING (content_id)
 WHERE session_id IS NOT NULL AND octet_length(session_id) <= 512
     AND octet_length(user_id) <= 512 AND octet_length(content_id) <= 512
-    AND watch_date LIKE '____-__-__' AND translate(watch_date, '0123456789', '') = '--'
-    AND pg_input_is_valid(watch_date, 'date') AND watch_date BETWEEN '1900-01-01' AND '2100-12-31'
-    AND (watch_duration_minutes IS NULL OR (
-        translate(watch_duration_minutes, '0123456789', '') IN ('', '.')
-        AND watch_duration_minutes::numeric BETWEEN 0 AND 2147483647
+    AND day::text = watch_date AND day BETWEEN '1900-01-01' AND '2100-12-31'
+    AND (minutes IS NULL OR whole BETWEEN 0 AND 2147483647 OR (
+        translate(minutes, '0123456789', '') IN ('', '.') AND minutes::numeric BETWEEN 0 AND 2147483647
     ))
-    AND (completion_percentage IS NULL OR (
-        translate(completion_percentage, '0123456789', '') IN ('', '.')
-        AND completion_percentage::numeric BETWEEN 0 AND 100
-    ));
+    AND (completion IS NULL OR number BETWEEN 0 AND 100);
 SET LOCAL enable_nestloop = on;
 
 \echo deduplication and primary key
