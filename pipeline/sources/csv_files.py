@@ -150,9 +150,7 @@ class CsvStream:
             records = [record for record in records if record]
         if not set(map(methodcaller("count", b","), records)) <= {len(self._header) - 1}:
             return None
-        try:
-            block.decode("utf-8")
-        except UnicodeDecodeError:
+        if not _is_text(block):
             return None
         first = self.records + 1
         self.records += len(records)
@@ -178,7 +176,7 @@ class CsvStream:
 
     def _text(self, line: bytes, lines: deque[bytes]) -> bytes | None:
         """Return the record that begins with `line` as CSV, without its end; None if it is rejected."""
-        special = b'"' in line or b"\0" in line or not line.isascii()
+        special = b'"' in line or b"\0" in line or not _is_text(line)
         if self._is_plain and not special and line.count(b",") == len(self._header) - 1:
             return line.rstrip(b"\r\n")
         fields = self._fields(line, lines)
@@ -250,6 +248,17 @@ class CsvStream:
         values = zip(self.columns, self._of_kept(fields), strict=False)
         row: dict[str, object] = {column: _readable(value) for column, value in values}
         self._reject(RejectedRecord(self.records, reason, {**row, "_reject_line": _readable(line)}))
+
+
+def _is_text(block: bytes) -> bool:
+    """Tell whether bytes are UTF-8."""
+    if block.isascii():
+        return True
+    try:
+        block.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _parse(record: bytes, *, strict: bool) -> list[str] | None:

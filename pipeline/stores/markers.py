@@ -139,12 +139,22 @@ def _raw_table(marker: Marker) -> str | None:
 
 # By order, not by EXISTS: that would be planned as a scan of the whole table.
 _FILLED_BATCHES_BY_INDEX = """
-    SELECT batch_id FROM unnest(%s) AS batches(batch_id) CROSS JOIN LATERAL (
+    SELECT batch_id FROM unnest(%(batches)s) AS batches(batch_id) CROSS JOIN LATERAL (
         SELECT _batch_id FROM {table} WHERE _batch_id >= batch_id ORDER BY _batch_id LIMIT 1
     ) AS next WHERE next._batch_id = batch_id
 """
-# Before the first load has built the index: one pass instead of one for each batch.
-_FILLED_BATCHES_BY_SCAN = "SELECT DISTINCT _batch_id FROM {table} WHERE _batch_id = ANY(%s)"
+# Before the first load has built the index. A hundredth of the pages shows all but small batches; only if one is
+# not seen there the table is read, in one pass instead of one for each batch.
+_FILLED_BATCHES_BY_SCAN = """
+    WITH seen AS MATERIALIZED (
+        SELECT DISTINCT _batch_id FROM {table} TABLESAMPLE SYSTEM (1) WHERE _batch_id = ANY(%(batches)s)
+    )
+    SELECT _batch_id FROM seen
+    UNION ALL
+    SELECT DISTINCT _batch_id FROM {table}
+    WHERE _batch_id = ANY(%(batches)s)
+        AND (SELECT count(*) FROM seen) < cardinality(%(batches)s) AND _batch_id NOT IN (SELECT _batch_id FROM seen)
+"""
 
 
 def _filled(cursor: Cursor, markers: list[Marker], objects: set[str]) -> set[str | int]:
@@ -161,7 +171,7 @@ def _filled(cursor: Cursor, markers: list[Marker], objects: set[str]) -> set[str
     for table, batch_ids in batches.items():
         by_index = f"{table}_batch_id_idx" in objects
         query = _FILLED_BATCHES_BY_INDEX if by_index else _FILLED_BATCHES_BY_SCAN
-        cursor.execute(sql.SQL(query).format(table=sql.Identifier(*table.split(".", 1))), (batch_ids,))
+        cursor.execute(sql.SQL(query).format(table=sql.Identifier(*table.split(".", 1))), {"batches": batch_ids})
         filled.update(batch_id for (batch_id,) in cursor.fetchall())
     if relations:
         exists = sql.SQL(" UNION ALL ").join(

@@ -3,4 +3,4 @@
 SELECT s.session_id, s.content_id, s.watch_date, c.release_year
 FROM processed.viewing_sessions AS s
 INNER JOIN processed.content AS c USING (content_id)
-WHERE extract(year FROM s.watch_date) < c.release_year
+WHERE s.watch_date < make_date(c.release_year, 1, 1)
