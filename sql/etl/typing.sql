@@ -9,7 +9,11 @@ DROP FUNCTION IF EXISTS
 
 CREATE OR REPLACE FUNCTION etl.clean(value text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN nullif(btrim(value, E' \t\n\r\f\x0b'), '');
+RETURN CASE
+    -- All blanks come before this character. To look at both ends is cheaper than to trim.
+    WHEN value COLLATE "C" >= '!' AND right(value, 1) COLLATE "C" >= '!' THEN value
+    ELSE nullif(btrim(value, E' \t\n\r\f\x0b'), '')
+END;
 
 COMMENT ON FUNCTION etl.clean(text) IS 'The value without blanks around it; null if nothing is left.';
 

@@ -52,6 +52,12 @@ CREATE TABLE processed.viewing_sessions (
 \echo copy
 \i :copies
 
+-- All blanks come before '!'. To look at both ends is cheaper than to trim.
+CREATE FUNCTION clean(value text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN CASE
+    WHEN value COLLATE "C" >= '!' AND right(value, 1) COLLATE "C" >= '!' THEN value
+    ELSE nullif(btrim(value, E' \t\n\r\f\x0b'), '')
+END;
+
 \echo users
 INSERT INTO processed.users
 SELECT
@@ -59,11 +65,11 @@ SELECT
     total_watch_time_hours::numeric(10,2), _batch_id, _row
 FROM (
     SELECT
-        nullif(btrim(user_id, E' \t\n\r\f\x0b'), '') AS user_id, nullif(btrim(age, E' \t\n\r\f\x0b'), '') AS age,
-        nullif(btrim(country, E' \t\n\r\f\x0b'), '') AS country,
-        nullif(btrim(subscription_type, E' \t\n\r\f\x0b'), '') AS subscription_type,
-        nullif(btrim(registration_date, E' \t\n\r\f\x0b'), '') AS registration_date,
-        nullif(btrim(total_watch_time_hours, E' \t\n\r\f\x0b'), '') AS total_watch_time_hours, _batch_id, _row
+        clean(user_id) AS user_id, clean(age) AS age,
+        clean(country) AS country,
+        clean(subscription_type) AS subscription_type,
+        clean(registration_date) AS registration_date,
+        clean(total_watch_time_hours) AS total_watch_time_hours, _batch_id, _row
     FROM raw.users
     OFFSET 0
 ) AS cleaned
@@ -95,14 +101,14 @@ FROM (
             THEN completion::numeric END AS number
     FROM (
         SELECT
-            nullif(btrim(session_id, E' \t\n\r\f\x0b'), '') AS session_id,
-            nullif(btrim(user_id, E' \t\n\r\f\x0b'), '') AS user_id,
-            nullif(btrim(content_id, E' \t\n\r\f\x0b'), '') AS content_id,
-            nullif(btrim(watch_date, E' \t\n\r\f\x0b'), '') AS watch_date,
-            nullif(btrim(watch_duration_minutes, E' \t\n\r\f\x0b'), '') AS minutes,
-            nullif(btrim(completion_percentage, E' \t\n\r\f\x0b'), '') AS completion,
-            nullif(btrim(device_type, E' \t\n\r\f\x0b'), '') AS device_type,
-            nullif(btrim(quality_level, E' \t\n\r\f\x0b'), '') AS quality_level, _batch_id, _row
+            clean(session_id) AS session_id,
+            clean(user_id) AS user_id,
+            clean(content_id) AS content_id,
+            clean(watch_date) AS watch_date,
+            clean(watch_duration_minutes) AS minutes,
+            clean(completion_percentage) AS completion,
+            clean(device_type) AS device_type,
+            clean(quality_level) AS quality_level, _batch_id, _row
         FROM raw.viewing_sessions
         OFFSET 0
     ) AS cleaned
