@@ -8,7 +8,7 @@ from typing import Any
 from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 
-from pipeline.sources.csv_files import RESERVED_COLUMNS
+from pipeline.sources.csv_header import RESERVED_COLUMNS
 from pipeline.sources.extended_json import shown
 from pipeline.stores.claims import Load
 from pipeline.stores.postgres import table_columns

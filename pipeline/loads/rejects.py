@@ -11,7 +11,8 @@ from pathlib import Path
 from psycopg2.extensions import cursor as Cursor
 
 from pipeline.settings import get_settings
-from pipeline.sources.csv_files import REJECT_COLUMN_PREFIX, RESERVED_COLUMNS, RejectedRecord
+from pipeline.sources.csv_files import RejectedRecord
+from pipeline.sources.csv_header import REJECT_COLUMN_PREFIX, RESERVED_COLUMNS
 from pipeline.stores.claims import Load, RefusedLoadError
 from pipeline.stores.postgres import table_columns
 

@@ -15,17 +15,13 @@ from dataclasses import dataclass
 from operator import methodcaller
 from typing import IO
 
+from pipeline.sources.csv_header import REJECT_COLUMN_PREFIX, check_names
 from pipeline.sources.files import FileRefusedError
 
 BLOCK_SIZE = 1 << 20
 # Beyond this an open quote counts as one that was forgotten; it also bounds the memory a record can take.
 MAX_RECORD_BYTES = 64 << 20
-MAX_NAME_BYTES = 63  # of a column in PostgreSQL
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-REJECT_COLUMN_PREFIX = "_reject_"
-MAX_COLUMNS = 1_598  # of a table in PostgreSQL, without the two of ours
-# Ours, and those that every table of PostgreSQL has.
-RESERVED_COLUMNS = {"_batch_id", "_row", "tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"}
 SURROGATES = "surrogateescape"  # how bytes that are not UTF-8 pass through text
 LINE = re.compile(rb"[^\r\n]*(?:\r\n|\n|\r|\Z)")
 
@@ -102,31 +98,8 @@ class CsvStream:
         if names is None:
             raise FileRefusedError(f"{self._name}: a quote in the header is never closed; it must be on one line")
         header = [name.strip().lower() for name in names]
-        self._check(header)
+        check_names(self._name, header)
         return header, b"".join(lines)
-
-    def _check(self, header: list[str]) -> None:
-        if len(header) > MAX_COLUMNS:
-            raise FileRefusedError(f"{self._name}: {len(header):,} columns, more than the {MAX_COLUMNS:,} of a table")
-        seen = set()
-        for position, name in enumerate(header, start=1):
-            if not name:
-                problem = f"column {position} has no name"
-            elif "\0" in name:
-                problem = f"the name of column {position} holds a NUL character"
-            elif len(name.encode()) > MAX_NAME_BYTES:
-                problem = f"the column name '{name[:80]}' is longer than {MAX_NAME_BYTES} bytes"
-            elif name in RESERVED_COLUMNS:
-                problem = f"the column name '{name}' is reserved"
-            elif name in seen:
-                problem = f"the column '{name}' stands there twice"
-            else:
-                seen.add(name)
-                continue
-            shown = ", ".join(header).replace("\0", "\\x00")
-            raise FileRefusedError(f"{self._name}: {problem}; correct the header, which is: {shown}")
-        if all(name.startswith(REJECT_COLUMN_PREFIX) for name in header):
-            raise FileRefusedError(f"{self._name}: the header has no columns but those that reject files add")
 
     def lines(self, prefix: bytes = b"") -> Iterator[bytes]:
         """Yield the good records as CSV, many at a time: `prefix`, the record's number, the values of `columns`."""

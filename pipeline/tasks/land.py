@@ -54,7 +54,12 @@ class LoadCsvToPostgres(CsvTask):
 
     allow_empty = luigi.BoolParameter(significant=False, description="take a file that has no records any more")
     go_on = luigi.BoolParameter(significant=False, description=GO_ON)
-    modules: ClassVar = ("pipeline.loads.raw_table", "pipeline.sources.csv_files", "pipeline.sources.files")
+    modules: ClassVar = (
+        "pipeline.loads.raw_table",
+        "pipeline.sources.csv_files",
+        "pipeline.sources.csv_header",
+        "pipeline.sources.files",
+    )
 
     def facts(self) -> dict[str, str]:
         """The content of the file."""
