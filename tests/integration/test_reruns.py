@@ -351,7 +351,7 @@ def test_another_day_with_the_same_catalogue_rewrites_no_row(loaded: Project) ->
 def test_code_that_makes_the_same_rows_rewrites_no_row(loaded: Project) -> None:
     before = versions(loaded)
     for table in ("users", "viewing_sessions"):
-        edit(loaded, f"sql/load/typed_{table}.sql", "FROM cleaned;", "FROM cleaned WHERE true;")
+        edit(loaded, f"sql/load/typed_{table}.sql", "FROM plain;", "FROM plain WHERE true;")
     assert {"LoadUsers", "LoadViewingSessions"} <= set(loaded.must_run().ran)
     assert versions(loaded) == before
 
