@@ -402,10 +402,19 @@ def test_the_values_of_users(project: Project) -> None:
     scripts = "🎬👩‍👩‍👧 مرحبا עברית e\u0301 日本語"
     good: list[tuple[str, str, tuple[Any, ...]]] = [
         ("blanks", " 30\t,\t Peru ,  Basic, 2023-01-01 , 1.5 ", (30, "Peru", "Basic", "2023-01-01", "1.50")),
+        (
+            "one end",
+            "30\x0b,\x0cNew Zealand,\u00a0Basic,2023-01-01\t,\t1.5",
+            (30, "New Zealand", "\u00a0Basic", "2023-01-01", "1.50"),
+        ),
         ("nulls", ',"", ,,\t', (None, None, None, None, None)),
         ("texts", "1,NULL,NaN,,", (1, "NULL", "NaN", None, None)),
         ("texts2", r"1,\N,-,,", (1, r"\N", "-", None, None)),
         ("whole", "12.0,,,,", (12, None, None, None, None)),
+        ("signs", "+12,,,,+1.5", (12, None, None, None, "1.50")),
+        ("points", "12.00,,,,.5", (12, None, None, None, "0.50")),
+        ("points2", "12,,,,5.", (12, None, None, None, "5.00")),
+        ("zeros", "0000000012,,,,000.50", (12, None, None, None, "0.50")),
         ("limits", "0,,,1900-01-01,0", (0, None, None, "1900-01-01", "0.00")),
         ("limits2", "120,,,2100-12-31,99999999.99", (120, None, None, "2100-12-31", "99999999.99")),
         ("rounded", "1,,,2024-02-29,1.005", (1, None, None, "2024-02-29", "1.01")),
@@ -416,7 +425,7 @@ def test_the_values_of_users(project: Project) -> None:
     ]
     bad = [
         (f"{value},,,,", "age", value, "not a number")
-        for value in (r"\N", "NULL", "-", "NaN", "Infinity", "1e400", "abc", "1 2", "0x1F", "१२")
+        for value in (r"\N", "NULL", "-", "NaN", "Infinity", "1e400", "abc", "1 2", "0x1F", "0b1", "1_0", "१२")
     ]
     bad += [
         ('"1,5",,,,', "age", "1,5", "not a number"),
@@ -428,9 +437,21 @@ def test_the_values_of_users(project: Project) -> None:
         (",,,,-0.01", "total_watch_time_hours", "-0.01", "out of range: 0 to 99999999.99"),
         (",,,,99999999.995", "total_watch_time_hours", "99999999.995", "out of range: 0 to 99999999.99"),
         (',,,,"1,5"', "total_watch_time_hours", "1,5", "not a number"),
-        (",,,,1e3", "total_watch_time_hours", "1e3", "not a number"),
     ]
-    for value in ("31/12/2024", "12/31/2024", "2024-5-1", "20240501", "yesterday", "2024-05-01Z", "infinity"):
+    bad += [
+        (f",,,,{value}", "total_watch_time_hours", value, "not a number")
+        for value in (".", "1e3", "1_0", "0x1F", "NaN", "Infinity", "1.5.0")
+    ]
+    for value in (
+        "31/12/2024",
+        "12/31/2024",
+        "2024-5-1",
+        "20240501",
+        "yesterday",
+        "2024-05-01Z",
+        "infinity",
+        "2024-05-01 BC",
+    ):
         bad.append((f",,,{value},", "registration_date", value, "not an ISO date (YYYY-MM-DD)"))
     for value in ("2024-02-30", "0000-00-00", "2023-02-29", "2024-13-01"):
         bad.append((f",,,{value},", "registration_date", value, "no such day"))
