@@ -21,6 +21,7 @@ logger = logging.getLogger("pipeline")
 DOCUMENT_MODULES = (
     "pipeline.sources.normalizer",
     "pipeline.sources.documents",
+    "pipeline.sources.document_extra",
     "pipeline.sources.document_fields",
     "pipeline.sources.document_values",
     "pipeline.sources.document_problems",

@@ -9,20 +9,22 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
+from functools import lru_cache
+from operator import itemgetter
 from typing import Any, get_args
 
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
-from pipeline.sources.document_values import to_date, to_decimal, wrong
+from pipeline.sources.document_values import text_to_date, to_date, to_decimal, wrong
 
 INT_MAX = 2**31 - 1
 BIGINT_MAX = 2**63 - 1
 # content_id and genre form one index entry, which PostgreSQL limits to 2,704 bytes; 4 bytes a character.
 KEY_LENGTH = 255
+REMEMBERED = 2**14  # values of a field: a catalogue repeats a few thousand ratings, sums and lists of genres
 
 JsonSchema = dict[str, Any]
 
@@ -33,9 +35,13 @@ def _is_optional(source: object) -> bool:
 
 def _text_schema(max_length: int | None) -> CoreSchema:
     # PostgreSQL stores neither NUL characters nor lone surrogates; those pydantic-core refuses itself.
-    return core_schema.str_schema(
+    lenient = core_schema.str_schema(
         strict=True, strip_whitespace=True, min_length=1, max_length=max_length, pattern="^[^\\x00]*$"
     )
+    # Text without blanks around it is passed on, not copied.
+    trimmed = "^[^\\s\\x00](?:[^\\x00]*[^\\s\\x00])?$"
+    strict = core_schema.str_schema(strict=True, max_length=max_length, pattern=trimmed)
+    return core_schema.lax_or_strict_schema(lenient, strict)
 
 
 def _blank_to_null(value: object) -> object:
@@ -59,7 +65,7 @@ class Text:
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchema:
         """What MongoDB checks."""
-        optional = schema["type"] == "lax-or-strict"  # required text has one reading
+        optional = schema["strict_schema"]["type"] == "nullable"
         return {"bsonType": ["string", "null"] if optional else "string"}
 
 
@@ -80,8 +86,9 @@ class Number:
         fast: CoreSchema
         if self.scale:
             fast = core_schema.float_schema(strict=True, ge=float(self.low), le=float(self.high), allow_inf_nan=False)
-            fast = core_schema.no_info_after_validator_function(self._rounding(), fast)
-            exact = core_schema.no_info_after_validator_function(self._rounding(), exact)
+            # Cached by value, floats apart: one that equals a Decimal may be written, and so rounded, otherwise.
+            fast = core_schema.no_info_after_validator_function(lru_cache(REMEMBERED)(self._rounded), fast)
+            exact = core_schema.no_info_after_validator_function(self._rounded, exact)
         else:
             fast = core_schema.int_schema(strict=True, ge=int(self.low), le=int(self.high))
             exact = core_schema.no_info_after_validator_function(_to_whole, exact)
@@ -98,14 +105,9 @@ class Number:
             "maximum": math.ceil(self.high),
         }
 
-    def _rounding(self) -> Callable[[float | Decimal], Decimal]:
-        unit = Decimal(1).scaleb(-self.scale)
-
-        def rounded(value: float | Decimal) -> Decimal:
-            number = Decimal(repr(value)) if isinstance(value, float) else value
-            return abs(number.quantize(unit, ROUND_HALF_UP))  # abs: PostgreSQL knows no -0.0
-
-        return rounded
+    def _rounded(self, value: float | Decimal) -> Decimal:
+        number = Decimal(repr(value)) if isinstance(value, float) else value
+        return abs(number.quantize(Decimal(1).scaleb(-self.scale), ROUND_HALF_UP))  # abs: PostgreSQL knows no -0.0
 
 
 def _to_whole(value: Decimal) -> int:
@@ -129,8 +131,11 @@ class Day:
     """A date without a time; see `to_date`."""
 
     def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
-        """One reading for both."""
-        return core_schema.no_info_plain_validator_function(to_date)
+        """Strict and lenient reading; they take the same, but the strict one calls no Python for known text."""
+        lenient = core_schema.no_info_plain_validator_function(to_date)
+        text = core_schema.no_info_after_validator_function(text_to_date, core_schema.str_schema(strict=True))
+        strict = core_schema.nullable_schema(core_schema.union_schema([text, lenient], mode="left_to_right"))
+        return core_schema.lax_or_strict_schema(lenient, strict)
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchema:
         """What MongoDB checks."""
@@ -146,8 +151,9 @@ class Labels:
 
     def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
         """Strict and lenient reading."""
-        labels = core_schema.nullable_schema(core_schema.list_schema(_text_schema(KEY_LENGTH)))
-        strict = core_schema.no_info_after_validator_function(self._distinct, labels)
+        # A tuple, because a list has no hash for the cache.
+        labels = core_schema.no_info_after_validator_function(tuple, core_schema.list_schema(_text_schema(KEY_LENGTH)))
+        strict = core_schema.no_info_after_validator_function(_distinct, core_schema.nullable_schema(labels))
         lenient = core_schema.no_info_before_validator_function(self._listed, strict)
         return core_schema.lax_or_strict_schema(lenient, strict)
 
@@ -162,14 +168,13 @@ class Labels:
             return [label for label in labels if _blank_to_null(label) is not None]
         return labels
 
-    @staticmethod
-    def _distinct(labels: list[str] | None) -> list[str]:
-        if not labels or len(set(map(str.casefold, labels))) == len(labels):
-            return labels or []
-        first: dict[str, str] = {}
-        for label in labels:
-            first.setdefault(label.casefold(), label)
-        return list(first.values())
+
+@lru_cache(REMEMBERED)
+def _distinct(labels: tuple[str, ...] | None) -> tuple[str, ...]:
+    first: dict[str, str] = {}
+    for label in labels or ():
+        first.setdefault(label.casefold(), label)
+    return tuple(first.values())
 
 
 @dataclass(frozen=True)
@@ -184,7 +189,7 @@ class Numbered:
 
     def _number(self, items: list[dict[str, Any]] | None) -> list[dict[str, Any]]:
         items = items or []
-        numbers = [item.get(self.field) for item in items]
+        numbers = list(map(itemgetter(self.field), items))
         if None in numbers:
             numbers = [position if n is None else n for position, n in enumerate(numbers, start=1)]
             for item, number in zip(items, numbers, strict=True):

@@ -52,7 +52,7 @@ def to_date(value: object) -> date | None:
         PydanticCustomError: not a date, or outside 1900-2100.
     """
     if isinstance(value, str):
-        return _text_to_date(value)
+        return text_to_date(value)
     if value is None:
         return None
     if isinstance(value, DatetimeMS):
@@ -67,7 +67,8 @@ def to_date(value: object) -> date | None:
 
 
 @lru_cache(maxsize=2**15)  # a catalogue repeats the same few thousand days
-def _text_to_date(value: str) -> date | None:
+def text_to_date(value: str) -> date | None:
+    """Read text as `to_date` does."""
     text = value.strip()
     if not text:
         return None

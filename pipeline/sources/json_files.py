@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import IO, Any
 
-from pipeline.sources.documents import COLLECTIONS, Series
+from pipeline.sources.documents import COLLECTIONS, FIELDS, Series
 from pipeline.sources.extended_json import shown
 from pipeline.sources.files import FileRefusedError, table_of
 from pipeline.sources.json_text import BLANKS, JsonText, decode, decode_line
@@ -129,7 +129,7 @@ def _is_envelope(start: str, name: str) -> bool:
         return True
     if not start.startswith("{"):
         return False
-    fields = {"_id", *Series.model_fields}
+    fields = {"_id", *FIELDS[Series]}
     try:
         content, _ = decode(start, 0)
     except (json.JSONDecodeError, RecursionError):
