@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TypeVar
-
-Item = TypeVar("Item")
 
 SECONDS_BETWEEN_REPORTS = 0.2
 
@@ -53,14 +50,6 @@ def stage(what: str, unit: str, total: int | None = None) -> Iterator[Callable[[
 
     yield advance
     _tell(progress)
-
-
-def track(items: Iterable[Item], what: str, unit: str, total: int | None = None) -> Iterator[Item]:
-    """Pass items on and count them."""
-    with stage(what, unit, total) as advance:
-        for item in items:
-            yield item
-            advance(1)
 
 
 def _tell(progress: Progress) -> None:

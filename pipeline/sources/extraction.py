@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
+from pipeline import progress
 from pipeline.sources.document_problems import NEW_FIELD, DocumentError, Drift, Problem
 from pipeline.sources.extended_json import extended_json, shown
 from pipeline.sources.normalizer import TABLES, content_id_of, normalize
+from pipeline.sources.read_ahead import read_ahead
 
 REJECTED = "rejected.jsonl"
+
+Row = tuple[Any, ...]
 
 
 class Extraction:
@@ -47,29 +51,38 @@ class Extraction:
                 writers[table].writerow(columns)
             rejected = stack.enter_context((self.folder / REJECTED).open("w", encoding="utf-8"))
             for collection, documents in collections.items():
-                counts = self.counts[collection] = {"read": 0, "normalized": 0, "rejected": 0}
-                for document in documents:
-                    counts["read"] += 1
-                    try:
-                        normalized = normalize(collection, document)
-                        self._claim(normalized.content_id, collection)
-                    except DocumentError as error:
-                        counts["rejected"] += 1
-                        rejected.write(json.dumps(self._rejection(collection, document, error)) + "\n")
-                        continue
-                    counts["normalized"] += 1
-                    for table, rows in normalized.rows.items():
-                        writers[table].writerows(rows)
-                        self._note_filled(collection, table, rows)
-                    for drift in normalized.drift:
-                        self.drift.setdefault((collection, drift.path, drift.kind), drift)
+                self.counts[collection] = {"read": 0, "normalized": 0, "rejected": 0}
+                with read_ahead(documents) as chunks, progress.stage(collection, "documents") as advance:
+                    for chunk in chunks:
+                        rows = self._normalize(collection, chunk, rejected)
+                        for table, table_rows in rows.items():
+                            writers[table].writerows(table_rows)
+                            self._note_filled(collection, table, table_rows)
+                        advance(len(chunk))
 
-    def _note_filled(self, collection: str, table: str, rows: Iterable[Sequence[Any]]) -> None:
+    def _normalize(self, collection: str, documents: list[dict[str, Any]], rejected: IO[str]) -> dict[str, list[Row]]:
+        """Return the rows of some documents by table: to write them together takes half the time."""
+        counts = self.counts[collection]
+        rows: dict[str, list[Row]] = {}
+        for document in documents:
+            counts["read"] += 1
+            try:
+                normalized = normalize(collection, document)
+                self._claim(normalized.content_id, collection)
+            except DocumentError as error:
+                counts["rejected"] += 1
+                rejected.write(json.dumps(self._rejection(collection, document, error)) + "\n")
+                continue
+            counts["normalized"] += 1
+            for table, table_rows in normalized.rows.items():
+                rows.setdefault(table, []).extend(table_rows)
+            for drift in normalized.drift:
+                self.drift.setdefault((collection, drift.path, drift.kind), drift)
+        return rows
+
+    def _note_filled(self, collection: str, table: str, rows: list[Row]) -> None:
         unfilled = self._unfilled.setdefault((collection, table), list(range(len(TABLES[table]))))
-        for row in rows:
-            if not unfilled:
-                return
-            unfilled[:] = [place for place in unfilled if row[place] is None]
+        unfilled[:] = [place for place in unfilled if all(row[place] is None for row in rows)]
 
     def _fields(self, collection: str) -> list[str]:
         """Return the columns that rows of a collection fill, and the fields that are kept in `extra`."""

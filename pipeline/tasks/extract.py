@@ -8,7 +8,6 @@ from typing import Any, ClassVar
 
 import luigi
 
-from pipeline import progress
 from pipeline.loads.drift import in_words, vanished_fields
 from pipeline.settings import get_settings
 from pipeline.stores import ledger, markers, mongo
@@ -46,7 +45,7 @@ class ExtractMongoToCsv(PipelineTask):
     """
 
     date = luigi.DateParameter(default=Date.today(), description="day of the run")
-    modules: ClassVar = ("pipeline.sources.extraction", *DOCUMENT_MODULES)
+    modules: ClassVar = ("pipeline.sources.extraction", "pipeline.sources.read_ahead", *DOCUMENT_MODULES)
     priority = 1  # before files of sessions: the catalogue is loaded while these land
 
     def runs_after(self) -> list[luigi.Task]:
@@ -109,5 +108,5 @@ class ExtractMongoToCsv(PipelineTask):
         from pipeline.sources.extraction import Extraction
 
         extraction = Extraction(target.partial)
-        extraction.write({name: progress.track(documents(name), name, "documents") for name in COLLECTIONS})
+        extraction.write({name: documents(name) for name in COLLECTIONS})
         return extraction.facts()

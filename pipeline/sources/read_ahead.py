@@ -1,0 +1,60 @@
+"""Reading ahead: a thread fetches the next items while those at hand are worked on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from itertools import islice
+from queue import Full, Queue
+from threading import Event, Thread
+from typing import TypeVar
+
+Item = TypeVar("Item")
+
+# Few: a document may have 16 MiB, and the driver keeps a batch of its own beside these.
+CHUNK = 100
+CHUNKS_AHEAD = 4
+SECONDS_BETWEEN_LOOKS = 0.1
+SECONDS_TO_END = 5
+
+
+@contextmanager
+def read_ahead(items: Iterable[Item]) -> Iterator[Iterator[list[Item]]]:
+    """Give the block the items in their order, in lists of up to `CHUNK`, read by a thread of its own.
+
+    What the reading raises is raised where the block takes the next list. A block that ends early ends the
+    thread, after the item that it is waiting for.
+    """
+    queue: Queue[list[Item] | BaseException] = Queue(CHUNKS_AHEAD)
+    given_up = Event()
+
+    def put(chunk: list[Item] | BaseException) -> bool:
+        while not given_up.is_set():
+            try:
+                queue.put(chunk, timeout=SECONDS_BETWEEN_LOOKS)
+            except Full:
+                continue
+            return True
+        return False
+
+    def read() -> None:
+        try:
+            source = iter(items)
+            while put(chunk := list(islice(source, CHUNK))) and chunk:
+                pass
+        except BaseException as error:
+            put(error)
+
+    def chunks() -> Iterator[list[Item]]:
+        while chunk := queue.get():
+            if isinstance(chunk, BaseException):
+                raise chunk
+            yield chunk
+
+    thread = Thread(target=read, name="reading ahead", daemon=True)
+    thread.start()
+    try:
+        yield chunks()
+    finally:
+        given_up.set()
+        thread.join(SECONDS_TO_END)
