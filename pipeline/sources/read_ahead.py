@@ -11,9 +11,10 @@ from typing import TypeVar
 
 Item = TypeVar("Item")
 
-# Few: a document may have 16 MiB, and the driver keeps a batch of its own beside these.
+# Together one batch of MongoDB's driver: so it can ask for the next one while this is worked on, and no more than
+# two are in memory.
 CHUNK = 100
-CHUNKS_AHEAD = 4
+CHUNKS_AHEAD = 10
 SECONDS_BETWEEN_LOOKS = 0.1
 SECONDS_TO_END = 5
 

@@ -1,0 +1,61 @@
+"""Reading ahead of the work by a thread."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from pipeline.sources.read_ahead import CHUNK, CHUNKS_AHEAD, read_ahead
+
+
+def readers() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name == "reading ahead"]
+
+
+@pytest.mark.parametrize("count", [0, 1, CHUNK, CHUNK + 1, 25 * CHUNK])
+def test_all_items_come_in_their_order(count: int) -> None:
+    with read_ahead(range(count)) as chunks:
+        assert list(itertools.chain.from_iterable(chunks)) == list(range(count))
+    assert readers() == []
+
+
+def test_what_the_reading_raises_comes_after_the_items_before_it() -> None:
+    def items() -> Iterator[int]:
+        yield from range(2 * CHUNK)
+        raise ConnectionError("lost")
+
+    seen: list[int] = []
+    with pytest.raises(ConnectionError, match="lost"), read_ahead(items()) as chunks:
+        for chunk in chunks:
+            seen += chunk
+    assert seen == list(range(2 * CHUNK))
+    assert readers() == []
+
+
+def test_a_block_that_fails_ends_the_reading() -> None:
+    with pytest.raises(ZeroDivisionError), read_ahead(itertools.count()) as chunks:
+        next(chunks)
+        raise ZeroDivisionError
+    assert readers() == []
+
+
+def test_no_more_is_read_than_a_batch_ahead() -> None:
+    read = 0
+
+    def items() -> Iterator[int]:
+        nonlocal read
+        for read in itertools.count(1):
+            yield read
+
+    with read_ahead(items()) as chunks:
+        next(chunks)
+        wanted = CHUNK * (CHUNKS_AHEAD + 2)  # the one taken, those that wait, and the one that finds no room
+        deadline = time.monotonic() + 30
+        while read < wanted and time.monotonic() < deadline:
+            time.sleep(0.01)
+        time.sleep(0.2)
+        assert read == wanted
