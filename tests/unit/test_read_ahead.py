@@ -44,14 +44,15 @@ def test_a_block_that_fails_ends_the_reading() -> None:
 
 
 def test_no_more_is_read_than_a_batch_ahead() -> None:
+    numbers = itertools.count()
     read = 0
 
-    def items() -> Iterator[int]:
+    def one_more() -> int:
         nonlocal read
-        for read in itertools.count(1):
-            yield read
+        read += 1
+        return next(numbers)
 
-    with read_ahead(items()) as chunks:
+    with read_ahead(iter(one_more, None)) as chunks:
         next(chunks)
         wanted = CHUNK * (CHUNKS_AHEAD + 2)  # the one taken, those that wait, and the one that finds no room
         deadline = time.monotonic() + 30
