@@ -17,7 +17,7 @@ from pathlib import Path
 from pipeline.settings import Settings
 from pipeline.stores import local_daemon
 from pipeline.stores.local_daemon import HOST, Daemon
-from pipeline.stores.local_process import EmbeddedServerError, accepts, end, exclusive, size, tail, works_in
+from pipeline.stores.local_process import EmbeddedServerError, accepts, end, exclusive, listens, size, tail, works_in
 
 START_TIMEOUT = 120.0
 """Seconds until the server must answer; replaying its log after a crash takes most of it."""
@@ -122,7 +122,8 @@ def _answers(running: Daemon) -> bool:
 
     deadline = time.monotonic() + START_TIMEOUT
     while time.monotonic() < deadline and running.alive:
-        if accepts(running.port):
+        # Another project's, started at the same moment, may have taken the port: then ours is about to end.
+        if listens(running.pid, running.port):
             try:
                 client: MongoClient[dict[str, object]]
                 with MongoClient(HOST, running.port, directConnection=True, timeoutMS=5000) as client:
@@ -130,8 +131,7 @@ def _answers(running: Daemon) -> bool:
             except PyMongoError:
                 pass
             else:
-                # If another program has taken the port, ours has ended.
-                return running.alive
+                return True
         time.sleep(0.05)
     return False
 

@@ -112,6 +112,17 @@ def accepts(address: Path | int) -> bool:
     return True
 
 
+def listens(pid: int, port: int) -> bool:
+    """Whether the process itself listens on the port; another's answer says nothing of it."""
+    import psutil
+
+    try:
+        connections = psutil.Process(pid).net_connections("tcp")
+    except psutil.Error:
+        return False
+    return any(each.status == psutil.CONN_LISTEN and each.laddr.port == port for each in connections)
+
+
 def end(pid: int, *signals: tuple[int, float]) -> None:
     """Send each (signal, seconds to wait) in turn until the process is gone.
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from pipeline.settings import Settings
 from pipeline.stores import local_daemon
 from pipeline.stores.local_daemon import HOST, Daemon
-from pipeline.stores.local_process import EmbeddedServerError, accepts, end, exclusive, size, tail
+from pipeline.stores.local_process import EmbeddedServerError, accepts, end, exclusive, listens, size, tail
 
 START_TIMEOUT = 60.0
 """Seconds until the scheduler must answer."""
@@ -106,9 +106,8 @@ def _answers(started: Daemon) -> bool:
     """Wait until the scheduler answers; False if it ends or takes too long."""
     deadline = time.monotonic() + START_TIMEOUT
     while started.alive and time.monotonic() < deadline:
-        if accepts(started.port):
-            # If another program has taken the port, ours is about to end.
-            time.sleep(0.1)
-            return started.alive
+        # Another project's, started at the same moment, may have taken the port: then ours is about to end.
+        if listens(started.pid, started.port):
+            return True
         time.sleep(0.05)
     return False
