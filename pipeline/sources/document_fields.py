@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 from functools import lru_cache
@@ -24,7 +25,7 @@ INT_MAX = 2**31 - 1
 BIGINT_MAX = 2**63 - 1
 # content_id and genre form one index entry, which PostgreSQL limits to 2,704 bytes; 4 bytes a character.
 KEY_LENGTH = 255
-REMEMBERED = 2**14  # values of a field: a catalogue repeats a few thousand ratings, sums and lists of genres
+REMEMBERED = 2**12  # values of a field: a catalogue repeats its ratings, sums and lists of genres
 
 JsonSchema = dict[str, Any]
 
@@ -87,8 +88,8 @@ class Number:
         if self.scale:
             fast = core_schema.float_schema(strict=True, ge=float(self.low), le=float(self.high), allow_inf_nan=False)
             # Cached by value, floats apart: one that equals a Decimal may be written, and so rounded, otherwise.
-            fast = core_schema.no_info_after_validator_function(lru_cache(REMEMBERED)(self._rounded), fast)
-            exact = core_schema.no_info_after_validator_function(self._rounded, exact)
+            fast = core_schema.no_info_after_validator_function(lru_cache(REMEMBERED)(self._rounding()), fast)
+            exact = core_schema.no_info_after_validator_function(self._rounding(), exact)
         else:
             fast = core_schema.int_schema(strict=True, ge=int(self.low), le=int(self.high))
             exact = core_schema.no_info_after_validator_function(_to_whole, exact)
@@ -105,9 +106,14 @@ class Number:
             "maximum": math.ceil(self.high),
         }
 
-    def _rounded(self, value: float | Decimal) -> Decimal:
-        number = Decimal(repr(value)) if isinstance(value, float) else value
-        return abs(number.quantize(Decimal(1).scaleb(-self.scale), ROUND_HALF_UP))  # abs: PostgreSQL knows no -0.0
+    def _rounding(self) -> Callable[[float | Decimal], Decimal]:
+        unit = Decimal(1).scaleb(-self.scale)
+
+        def rounded(value: float | Decimal) -> Decimal:
+            number = Decimal(repr(value)) if isinstance(value, float) else value
+            return abs(number.quantize(unit, ROUND_HALF_UP))  # abs: PostgreSQL knows no -0.0
+
+        return rounded
 
 
 def _to_whole(value: Decimal) -> int:

@@ -287,3 +287,22 @@ def test_what_normalizes_passes_the_mongodb_validator(collection: str, document:
     except DocumentError:
         return
     assert passes(mongo_validator(collection)["$jsonSchema"], document)
+
+
+NO_UNICODE = {"\ud800": None}  # a name that only the lenient reading takes
+
+
+def outcome(collection: str, document: Mapping[str, Any]) -> object:
+    """Rows without `extra`, and what drifted besides the name above; or all problems."""
+    try:
+        normalized = normalize(collection, document)
+    except DocumentError as error:
+        return error.problems
+    rows = {table: [row[: TABLES["content"].index("extra")] for row in rows] for table, rows in normalized.rows.items()}
+    return rows, [drift for drift in normalized.drift if drift.path not in {"\ufffd", "extra"}]
+
+
+@settings(max_examples=300, deadline=None)
+@given(collections, plausible | documents.filter(lambda document: isinstance(document, dict)))
+def test_the_strict_and_the_lenient_reading_of_a_document_agree(collection: str, document: Any) -> None:
+    assert outcome(collection, document) == outcome(collection, document | NO_UNICODE)
