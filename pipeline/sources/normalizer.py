@@ -68,14 +68,14 @@ def normalize(collection: str, document: Any) -> Normalized:
     """
     try:
         title = READERS[collection].validate_python(document, strict=True)
-    except ValidationError as error:
-        return _normalize_leniently(collection, document, error)
+    except ValidationError:
+        return _normalize_leniently(collection, document)
     drift: list[Drift] = []
     extra = extra_text(collection, title, document, drift) if has_more(collection, title) else None
     return Normalized(title["content_id"], _ROWS[collection](title, extra), drift)
 
 
-def _normalize_leniently(collection: str, document: object, strict_error: ValidationError) -> Normalized:
+def _normalize_leniently(collection: str, document: object) -> Normalized:
     """Normalize what the strict reading refused."""
     if not isinstance(document, Mapping):
         raise DocumentError(None, [Problem("", shown(document), "not a document")])
@@ -86,9 +86,17 @@ def _normalize_leniently(collection: str, document: object, strict_error: Valida
         title = READERS[collection].validate_python(document, extra="ignore")
     except ValidationError as error:
         raise DocumentError(_document_id(document), problems_of(error)) from None
-    drift = type_changes(strict_error)
+    drift = _type_changes(collection, document)
     extra = extra_text(collection, title, document, drift)
     return Normalized(title["content_id"], _ROWS[collection](title, extra), drift)
+
+
+def _type_changes(collection: str, document: Mapping[str, Any]) -> list[Drift]:
+    try:
+        READERS[collection].validate_python(document, strict=True, extra="ignore")
+    except ValidationError as error:
+        return type_changes(error)
+    return []
 
 
 def content_id_of(document: Mapping[str, Any]) -> str | None:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from bson import Binary, Decimal128, Int64
 from bson.datetime_ms import DatetimeMS
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pipeline.sources.documents import COLLECTIONS, FIELDS, mongo_validator
@@ -303,6 +303,7 @@ def outcome(collection: str, document: Mapping[str, Any]) -> object:
 
 
 @settings(max_examples=300, deadline=None)
+@example("movies", {"content_id": "M1", "title": "a", "genre": ""})
 @given(collections, plausible | documents.filter(lambda document: isinstance(document, dict)))
 def test_the_strict_and_the_lenient_reading_of_a_document_agree(collection: str, document: Any) -> None:
     assert outcome(collection, document) == outcome(collection, document | NO_UNICODE)
