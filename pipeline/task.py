@@ -17,6 +17,9 @@ from pipeline.targets import MarkerTarget
 
 logger = logging.getLogger("pipeline")
 
+# Users and titles go before the many files of sessions: they are loaded while those land.
+BEFORE_SESSIONS = 1
+
 # The document contract and the normalizer: what every stage that reads documents depends on.
 DOCUMENT_MODULES = (
     "pipeline.sources.normalizer",

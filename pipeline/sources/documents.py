@@ -141,8 +141,10 @@ class Series(Title, total=False):
 
 
 COLLECTIONS: dict[str, type[Movie] | type[Series]] = {"movies": Movie, "series": Series}
+# The names of the fields of each, by which those that the contract does not know are told.
 FIELDS = {contract: frozenset(contract.__annotations__) for contract in (Movie, Series, Season, Episode)}
 _ADAPTERS: dict[str, TypeAdapter[Any]] = {name: TypeAdapter(contract) for name, contract in COLLECTIONS.items()}
+# The checks themselves: to call them through the adapters costs each document one more call.
 READERS = {name: adapter.validator for name, adapter in _ADAPTERS.items()}
 
 # The keywords taken over from JSON Schema, with MongoDB's names. It has no references and no defaults.
@@ -156,7 +158,7 @@ _KEYWORDS = {
 
 
 def mongo_validator(collection: str) -> dict[str, Any]:
-    """The `$jsonSchema` validator of a collection, derived from its model.
+    """The `$jsonSchema` validator of a collection, derived from its contract.
 
     It is never stricter than the contract: what can be loaded passes, also numbers as text and documents
     with only `_id`. Meant for `validationAction: warn`, so that no other program's document is lost.

@@ -61,7 +61,7 @@ class Extraction:
                         advance(len(chunk))
 
     def _normalize(self, collection: str, documents: list[dict[str, Any]], rejected: IO[str]) -> dict[str, list[Row]]:
-        """Return the rows of some documents by table: to write them together takes half the time."""
+        """Return the rows of some documents by table, and write those that break the contract to `rejected`."""
         counts = self.counts[collection]
         rows: dict[str, list[Row]] = {}
         for document in documents:

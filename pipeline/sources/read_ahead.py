@@ -16,7 +16,8 @@ Item = TypeVar("Item")
 CHUNK = 100
 CHUNKS_AHEAD = 10
 SECONDS_BETWEEN_LOOKS = 0.1
-SECONDS_TO_END = 5
+# An interrupted run must not wait for a server that does not answer; the thread ends with the process.
+SECONDS_TO_END = 1
 
 
 @contextmanager
@@ -24,7 +25,7 @@ def read_ahead(items: Iterable[Item]) -> Iterator[Iterator[list[Item]]]:
     """Give the block the items in their order, in lists of up to `CHUNK`, read by a thread of its own.
 
     What the reading raises is raised where the block takes the next list. A block that ends early ends the
-    thread, after the item that it is waiting for.
+    thread, unless it waits for an item for more than `SECONDS_TO_END`.
     """
     queue: Queue[list[Item] | BaseException] = Queue(CHUNKS_AHEAD)
     given_up = Event()

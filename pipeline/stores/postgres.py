@@ -37,6 +37,7 @@ MINIMUM_VERSION = 170000
 WAIT_FOR_SERVER_SECONDS = 30
 # A load whose client died must not go on: the server looks every second whether it is still there.
 # Compiling (jit) the expressions of a merge takes longer than it saves.
+# Typing tells a day that is none from how it is written out again (etl.date_problem), whatever the server's style.
 SESSION_OPTIONS = (
     "-c client_connection_check_interval=1000 -c work_mem=64MB -c maintenance_work_mem=256MB -c jit=off"
     " -c DateStyle=ISO -c lock_timeout={}s"

@@ -13,7 +13,7 @@ from pipeline.settings import get_settings
 from pipeline.stores import ledger, markers, mongo
 from pipeline.stores.claims import Claim, Load
 from pipeline.targets import FolderTarget
-from pipeline.task import DOCUMENT_MODULES, PipelineTask
+from pipeline.task import BEFORE_SESSIONS, DOCUMENT_MODULES, PipelineTask
 from pipeline.tasks.create import CreateMongodbCollections, CreatePostgresTables
 from pipeline.tasks.land import deliveries
 
@@ -46,7 +46,7 @@ class ExtractMongoToCsv(PipelineTask):
 
     date = luigi.DateParameter(default=Date.today(), description="day of the run")
     modules: ClassVar = ("pipeline.sources.extraction", "pipeline.sources.read_ahead", *DOCUMENT_MODULES)
-    priority = 1  # before files of sessions: the catalogue is loaded while these land
+    priority = BEFORE_SESSIONS
 
     def runs_after(self) -> list[luigi.Task]:
         """The collections and the ledger come first."""

@@ -14,7 +14,7 @@ from pipeline.sources.files import table_of
 from pipeline.stores import ledger, markers, mongo
 from pipeline.stores.claims import Claim, Load
 from pipeline.targets import MongoMarkerTarget, WithdrawnTarget
-from pipeline.task import DOCUMENT_MODULES, PipelineTask, PostgresTask
+from pipeline.task import BEFORE_SESSIONS, DOCUMENT_MODULES, PipelineTask, PostgresTask
 from pipeline.tasks.create import CreateMongodbCollections, CreatePostgresTables
 from pipeline.tasks.raw_folder import csv_paths, declared_tables, digest_of, is_csv, require_input
 from pipeline.tasks.refused import GO_ON, content_facts, fail_if_refused, refusal_kept, refusals_noted
@@ -77,8 +77,8 @@ class LoadCsvToPostgres(CsvTask):
 
     @property
     def priority(self) -> int:  # type: ignore[override]
-        """Users come first: they are loaded while the many files of sessions land."""
-        return int(table_of(self.path) == "users")
+        """Files of users come first."""
+        return BEFORE_SESSIONS if table_of(self.path) == "users" else 0
 
     def load(self, load: Load) -> None:
         """Copy the file."""

@@ -11,7 +11,7 @@ import luigi
 from pipeline.loads.merge import MergedTable, merge
 from pipeline.stores.claims import Load
 from pipeline.targets import MANIFEST
-from pipeline.task import PipelineTask, PostgresTask
+from pipeline.task import BEFORE_SESSIONS, PipelineTask, PostgresTask
 from pipeline.tasks.create import CreatePostgresTables
 from pipeline.tasks.extract import ExtractMongoToCsv
 from pipeline.tasks.land import landed, landing, withdrawn
@@ -50,7 +50,7 @@ class LoadNormalizedJsonsToPostgres(PostgresTask):
     )
     modules: ClassVar = ("pipeline.loads.catalogue",)
     target_table = "processed.content"
-    priority = 1  # before files of sessions, which fill what is left of the other workers' time
+    priority = BEFORE_SESSIONS
 
     def runs_after(self) -> list[luigi.Task]:
         """The tables come first."""
@@ -113,7 +113,7 @@ class LoadUsers(MergeTask):
     modules: ClassVar = MERGE_MODULES
     merged = USERS
     target_table = USERS.processed
-    priority = 1  # as above
+    priority = BEFORE_SESSIONS
 
     def locks(self) -> tuple[str, ...]:
         """Sessions too: those of users who left are taken out."""
