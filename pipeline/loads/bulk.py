@@ -6,15 +6,12 @@ the rest, so that what a load means is said in one place.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from psycopg2 import sql
 from psycopg2.errors import UniqueViolation
 from psycopg2.extensions import cursor as Cursor
 
+from pipeline.loads.definitions import Parts, drop_constraints, forget_rollups, primary_key_of, rules_of
 from pipeline.stores.postgres import execute_file, fetch_value, lock_out_readers
-
-Parts = Mapping[str, sql.Composable]
 
 
 def is_possible(cursor: Cursor, parts: Parts) -> bool:
@@ -59,11 +56,10 @@ def fill(cursor: Cursor, parts: Parts) -> bool:
         Whether anything is left in `rest`.
     """
     execute_file(cursor, "load/bulk_begin.sql", parts=parts)
-    primary_key = drop_constraints(cursor, parts)
     # Little is known of the rows that come, and the planner would rather loop over the parents for each.
     cursor.execute("SET LOCAL enable_nestloop = off")
-    execute_file(cursor, "load/bulk_insert.sql", parts=parts)
-    placed = cursor.rowcount
+    place = _place_by_replacing if _is_replaceable(cursor, parts) else _place_by_copying
+    placed, primary_key = place(cursor, parts)
     landed = fetch_value(
         cursor,
         "SELECT coalesce(sum(rows_loaded), 0) FROM etl.batches WHERE batch_id IN (SELECT batch_id FROM added_batches)",
@@ -82,38 +78,35 @@ def fill(cursor: Cursor, parts: Parts) -> bool:
     return some_left
 
 
-def drop_constraints(cursor: Cursor, parts: Parts, *, keep_primary: bool = False) -> sql.Composed:
-    """Drop foreign keys, indexes, triggers and the primary key; return the statement that makes that again."""
-    cursor.execute(
-        sql.SQL(
-            """
-            SELECT contype, conname, pg_get_constraintdef(oid) FROM pg_constraint
-            WHERE conrelid = {qualified}::regclass AND contype IN ('f', 'p')
-            UNION ALL
-            SELECT 'i', indexrelid::regclass::text, NULL FROM pg_index
-            WHERE indrelid = {qualified}::regclass AND NOT indisprimary AND NOT indisunique
-            UNION ALL
-            SELECT 't', tgname, NULL FROM pg_trigger
-            WHERE tgrelid = {qualified}::regclass AND tgfoid = 'etl.log_session_changes'::regproc
-            """
-        ).format(**parts)
-    )
-    primary_key = sql.Composed([])
-    drops: list[sql.Composable] = []
-    for kind, name, definition in cursor.fetchall():
-        constraint = {**parts, "constraint": sql.Identifier(name)}
-        if kind == "p":
-            primary_key = sql.SQL("ALTER TABLE processed.{table} ADD CONSTRAINT {constraint} {definition}").format(
-                definition=sql.SQL(definition), **constraint
-            )
-        if kind == "i":
-            drops.append(sql.SQL("DROP INDEX " + name))
-        elif kind == "t":
-            drops.append(sql.SQL("DROP TRIGGER {constraint} ON processed.{table}").format(**constraint))
-        elif kind == "f" or not keep_primary:
-            drops.append(sql.SQL("ALTER TABLE processed.{table} DROP CONSTRAINT {constraint}").format(**constraint))
-    # Without the triggers, what is published next is built from all rows.
-    cursor.execute("DELETE FROM etl.rollup_state")
-    if drops:
-        lock_out_readers(cursor, lambda: cursor.execute(sql.SQL(";").join(drops)))
-    return primary_key
+def _is_replaceable(cursor: Cursor, parts: Parts) -> bool:
+    """Tell whether the empty table may be dropped for another one with the same definition."""
+    execute_file(cursor, "load/bulk_replaceable.sql", parts=parts)
+    return bool(cursor.fetchall()[0][0])
+
+
+def _place_by_replacing(cursor: Cursor, parts: Parts) -> tuple[int, sql.Composable]:
+    """Make a table of the rows and put it in the place of the empty one, without keys and indexes.
+
+    Returns:
+        The number of rows, and the statement that makes the primary key.
+    """
+    table = parts["table"].as_string(cursor)
+    filled = {**parts, "typed_rows": sql.SQL(f"processed.{table}_filled"), "kind": sql.SQL("TABLE")}
+    execute_file(cursor, "load/bulk_typed.sql", parts=filled)
+    placed = cursor.rowcount
+    primary_key, rules = primary_key_of(cursor, parts), rules_of(cursor, parts)
+    replace = sql.SQL("DROP TABLE processed.{table}; ALTER TABLE {typed_rows} RENAME TO {table}").format(**filled)
+    forget_rollups(cursor)
+    lock_out_readers(cursor, lambda: cursor.execute(replace))
+    cursor.execute(rules)
+    return placed, primary_key
+
+
+def _place_by_copying(cursor: Cursor, parts: Parts) -> tuple[int, sql.Composable]:
+    """Copy the rows into the table, without keys and indexes; return the same."""
+    primary_key = drop_constraints(cursor, parts)
+    aside = {**parts, "typed_rows": sql.Identifier("typed_rows"), "kind": sql.SQL("TEMP TABLE")}
+    execute_file(cursor, "load/bulk_typed.sql", parts=aside)
+    placed = cursor.rowcount
+    execute_file(cursor, "load/bulk_insert.sql", parts=aside)
+    return placed, primary_key

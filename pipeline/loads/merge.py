@@ -9,7 +9,7 @@ from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 
 from pipeline.errors import PipelineError
-from pipeline.loads import bulk
+from pipeline.loads import bulk, definitions
 from pipeline.loads.checks import run_checks
 from pipeline.loads.rejects import enforce_limit, write_files
 from pipeline.stores import markers
@@ -103,15 +103,17 @@ def merge(load: Load, table: MergedTable) -> None:
     _define_arrived(cursor, table, batches)
     parts = {**table.parts(_columns(load, table)), "added_batches": batches}
     is_empty = fetch_value(cursor, sql.SQL("SELECT NOT EXISTS (SELECT FROM processed.{table})").format(**parts))
+    indexes_and_keys = definitions.indexes_and_keys(cursor, parts) if is_empty else {}
     arrived, some_left = "all_arrived", True
     if bulk.is_possible(cursor, parts):
         arrived, some_left = "rest", bulk.fill(cursor, parts)
     elif is_empty:
-        bulk.drop_constraints(cursor, parts, keep_primary=True)
+        definitions.drop_constraints(cursor, parts, keep_primary=True)
     if some_left:
         _merge_one_by_one(load, table, arrived, parts)
     if is_empty:
         execute_file(cursor, f"processed/{table.name}.sql")
+        definitions.restore(cursor, parts, indexes_and_keys)
     execute_file(cursor, "load/raw_index.sql", parts={**parts, "index": sql.Identifier(f"{table.name}_batch_id_idx")})
     _count(load, table, parts)
     if load.rows_read >= ANALYZE_FROM_ROWS:

@@ -16,7 +16,7 @@ from pipeline.tasks.create import CreatePostgresTables
 from pipeline.tasks.extract import ExtractMongoToCsv
 from pipeline.tasks.land import landed, landing, withdrawn
 
-MERGE_MODULES = ("pipeline.loads.merge", "pipeline.loads.bulk")
+MERGE_MODULES = ("pipeline.loads.merge", "pipeline.loads.bulk", "pipeline.loads.definitions")
 MERGE_SQL = (
     "load/changed_batches.sql",
     "load/candidates.sql",

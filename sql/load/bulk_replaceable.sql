@@ -1,0 +1,56 @@
+-- Whether a table made of the typed rows could stand in for the empty processed.{table}: that has the same columns,
+-- and nothing but what sql/processed/{table}.sql made; what an administrator added to it (rights, settings,
+-- policies, statistics, publications, triggers, unique indexes) must not be lost.
+WITH live AS (
+    SELECT * FROM pg_class WHERE oid = {qualified}::regclass
+),
+
+columns AS (
+    SELECT
+        attrelid,
+        array_agg(
+            row(attname, atttypid, atttypmod, attcollation, attstorage, attcompression)::text ORDER BY attnum
+        ) AS definitions
+    FROM pg_attribute
+    WHERE attrelid IN ({qualified}::regclass, 'pg_temp.typed_all'::regclass)
+        AND attnum > 0 AND NOT attisdropped AND attname NOT IN ('valid', 'problems')
+    GROUP BY attrelid
+)
+
+SELECT
+    relkind = 'r'
+    AND relpersistence = 'p'
+    AND relowner = current_user::regrole
+    AND relacl IS NULL
+    AND reloptions IS NULL
+    AND reltablespace = 0
+    AND reloftype = 0
+    AND relreplident = 'd'
+    AND NOT relrowsecurity
+    AND NOT relispartition
+    AND (SELECT count(DISTINCT definitions) = 1 FROM columns)
+    AND NOT EXISTS (
+        SELECT FROM pg_attribute
+        WHERE attrelid = live.oid AND attnum > 0 AND (
+            attacl IS NOT NULL OR atthasdef OR attidentity <> '' OR attoptions IS NOT NULL OR attstattarget IS NOT NULL
+        )
+    )
+    AND NOT EXISTS (SELECT FROM pg_index WHERE indrelid = live.oid AND indisunique AND NOT indisprimary)
+    AND NOT EXISTS (
+        SELECT FROM pg_trigger
+        WHERE tgrelid = live.oid AND NOT tgisinternal AND tgfoid <> 'etl.log_session_changes'::regproc
+    )
+    AND NOT EXISTS (SELECT FROM pg_inherits WHERE live.oid IN (inhrelid, inhparent))
+    AND NOT EXISTS (
+        SELECT FROM pg_depend
+        WHERE refclassid = 'pg_class'::regclass AND refobjid = live.oid AND classid NOT IN (
+            'pg_class'::regclass, 'pg_type'::regclass, 'pg_constraint'::regclass, 'pg_trigger'::regclass
+        )
+    )
+    -- Columns or functions of the table's row type.
+    AND NOT EXISTS (
+        SELECT FROM pg_depend
+        WHERE refclassid = 'pg_type'::regclass AND deptype = 'n'
+            AND refobjid IN (live.reltype, (SELECT typarray FROM pg_type WHERE pg_type.oid = live.reltype))
+    )
+FROM live;
