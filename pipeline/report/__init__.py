@@ -24,6 +24,7 @@ MODULES = (
     "pipeline.report.queries",
     "pipeline.report.tables",
     "pipeline.report.templates",
+    "pipeline.report.warehouse",
 )
 
 

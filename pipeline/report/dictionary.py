@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.report.queries import View
+from pipeline.report.warehouse import View
 
 COMMENT = re.compile(r"(?P<description>.*?)(?: Grain: (?P<grain>.*?))?(?: Example: (?P<example>.*))?", re.DOTALL)
 QUESTION = re.compile(r"-- question: (?P<question>.+)\n-- shows: (?P<shows>.+)\n(?P<query>.+)", re.DOTALL)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 
-from pipeline.report.queries import Period, Warehouse
+from pipeline.report.warehouse import Period, Warehouse
 
 FILES_NAMED = 3
 UNITS = {

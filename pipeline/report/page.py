@@ -12,9 +12,9 @@ from pipeline.report.panels.audience import audience
 from pipeline.report.panels.titles import titles
 from pipeline.report.panels.viewing import viewing
 from pipeline.report.quality import quality, summary
-from pipeline.report.queries import read
 from pipeline.report.tables import table
 from pipeline.report.templates import render
+from pipeline.report.warehouse import read
 from pipeline.settings import get_settings
 
 

@@ -1,16 +1,8 @@
-"""What the page shows, read from `trusted` as `data_analyst`: all of it from one snapshot."""
+"""What the page asks `trusted` for."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import date, timedelta
-
-import pandas as pd
-from psycopg2 import sql
-from psycopg2.extensions import cursor as Cursor
-
-from pipeline.stores.postgres import fetch_value, session
 
 LIMITS = {"days": 731, "months": 24, "cohorts": 13, "loads": 200}
 
@@ -178,80 +170,3 @@ COLUMNS = """
     SELECT attname, format_type(atttypid, atttypmod), col_description(attrelid, attnum) FROM pg_attribute
     WHERE attrelid = %s AND attnum > 0 AND NOT attisdropped ORDER BY attnum
 """
-
-
-@dataclass(frozen=True)
-class Period:
-    """Days, both included, and the figures of the sessions in them."""
-
-    first: date
-    last: date
-    figures: pd.Series
-
-
-@dataclass(frozen=True)
-class View:
-    """A view of `trusted`: its name without the schema, rows, comment, and columns (name, type, comment)."""
-
-    name: str
-    rows: int
-    comment: str
-    columns: list[tuple[str, str, str | None]]
-
-
-@dataclass(frozen=True)
-class Warehouse:
-    """Everything the page shows: frames by the names of `QUERIES`, the last month and the one before, the views."""
-
-    frames: dict[str, pd.DataFrame]
-    month: Period | None
-    month_before: Period | None
-    views: list[View]
-
-
-def read() -> Warehouse:
-    """Read everything in one transaction, so that all figures are those of one load."""
-    with session("analyst") as cursor:
-        cursor.execute("SET TIME ZONE 'UTC'")
-        cursor.execute("SET work_mem = '64MB'")
-        cursor.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-        frames = {name: _frame(cursor, query, LIMITS) for name, query in QUERIES.items()}
-        days = frames["days"]
-        month = month_before = None
-        if len(days):
-            now, before = months_compared(days["watch_date"].iloc[-1])
-            month, month_before = _period(cursor, *now), _period(cursor, *before)
-        views = _views(cursor)
-        cursor.execute("COMMIT")
-    return Warehouse(frames, month, month_before, views)
-
-
-def months_compared(last: date) -> tuple[tuple[date, date], tuple[date, date]]:
-    """Return the month up to `last`, and the same days of the month before: all of it if `last` ends its month."""
-    first = last.replace(day=1)
-    before_last = first - timedelta(days=1)
-    before_first = before_last.replace(day=1)
-    if (last + timedelta(days=1)).day > 1:
-        before_last = min(before_last, before_first + (last - first))
-    return (first, last), (before_first, before_last)
-
-
-def _period(cursor: Cursor, first: date, last: date) -> Period:
-    return Period(first, last, _frame(cursor, PERIOD, {"first": first, "last": last}).iloc[0])
-
-
-def _frame(cursor: Cursor, query: str, parameters: Mapping[str, object]) -> pd.DataFrame:
-    """Return a query's rows with the very values the driver gives: exact numbers, None for null."""
-    cursor.execute(query, parameters)
-    columns = [column.name for column in cursor.description or ()]
-    return pd.DataFrame(cursor.fetchall(), columns=columns, dtype=object)
-
-
-def _views(cursor: Cursor) -> list[View]:
-    cursor.execute(VIEWS)
-    views = []
-    for oid, name, comment in cursor.fetchall():
-        rows = fetch_value(cursor, sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier("trusted", name)))
-        cursor.execute(COLUMNS, (oid,))
-        views.append(View(name, rows, comment or "", cursor.fetchall()))
-    return views

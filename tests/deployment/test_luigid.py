@@ -14,7 +14,8 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from pipeline.settings import Settings
-from pipeline.stores import local_scheduler
+from pipeline.stores import local_daemon, local_scheduler
+from pipeline.stores.local_process import accepts
 from tests.project import Project
 from tests.small_input import ANN, USER_COLUMNS, movie
 
@@ -56,6 +57,25 @@ def tasks(settings: Settings, status: str) -> dict[str, Any]:
     """Return the tasks of a status by family, or by file."""
     found = ask(settings, "task_list", status=status, upstream_status="")
     return {task["params"].get("path", task["name"]): {**task, "id": name} for name, task in found.items()}
+
+
+def test_a_scheduler_that_another_project_started_at_the_same_moment_is_not_taken_for_ours(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.socket() as other:
+        other.bind((local_daemon.HOST, 0))
+        other.listen()
+        taken = other.getsockname()[1]
+        ports = [taken]  # it was free when ours was chosen
+        choose = local_daemon.choose_port
+        monkeypatch.setattr(
+            local_daemon, "choose_port", lambda folder, preferred=0: ports.pop() if ports else choose(folder, 0)
+        )
+        local_scheduler.ensure(settings)
+        address = local_scheduler.address(settings)
+        assert address is not None
+        assert address[1] != taken
+        assert accepts(address[1])
 
 
 def test_it_shows_what_ran_and_what_failed_and_keeps_that_when_it_is_stopped(

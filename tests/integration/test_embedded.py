@@ -26,8 +26,8 @@ from psycopg2 import errors
 from pymongo import MongoClient, WriteConcern
 
 from pipeline.settings import PACKAGE_ROOT, Settings
-from pipeline.stores import embedded, local_cluster, local_daemon, local_mongo, local_postgres, local_scheduler
-from pipeline.stores.local_process import accepts, birth
+from pipeline.stores import embedded, local_cluster, local_mongo, local_postgres
+from pipeline.stores.local_process import birth
 
 SCRIPT = PACKAGE_ROOT / "init-postgres.sh"
 AS_ROOT = os.geteuid() == 0
@@ -274,28 +274,6 @@ def test_a_taken_port_is_left_to_its_owner(settings: Settings) -> None:
         second = embedded.ensure_mongo(settings)
     assert second.port != first.port
     assert embedded.ensure_mongo(settings) == second
-
-
-def test_a_scheduler_that_another_project_started_at_the_same_moment_is_not_taken_for_ours(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with socket.socket() as other:
-        other.bind((local_daemon.HOST, 0))
-        other.listen()
-        taken = other.getsockname()[1]
-        ports = [taken]  # it was free when ours was chosen
-        choose = local_daemon.choose_port
-        monkeypatch.setattr(
-            local_daemon, "choose_port", lambda folder, preferred=0: ports.pop() if ports else choose(folder, 0)
-        )
-        try:
-            local_scheduler.ensure(settings)
-            address = local_scheduler.address(settings)
-            assert address is not None
-            assert address[1] != taken
-            assert accepts(address[1])
-        finally:
-            local_scheduler.stop(settings)
 
 
 def test_a_server_that_cannot_start_says_why(settings: Settings) -> None:

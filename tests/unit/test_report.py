@@ -15,8 +15,8 @@ from pipeline.report.figures.bars import Measure, bars
 from pipeline.report.figures.graph import Node, layers
 from pipeline.report.figures.style import compact, rounded, shortened
 from pipeline.report.index import write_index
-from pipeline.report.queries import View, months_compared
 from pipeline.report.tables import Cell, cell
+from pipeline.report.warehouse import View, months_compared
 
 
 def test_every_module_of_the_report_is_an_input_of_its_task() -> None:
