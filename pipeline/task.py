@@ -23,6 +23,7 @@ BEFORE_SESSIONS = 1
 # The document contract and the normalizer: what every stage that reads documents depends on.
 DOCUMENT_MODULES = (
     "pipeline.sources.normalizer",
+    "pipeline.sources.plain_documents",
     "pipeline.sources.documents",
     "pipeline.sources.document_extra",
     "pipeline.sources.document_fields",

@@ -2,7 +2,8 @@
 
 Each kind has two readings, both made from its one declaration. The strict one runs wholly inside
 pydantic-core and takes documents as they should be, fast. Where it fails, the lenient one takes what can
-still be understood (numbers as text, Decimal128, blanks) and says in plain words what cannot.
+still be understood (numbers as text, Decimal128, blanks) and says in plain words what cannot. The type of
+values that need neither (`plain`) is for `plain_documents`.
 """
 
 from __future__ import annotations
@@ -12,10 +13,11 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
-from functools import lru_cache
+from functools import cache, lru_cache
 from operator import itemgetter
-from typing import Any, get_args
+from typing import Annotated, Any, get_args
 
+from msgspec import Meta
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
@@ -49,11 +51,25 @@ def _blank_to_null(value: object) -> object:
     return None if isinstance(value, str) and not value.strip() else value
 
 
+class Kind:
+    """A kind of field."""
+
+    @property
+    def plain(self) -> Any:
+        """The type, for msgspec, of values of which at most blanks and rounding are left to be looked at."""
+        raise NotImplementedError
+
+
 @dataclass(frozen=True)
-class Text:
+class Text(Kind):
     """Text without blanks around it; blank text is null, or missing where null is not allowed."""
 
     max_length: int | None = None
+
+    @property
+    def plain(self) -> Any:
+        """Text that is not empty."""
+        return Annotated[str, Meta(min_length=1, max_length=self.max_length)]
 
     def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
         """Strict and lenient reading."""
@@ -71,7 +87,7 @@ class Text:
 
 
 @dataclass(frozen=True)
-class Number:
+class Number(Kind):
     """A number from `low` to `high`, rounded half up to `scale` decimals; a whole number if scale is 0.
 
     The range is checked before rounding, so a value that only rounding would bring inside is out of it.
@@ -81,6 +97,13 @@ class Number:
     high: Decimal
     scale: int
 
+    @property
+    def plain(self) -> Any:
+        """A whole number, or a binary fraction."""
+        if self.scale:
+            return Annotated[float, Meta(ge=float(self.low), le=float(self.high))]
+        return Annotated[int, Meta(ge=int(self.low), le=int(self.high))]
+
     def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
         """Strict and lenient reading; both give `int` for whole numbers, else `Decimal`."""
         exact: CoreSchema = core_schema.decimal_schema(strict=True, ge=self.low, le=self.high)
@@ -88,8 +111,8 @@ class Number:
         if self.scale:
             fast = core_schema.float_schema(strict=True, ge=float(self.low), le=float(self.high), allow_inf_nan=False)
             # Cached by value, floats apart: one that equals a Decimal may be written, and so rounded, otherwise.
-            fast = core_schema.no_info_after_validator_function(lru_cache(REMEMBERED)(self._rounding()), fast)
-            exact = core_schema.no_info_after_validator_function(self._rounding(), exact)
+            fast = core_schema.no_info_after_validator_function(rounding_of_floats(self.scale), fast)
+            exact = core_schema.no_info_after_validator_function(_rounding(self.scale), exact)
         else:
             fast = core_schema.int_schema(strict=True, ge=int(self.low), le=int(self.high))
             exact = core_schema.no_info_after_validator_function(_to_whole, exact)
@@ -106,14 +129,22 @@ class Number:
             "maximum": math.ceil(self.high),
         }
 
-    def _rounding(self) -> Callable[[float | Decimal], Decimal]:
-        unit = Decimal(1).scaleb(-self.scale)
 
-        def rounded(value: float | Decimal) -> Decimal:
-            number = Decimal(repr(value)) if isinstance(value, float) else value
-            return abs(number.quantize(unit, ROUND_HALF_UP))  # abs: PostgreSQL knows no -0.0
+@cache
+def rounding_of_floats(scale: int) -> Callable[[float | None], Decimal | None]:
+    """Return what rounds floats half up to `scale` decimals as they are written, and remembers what they were."""
+    rounded = _rounding(scale)
+    return lru_cache(REMEMBERED)(lambda value: None if value is None else rounded(value))
 
-        return rounded
+
+def _rounding(scale: int) -> Callable[[float | Decimal], Decimal]:
+    unit = Decimal(1).scaleb(-scale)
+
+    def rounded(value: float | Decimal) -> Decimal:
+        number = Decimal(repr(value)) if isinstance(value, float) else value
+        return abs(number.quantize(unit, ROUND_HALF_UP))  # abs: PostgreSQL knows no -0.0
+
+    return rounded
 
 
 def _to_whole(value: Decimal) -> int:
@@ -133,8 +164,13 @@ def decimal(low: str, high: str, scale: int) -> Number:
 
 
 @dataclass(frozen=True)
-class Day:
+class Day(Kind):
     """A date without a time; see `to_date`."""
+
+    @property
+    def plain(self) -> Any:
+        """Text, still to be read."""
+        return str
 
     def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
         """Strict and lenient reading; they take the same, but the strict one calls no Python for known text."""
@@ -149,17 +185,22 @@ class Day:
 
 
 @dataclass(frozen=True)
-class Labels:
+class Labels(Kind):
     """A list of texts, each once whatever its case and in its first spelling; nulls and blanks dropped.
 
     One text instead of a list is a list of one.
     """
 
+    @property
+    def plain(self) -> Any:
+        """A list of texts, some of them perhaps twice."""
+        return list[Text(KEY_LENGTH).plain]  # type: ignore[misc]
+
     def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
         """Strict and lenient reading."""
         # A tuple, because a list has no hash for the cache.
         labels = core_schema.no_info_after_validator_function(tuple, core_schema.list_schema(_text_schema(KEY_LENGTH)))
-        strict = core_schema.no_info_after_validator_function(_distinct, core_schema.nullable_schema(labels))
+        strict = core_schema.no_info_after_validator_function(distinct, core_schema.nullable_schema(labels))
         lenient = core_schema.no_info_before_validator_function(self._listed, strict)
         return core_schema.lax_or_strict_schema(lenient, strict)
 
@@ -176,7 +217,8 @@ class Labels:
 
 
 @lru_cache(REMEMBERED)
-def _distinct(labels: tuple[str, ...] | None) -> tuple[str, ...]:
+def distinct(labels: tuple[str, ...] | None) -> tuple[str, ...]:
+    """Return each label once whatever its case, in its first spelling."""
     first: dict[str, str] = {}
     for label in labels or ():
         first.setdefault(label.casefold(), label)

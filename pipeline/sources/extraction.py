@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import asdict
@@ -63,9 +64,9 @@ class Extraction:
     def _normalize(self, collection: str, documents: list[dict[str, Any]], rejected: IO[str]) -> dict[str, list[Row]]:
         """Return the rows of some documents by table, and write those that break the contract to `rejected`."""
         counts = self.counts[collection]
-        rows: dict[str, list[Row]] = {}
+        counts["read"] += len(documents)
+        rows: dict[str, list[Row]] = defaultdict(list)
         for document in documents:
-            counts["read"] += 1
             try:
                 normalized = normalize(collection, document)
                 self._claim(normalized.content_id, collection)
@@ -75,7 +76,7 @@ class Extraction:
                 continue
             counts["normalized"] += 1
             for table, table_rows in normalized.rows.items():
-                rows.setdefault(table, []).extend(table_rows)
+                rows[table] += table_rows
             for drift in normalized.drift:
                 self.drift.setdefault((collection, drift.path, drift.kind), drift)
         return rows

@@ -8,20 +8,22 @@ fields only; seasons and episodes in it carry their numbers:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from itertools import chain
 from operator import itemgetter
 from typing import Any
 from uuid import UUID
 
 from bson.binary import UUID_SUBTYPE, Binary
 from bson.objectid import ObjectId
+from msgspec import Struct
 from pydantic import ValidationError
 
 from pipeline.sources.document_extra import extra_text, has_more
 from pipeline.sources.document_problems import DocumentError, Drift, Problem, problems_of, type_changes
-from pipeline.sources.documents import READERS, Movie, Series, episode_counts
+from pipeline.sources.documents import COLLECTIONS, READERS, Episode
 from pipeline.sources.extended_json import extended_json, shown
+from pipeline.sources.plain_documents import Season, Values, plain_values
 
 __all__ = [
     "TABLES",
@@ -35,6 +37,9 @@ __all__ = [
     "shown",
 ]
 
+Row = tuple[Any, ...]
+Rows = dict[str, list[Row]]
+
 TABLES: dict[str, tuple[str, ...]] = {
     "content": ("content_id", "title", "type", "release_year", "rating", "production_budget", "extra"),
     "movie_details": ("content_id", "duration_minutes", "views_count"),
@@ -46,8 +51,7 @@ TABLES: dict[str, tuple[str, ...]] = {
 """Normalized tables and their columns, in the order in which foreign keys let them be loaded."""
 
 
-@dataclass(slots=True)
-class Normalized:
+class Normalized(Struct):
     """The rows of one document by table, in the column order of `TABLES`; tables without rows may be absent.
 
     Values are ready for `csv.writer` and are exactly what PostgreSQL will hold: None, str, int, date and
@@ -55,7 +59,7 @@ class Normalized:
     """
 
     content_id: str
-    rows: dict[str, list[tuple[Any, ...]]]
+    rows: Rows
     drift: list[Drift]
 
 
@@ -66,13 +70,16 @@ def normalize(collection: str, document: Any) -> Normalized:
         DocumentError: the document breaks the contract.
         KeyError: there is no such collection.
     """
+    values = plain_values(collection, document)
+    if values:
+        return Normalized(values[0], _ROWS[collection](values, None), [])
     try:
         title = READERS[collection].validate_python(document, strict=True)
     except ValidationError:
         return _normalize_leniently(collection, document)
     drift: list[Drift] = []
     extra = extra_text(collection, title, document, drift) if has_more(collection, title) else None
-    return Normalized(title["content_id"], _ROWS[collection](title, extra), drift)
+    return Normalized(title["content_id"], _ROWS[collection](_values(collection, title), extra), drift)
 
 
 def _normalize_leniently(collection: str, document: object) -> Normalized:
@@ -88,7 +95,7 @@ def _normalize_leniently(collection: str, document: object) -> Normalized:
         raise DocumentError(_document_id(document), problems_of(error)) from None
     drift = _type_changes(collection, document)
     extra = extra_text(collection, title, document, drift)
-    return Normalized(title["content_id"], _ROWS[collection](title, extra), drift)
+    return Normalized(title["content_id"], _ROWS[collection](_values(collection, title), extra), drift)
 
 
 def _type_changes(collection: str, document: Mapping[str, Any]) -> list[Drift]:
@@ -115,46 +122,54 @@ def content_id_of(document: Mapping[str, Any]) -> str | None:
     return key.strip() or None if isinstance(key, str) else None
 
 
-_measures = itemgetter("release_year", "rating", "production_budget")
-_episode = itemgetter("episode_number", "title", "duration_minutes", "air_date")
+def _values(collection: str, title: Any) -> Values:
+    """Return the values of a checked document as `plain_values` does."""
+    values = _IN_ORDER[collection](title)
+    if not isinstance(embedded := title.get("seasons"), list):
+        return values
+    seasons: list[Season] = []
+    for season in embedded:
+        number = season["season_number"]
+        episodes = [(title["content_id"], number, *_episode(each)) for each in season["episodes"] or ()]
+        seasons.append((number, season["episode_count"], episodes))
+    return tuple(seasons if value is embedded else value for value in values)
 
 
-def _movie_rows(movie: Movie, extra: str | None) -> dict[str, list[tuple[Any, ...]]]:
-    key = movie["content_id"]
+_IN_ORDER: dict[str, Callable[[Any], Values]] = {
+    name: itemgetter(*contract.__annotations__) for name, contract in COLLECTIONS.items()
+}
+_episode = itemgetter(*Episode.__annotations__)
+
+
+def _movie_rows(values: Values, extra: str | None) -> Rows:
+    key, title, genre, year, rating, budget, minutes, views = values
     return {
-        "content": [(key, movie["title"], "movie", *_measures(movie), extra)],
-        "movie_details": [(key, movie["duration_minutes"], movie["views_count"])],
-        "genres": [(key, genre) for genre in movie["genre"]],
+        "content": [(key, title, "movie", year, rating, budget, extra)],
+        "movie_details": [(key, minutes, views)],
+        "genres": [(key, label) for label in genre],
     }
 
 
-def _series_rows(series: Series, extra: str | None) -> dict[str, list[tuple[Any, ...]]]:
-    key, seasons = series["content_id"], series["seasons"]
-    episodes: list[tuple[Any, ...]] = []
-    counts: Iterable[tuple[int | None, int]]
+def _series_rows(values: Values, extra: str | None) -> Rows:
+    key, title, genre, year, rating, budget, seasons, episodes_per_season, minutes, views = values
     if isinstance(seasons, list):
-        season_count: int | None = len(seasons)
-        numbers = [season["season_number"] for season in seasons]
-        counts = zip(numbers, episode_counts(seasons), strict=True)
-        episodes = [
-            (key, number, *_episode(each))
-            for number, season in zip(numbers, seasons, strict=True)
-            for each in season["episodes"] or ()
-        ]
+        season_count = len(seasons)
+        counts = [(key, number, len(found) if count is None else count) for number, count, found in seasons]
+        episodes = list(chain.from_iterable(found for _, _, found in seasons))
     else:
         # As given, even if the two disagree: a check on the loaded tables reports that.
-        season_count = seasons
-        counts = enumerate(series["episodes_per_season"] or (), start=1)
+        season_count, episodes = seasons, []
+        counts = [(key, number, count) for number, count in enumerate(episodes_per_season or (), start=1)]
     return {
-        "content": [(key, series["title"], "series", *_measures(series), extra)],
-        "series_details": [(key, season_count, series["avg_episode_duration"], series["total_views"])],
-        "genres": [(key, genre) for genre in series["genre"]],
-        "seasons": [(key, number, count) for number, count in counts],
+        "content": [(key, title, "series", year, rating, budget, extra)],
+        "series_details": [(key, season_count, minutes, views)],
+        "genres": [(key, label) for label in genre],
+        "seasons": counts,
         "episodes": episodes,
     }
 
 
-_ROWS: dict[str, Callable[[Any, str | None], dict[str, list[tuple[Any, ...]]]]] = {
+_ROWS: dict[str, Callable[[Values, str | None], Rows]] = {
     "movies": _movie_rows,
     "series": _series_rows,
 }

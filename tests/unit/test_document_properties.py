@@ -11,11 +11,12 @@ from typing import Any
 import pytest
 from bson import Binary, Decimal128, Int64
 from bson.datetime_ms import DatetimeMS
-from hypothesis import example, given, settings
+from hypothesis import event, example, given, settings
 from hypothesis import strategies as st
 
 from pipeline.sources.documents import COLLECTIONS, FIELDS, mongo_validator
 from pipeline.sources.normalizer import TABLES, DocumentError, extended_json, normalize, shown
+from pipeline.sources.plain_documents import plain_values
 
 # The MongoDB validator
 
@@ -307,3 +308,150 @@ def outcome(collection: str, document: Mapping[str, Any]) -> object:
 @given(collections, plausible | documents.filter(lambda document: isinstance(document, dict)))
 def test_the_strict_and_the_lenient_reading_of_a_document_agree(collection: str, document: Any) -> None:
     assert outcome(collection, document) == outcome(collection, document | NO_UNICODE)
+
+
+# Documents that are as they should be, and with one value that may not be
+
+good_text = st.text("aéβ", min_size=1, max_size=3)
+good_whole = st.none() | st.integers(1, 9) | st.sampled_from([Int64(9), 2**31 - 1])
+good_decimal = st.none() | st.floats(0.1, 10) | st.integers(1, 10)
+good_episodes = st.lists(
+    st.fixed_dictionaries(
+        {"episode_number": st.integers(0, 9)},
+        optional={
+            "title": st.none() | good_text,
+            "duration_minutes": good_whole,
+            "air_date": st.none() | st.dates(date(1900, 1, 1), date(2100, 12, 31)).map(str),
+        },
+    ),
+    max_size=3,
+    unique_by=lambda each: each["episode_number"],
+)
+good_seasons = st.lists(
+    st.fixed_dictionaries(
+        {"season_number": st.integers(0, 9)},
+        optional={"episode_count": good_whole, "episodes": st.none() | good_episodes},
+    ),
+    max_size=3,
+    unique_by=lambda each: each["season_number"],
+)
+good = {
+    "_id": values,
+    "content_id": good_text,
+    "title": good_text,
+    "genre": st.none() | st.lists(st.sampled_from(["Drama", "drama"]) | good_text, max_size=3),
+    "release_year": st.none() | st.integers(1870, 2100),
+    "rating": good_decimal,
+    "production_budget": good_decimal,
+    "duration_minutes": good_whole,
+    "views_count": good_whole,
+    "seasons": good_whole | good_seasons,
+    "episodes_per_season": st.none() | st.lists(st.integers(0, 9), max_size=3),
+    "avg_episode_duration": good_decimal,
+    "total_views": good_whole,
+}
+doubtful_text = st.text("aé \t\x1c\x85\xa0\u200b\u3000\ud800\0", max_size=3)
+doubtful = st.one_of(
+    st.sampled_from(
+        [-1, 0, 1869, 2101, 2**31, 2**63, True, 1.0, -0.0, 10.04, 10.06, float("nan"), "1899-12-31", "1900-1-1"]
+    ),
+    st.floats(),
+    doubtful_text,
+    st.lists(doubtful_text, max_size=2),
+    st.lists(st.fixed_dictionaries({"season_number": st.integers(0, 1)}), max_size=2),
+    st.builds(lambda title: [{"season_number": 1, "episodes": [{"episode_number": 1, "title": title}]}], doubtful_text),
+    values,
+)
+
+
+@st.composite
+def nearly_plain(draw: st.DrawFn) -> tuple[str, dict[str, Any]]:
+    """A collection and a document of it, which is mostly as it should be."""
+    collection = draw(collections)
+    fields = {name: good[name] for name in [*COLLECTIONS[collection].__annotations__, "_id"]}
+    required = {name: fields.pop(name) for name in ("content_id", "title")}
+    document = draw(st.fixed_dictionaries(required, optional=fields))
+    change = draw(st.none() | st.sampled_from([*required, *fields]))
+    return collection, document if change is None else document | {change: draw(doubtful)}
+
+
+@settings(max_examples=300, deadline=None)
+@given(nearly_plain())
+def test_what_is_read_as_plain_is_read_the_same_as_with_a_field_that_takes_a_closer_look(
+    nearly: tuple[str, dict[str, Any]],
+) -> None:
+    collection, document = nearly
+    is_plain = plain_values(collection, document) is not None
+    event(f"plain: {is_plain}")
+    if not is_plain:
+        return
+    closer = {**document, "unknown": 1}
+    assert plain_values(collection, closer) is None
+    plain, known = normalize(collection, document), normalize(collection, closer)
+    without_extra = [row[: TABLES["content"].index("extra")] for row in known.rows["content"]]
+    assert plain.rows == {**known.rows, "content": [(*row, None) for row in without_extra]}
+    assert [type(value) for row in plain.rows["content"] for value in row] == [
+        type(value) for row in without_extra for value in (*row, None)
+    ]
+    assert plain.drift == []
+    assert [drift.path for drift in known.drift] == ["unknown"]
+    assert plain.content_id == known.content_id
+
+
+PLAIN_EPISODE = {"episode_number": 1, "title": "Pilot", "duration_minutes": 55, "air_date": "2002-06-02"}
+PLAIN = {
+    "movies": {
+        **{"_id": 1, "content_id": "M1", "title": "Metrópolis", "genre": ["Drama", "drama"], "release_year": 1927},
+        **{"rating": 8, "production_budget": 1.25e6, "duration_minutes": 153, "views_count": 2**40},
+    },
+    "series": {
+        **{"content_id": "S1", "title": "The Wire", "genre": None, "avg_episode_duration": 55.5, "total_views": 5},
+        "seasons": [{"season_number": 1, "episode_count": None, "episodes": [PLAIN_EPISODE]}, {"season_number": 2}],
+    },
+}
+
+
+@pytest.mark.parametrize("collection", PLAIN)
+def test_documents_as_they_should_be_are_plain(collection: str) -> None:
+    assert plain_values(collection, PLAIN[collection]) is not None
+
+
+@pytest.mark.parametrize(
+    ("collection", "change"),
+    [
+        ("movies", {"title": " Metropolis"}),
+        ("movies", {"title": "Metropolis\x1c"}),
+        ("movies", {"title": "Metro\0polis"}),
+        ("movies", {"title": "Metro\ud800polis"}),
+        ("movies", {"title": ""}),
+        ("movies", {"title": None}),
+        ("movies", {"content_id": None}),
+        ("movies", {"content_id": "M" * 256}),
+        ("movies", {"genre": "Drama"}),
+        ("movies", {"genre": ["Drama "]}),
+        ("movies", {"genre": [None]}),
+        ("movies", {"release_year": "1927"}),
+        ("movies", {"release_year": 1927.0}),
+        ("movies", {"release_year": 1869}),
+        ("movies", {"rating": 10.1}),
+        ("movies", {"rating": float("nan")}),
+        ("movies", {"rating": Decimal128("8.3")}),
+        ("movies", {"views_count": True}),
+        ("movies", {"director": "Fritz Lang"}),
+        ("series", {"episodes_per_season": [1, 0]}),
+        ("series", {"seasons": [{"season_number": 1}, {"season_number": 1}]}),
+        ("series", {"seasons": [{"season_number": None}]}),
+        ("series", {"seasons": [{"season_number": 1, "note": "x"}]}),
+        ("series", {"seasons": [{"season_number": 1, "episodes": [PLAIN_EPISODE, PLAIN_EPISODE]}]}),
+        ("series", {"seasons": [{"season_number": 1, "episodes": [PLAIN_EPISODE | {"title": "Pilot "}]}]}),
+        ("series", {"seasons": [{"season_number": 1, "episodes": [PLAIN_EPISODE | {"air_date": "20020602"}]}]}),
+        ("series", {"seasons": [{"season_number": 1, "episodes": [PLAIN_EPISODE | {"guests": []}]}]}),
+    ],
+)
+def test_the_least_irregularity_takes_a_closer_look(collection: str, change: dict[str, Any]) -> None:
+    assert plain_values(collection, PLAIN[collection] | change) is None
+
+
+@pytest.mark.parametrize("document", [None, 5, "text", [], {1: 2}, {"\ud800": 1}])
+def test_what_is_no_document_is_not_plain(document: object) -> None:
+    assert plain_values("movies", document) is None
