@@ -125,7 +125,7 @@ def content_id_of(document: Mapping[str, Any]) -> str | None:
 def _values(collection: str, title: Any) -> Values:
     """Return the values of a checked document as `plain_values` does."""
     values = _IN_ORDER[collection](title)
-    if not isinstance(embedded := title.get("seasons"), list):
+    if collection == "movies" or not isinstance(embedded := title["seasons"], list):
         return values
     seasons: list[Season] = []
     for season in embedded:
