@@ -10,13 +10,8 @@ from pipeline.errors import PipelineError
 from pipeline.settings import get_settings
 from pipeline.tasks.create import CreateMongodbCollections, CreatePostgresTables
 from pipeline.tasks.extract import ExtractMongoToCsv
-from pipeline.tasks.land import (
-    LoadCsvsToPostgres,
-    LoadCsvToPostgres,
-    LoadJsonsToMongo,
-    LoadJsonToMongo,
-    WithdrawCsv,
-)
+from pipeline.tasks.land_csv import LoadCsvsToPostgres, LoadCsvToPostgres, WithdrawCsv
+from pipeline.tasks.land_json import LoadJsonsToMongo, LoadJsonToMongo
 from pipeline.tasks.load import LoadNormalizedJsonsToPostgres, LoadUsers, LoadViewingSessions
 from pipeline.tasks.publish import BuildReport, CheckQuality, PublishTrusted
 from pipeline.tasks.run_all import RunAll

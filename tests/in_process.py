@@ -15,7 +15,7 @@ from luigi.task_register import Register
 from pipeline import fingerprints
 from pipeline.settings import get_settings
 from pipeline.stores import markers, mongo
-from pipeline.tasks import land, raw_folder, refused, run_all
+from pipeline.tasks import land_csv, land_json, raw_folder, refused, run_all
 from pipeline.tasks.publish import BuildReport
 from tests.project import DAY, REPOSITORY, Project
 
@@ -25,10 +25,10 @@ FROZEN = (
     fingerprints.raw_files,
     markers.run_started,
     raw_folder.csv_paths,
-    land.landed,
-    land.withdrawn,
-    land.deliveries,
-    land.landing,
+    land_csv.landed,
+    land_csv.withdrawn,
+    land_json.deliveries,
+    refused.landing,
     refused.refused_contents,
     run_all.day_to_reach,
 )

@@ -10,7 +10,8 @@ import luigi
 from pipeline.stores.markers import REDO, Marker
 from pipeline.targets import CurrentState
 from pipeline.task import PipelineTask
-from pipeline.tasks.land import LoadCsvsToPostgres, LoadJsonsToMongo, WithdrawCsv
+from pipeline.tasks.land_csv import LoadCsvsToPostgres, WithdrawCsv
+from pipeline.tasks.land_json import LoadJsonsToMongo
 from pipeline.tasks.run_all import RunAll
 
 SHOWN_DIGITS = 4

@@ -15,7 +15,7 @@ from pipeline.stores.claims import Claim, Load
 from pipeline.targets import FolderTarget
 from pipeline.task import BEFORE_SESSIONS, DOCUMENT_MODULES, PipelineTask
 from pipeline.tasks.create import CreateMongodbCollections, CreatePostgresTables
-from pipeline.tasks.land import deliveries
+from pipeline.tasks.land_json import deliveries
 
 logger = logging.getLogger("pipeline")
 

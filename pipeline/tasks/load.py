@@ -14,7 +14,8 @@ from pipeline.targets import MANIFEST
 from pipeline.task import BEFORE_SESSIONS, PipelineTask, PostgresTask
 from pipeline.tasks.create import CreatePostgresTables
 from pipeline.tasks.extract import ExtractMongoToCsv
-from pipeline.tasks.land import landed, landing, withdrawn
+from pipeline.tasks.land_csv import landed, withdrawn
+from pipeline.tasks.refused import landing
 
 MERGE_MODULES = ("pipeline.loads.merge", "pipeline.loads.bulk", "pipeline.loads.definitions")
 MERGE_SQL = (

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cache
 
 import luigi
@@ -112,3 +113,23 @@ def fail_if_refused(task: luigi.Task) -> None:
             f"{len(refused):,} of {len(files):,} files were refused, the others are loaded: {', '.join(refused)};"
             " correct or remove them and run again (why: see above, or python -m pipeline status)"
         )
+
+
+@dataclass
+class Landing:
+    """What the whole run asks of its landing tasks, whichever task requires them first."""
+
+    allow_empty: bool = False
+    go_on: bool = False
+
+
+@cache
+def landing() -> Landing:
+    """Return what this run asks of its landing tasks."""
+    return Landing()
+
+
+def go_on_after_refusals(*, allow_empty: bool = False) -> None:
+    """Let a refused file fail the task of all files, not its own; to be called before tasks of files are made."""
+    landing().go_on = True
+    landing().allow_empty |= allow_empty

@@ -12,10 +12,12 @@ from pipeline.loads.leftovers import clear_leftovers
 from pipeline.stores import markers
 from pipeline.tasks.create import CreateMongodbCollections, CreatePostgresTables
 from pipeline.tasks.extract import CATALOGUE, ExtractMongoToCsv
-from pipeline.tasks.land import LoadCsvsToPostgres, LoadJsonsToMongo, go_on_after_refusals
+from pipeline.tasks.land_csv import LoadCsvsToPostgres
+from pipeline.tasks.land_json import LoadJsonsToMongo
 from pipeline.tasks.load import LoadNormalizedJsonsToPostgres, LoadUsers, LoadViewingSessions
 from pipeline.tasks.publish import BuildReport, CheckQuality, PublishTrusted
 from pipeline.tasks.raw_folder import require_input
+from pipeline.tasks.refused import go_on_after_refusals
 
 logger = logging.getLogger("pipeline")
 

@@ -327,7 +327,7 @@ from pathlib import Path
 import luigi
 
 from pipeline import fingerprints
-from pipeline.tasks.land import LoadCsvToPostgres
+from pipeline.tasks.land_csv import LoadCsvToPostgres
 
 fingerprints.raw_files()
 with Path(sys.argv[1]).open("a") as file:

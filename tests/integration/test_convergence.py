@@ -26,7 +26,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from pipeline.tasks.land import LoadCsvsToPostgres
+from pipeline.tasks.land_csv import LoadCsvsToPostgres
 from pipeline.tasks.load import LoadUsers
 from tests.comparing import assert_loaded, assert_same_rows
 from tests.in_process import settle

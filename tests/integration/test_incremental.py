@@ -251,7 +251,7 @@ def test_a_delivery_that_is_refused_keeps_no_other_back(project: Project) -> Non
 
 
 def test_a_file_that_comes_back_after_a_run_that_ended_early_is_merged_as_its_new_batch(loaded: Project) -> None:
-    from pipeline.tasks.land import LoadCsvsToPostgres
+    from pipeline.tasks.land_csv import LoadCsvsToPostgres
 
     broken = "S4,U1,M1,31/12/2024,1,1,TV,HD"
     write_sessions(loaded, session(3, user="U2"), broken, name="viewing_sessions-2.csv")

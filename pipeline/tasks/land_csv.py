@@ -1,0 +1,150 @@
+"""Landing CSV files in `raw`, as they came."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import ClassVar
+
+import luigi
+
+from pipeline.loads.raw_table import forget_batch, land
+from pipeline.sources.files import table_of
+from pipeline.stores import ledger, markers
+from pipeline.stores.claims import Load
+from pipeline.targets import WithdrawnTarget
+from pipeline.task import BEFORE_SESSIONS, PostgresTask
+from pipeline.tasks.create import CreatePostgresTables
+from pipeline.tasks.raw_folder import csv_paths, declared_tables, digest_of, require_input
+from pipeline.tasks.refused import (
+    GO_ON,
+    content_facts,
+    fail_if_refused,
+    go_on_after_refusals,
+    landing,
+    refusal_kept,
+    refusals_noted,
+)
+
+
+class CsvTask(PostgresTask):
+    """A task of one CSV file. Its target is the same whether the file lands or leaves."""
+
+    path = luigi.Parameter(description="file relative to DATA_RAW_PATH")
+
+    def runs_after(self) -> list[luigi.Task]:
+        """The tables come first."""
+        return [CreatePostgresTables()]
+
+    @property
+    def update_id(self) -> str:
+        """One target for each file."""
+        return f"LoadCsvToPostgres:{self.path}"
+
+    @property
+    def source(self) -> str:
+        """The file."""
+        return str(self.path)
+
+    @property
+    def table(self) -> str:
+        """The table of the file."""
+        return f"raw.{table_of(self.path)}"
+
+    def shared_locks(self) -> tuple[str, ...]:
+        """Files land and leave side by side, but not while their table is being merged."""
+        return (self.table,)
+
+
+class LoadCsvToPostgres(CsvTask):
+    """Lands one CSV file in its table of `raw`, in place of what it brought before."""
+
+    allow_empty = luigi.BoolParameter(significant=False, description="take a file that has no records any more")
+    go_on = luigi.BoolParameter(significant=False, description=GO_ON)
+    modules: ClassVar = (
+        "pipeline.loads.raw_table",
+        "pipeline.sources.csv_files",
+        "pipeline.sources.csv_header",
+        "pipeline.sources.files",
+    )
+
+    def facts(self) -> dict[str, str]:
+        """The content of the file."""
+        return content_facts(self.path, (f"raw/{table_of(self.path)}.sql",))
+
+    @property
+    def label(self) -> str:
+        """The file."""
+        return self.path
+
+    def run(self) -> None:
+        """Land the file."""
+        with refusals_noted(self, go_on=self.go_on):
+            super().run()
+
+    @property
+    def priority(self) -> int:  # type: ignore[override]
+        """Files of users come first."""
+        return BEFORE_SESSIONS if table_of(self.path) == "users" else 0
+
+    def load(self, load: Load) -> None:
+        """Copy the file."""
+        with refusal_kept(load):
+            land(load, self.path, digest_of(self.path), allow_empty=self.allow_empty)
+
+
+class WithdrawCsv(CsvTask):
+    """Takes the rows of a file out of `raw` that is not in the raw folder any more."""
+
+    def output(self) -> luigi.Target:
+        """Return the absence of the file's marker."""
+        return WithdrawnTarget(self.update_id)
+
+    def run(self) -> None:
+        """Withdraw the file, unless another run has meanwhile."""
+        ledger.execute(self.claim(), self.load, is_done=self.is_done)
+
+    def is_done(self) -> bool:
+        """Tell whether another run has withdrawn the file meanwhile."""
+        markers.forget()
+        return bool(self.complete())
+
+    def load(self, load: Load) -> None:
+        """Delete the rows and the marker."""
+        forget_batch(load, table_of(self.path))
+
+
+class LoadCsvsToPostgres(luigi.WrapperTask):
+    """All CSV files: lands those that are there, takes out those that left.
+
+    Files that are refused fail this task at its end; the rows of the others go all the way.
+    """
+
+    allow_empty = luigi.BoolParameter(significant=False, description="take files that have no records any more")
+
+    def requires(self) -> list[luigi.Task]:
+        """Return a task for each file."""
+        go_on_after_refusals(allow_empty=self.allow_empty)
+        return [task for table in declared_tables() for task in (*landed(table), *withdrawn(table))]
+
+    def run(self) -> None:
+        """Fail if a file was refused."""
+        fail_if_refused(self)
+
+
+@cache
+def landed(table: str) -> list[LoadCsvToPostgres]:
+    """Return the landing tasks of a table's files."""
+    wanted = landing()
+    return [
+        LoadCsvToPostgres(path=path, allow_empty=wanted.allow_empty, go_on=wanted.go_on)
+        for path in csv_paths().get(table, [])
+    ]
+
+
+@cache
+def withdrawn(table: str) -> list[WithdrawCsv]:
+    """Return a task for each file of a table that is loaded but not there any more."""
+    require_input()
+    loaded = [marker for marker in markers.markers().values() if marker.target_table == f"raw.{table}"]
+    paths = [marker.update_id.partition(":")[2] for marker in loaded]
+    return [WithdrawCsv(path=path) for path in sorted(paths) if path not in csv_paths().get(table, [])]
