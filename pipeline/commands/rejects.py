@@ -12,7 +12,8 @@ from rich.console import Console
 from rich.table import Table
 
 from pipeline.settings import get_settings
-from pipeline.stores.postgres import fetch_value, session
+from pipeline.stores.postgres import session
+from pipeline.stores.statements import fetch_value
 
 SHOWN = 100
 SHOWN_LENGTH = 40

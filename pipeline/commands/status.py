@@ -6,7 +6,8 @@ import json
 from typing import Any
 
 from pipeline.loads.drift import in_words
-from pipeline.stores.postgres import fetch_value, session
+from pipeline.stores.postgres import session
+from pipeline.stores.statements import fetch_value
 
 LAST_LOADS = """
     SELECT DISTINCT ON (task, target_table, source)

@@ -11,7 +11,7 @@ from psycopg2.errors import UniqueViolation
 from psycopg2.extensions import cursor as Cursor
 
 from pipeline.loads.definitions import Parts, drop_constraints, forget_rollups, primary_key_of, rules_of
-from pipeline.stores.postgres import execute_file, fetch_value, lock_out_readers
+from pipeline.stores.statements import execute_file, fetch_value, lock_out_readers
 
 
 def is_possible(cursor: Cursor, parts: Parts) -> bool:

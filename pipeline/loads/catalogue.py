@@ -16,7 +16,7 @@ from pipeline.sources.extraction import REJECTED
 from pipeline.sources.normalizer import TABLES
 from pipeline.stores import markers
 from pipeline.stores.claims import Load
-from pipeline.stores.postgres import execute_file, fetch_value, identifiers
+from pipeline.stores.statements import execute_file, fetch_value, identifiers
 
 KEYS = {
     "content": ["content_id"],

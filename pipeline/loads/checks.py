@@ -11,7 +11,7 @@ from psycopg2.extensions import cursor as Cursor
 
 from pipeline.settings import get_settings
 from pipeline.stores.claims import RefusedLoadError
-from pipeline.stores.postgres import fetch_value
+from pipeline.stores.statements import fetch_value
 
 logger = logging.getLogger("pipeline")
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 
-from pipeline.stores.postgres import lock_out_readers
+from pipeline.stores.statements import lock_out_readers
 
 Parts = Mapping[str, sql.Composable]
 

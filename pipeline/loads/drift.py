@@ -11,7 +11,7 @@ from psycopg2.extensions import cursor as Cursor
 from pipeline.sources.csv_header import RESERVED_COLUMNS
 from pipeline.sources.extended_json import shown
 from pipeline.stores.claims import Load
-from pipeline.stores.postgres import table_columns
+from pipeline.stores.statements import table_columns
 
 Drift = dict[str, Any]
 """`collection` (or table), `kind`, `path` (or column) and the first `example`, None if there is none."""

@@ -12,7 +12,8 @@ from psycopg2.extensions import cursor as Cursor
 
 from pipeline.settings import get_settings
 from pipeline.stores.locks import is_free
-from pipeline.stores.postgres import fetch_value, session
+from pipeline.stores.postgres import session
+from pipeline.stores.statements import fetch_value
 
 logger = logging.getLogger("pipeline")
 

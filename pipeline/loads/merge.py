@@ -14,7 +14,7 @@ from pipeline.loads.checks import run_checks
 from pipeline.loads.rejects import enforce_limit, write_files
 from pipeline.stores import markers
 from pipeline.stores.claims import Load
-from pipeline.stores.postgres import execute_file, fetch_value, identifiers, read_sql, table_columns
+from pipeline.stores.statements import execute_file, fetch_value, identifiers, read_sql, table_columns
 
 ANALYZE_FROM_ROWS = 1000
 

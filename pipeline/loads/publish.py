@@ -9,7 +9,7 @@ from psycopg2 import sql
 from pipeline.loads import rollups
 from pipeline.settings import get_settings
 from pipeline.stores.claims import Load
-from pipeline.stores.postgres import fetch_value, lock_out_readers
+from pipeline.stores.statements import fetch_value, lock_out_readers
 
 logger = logging.getLogger("pipeline")
 

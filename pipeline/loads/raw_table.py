@@ -18,7 +18,7 @@ from pipeline.sources.csv_files import CsvStream
 from pipeline.sources.files import FileEmptiedError, FileRefusedError, open_raw, table_of
 from pipeline.stores.claims import Load
 from pipeline.stores.markers import Marker
-from pipeline.stores.postgres import identifiers, table_columns
+from pipeline.stores.statements import identifiers, table_columns
 
 logger = logging.getLogger("pipeline")
 

@@ -14,7 +14,7 @@ from pipeline.settings import get_settings
 from pipeline.sources.csv_files import RejectedRecord
 from pipeline.sources.csv_header import REJECT_COLUMN_PREFIX, RESERVED_COLUMNS
 from pipeline.stores.claims import Load, RefusedLoadError
-from pipeline.stores.postgres import table_columns
+from pipeline.stores.statements import table_columns
 
 RATIO_APPLIES_FROM = 100  # records; a few bad rows in a tiny file are no reason to stop
 COLUMNS = "batch_id, stage, table_name, source, record, column_name, value, reason, problems, row"

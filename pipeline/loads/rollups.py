@@ -9,7 +9,7 @@ from __future__ import annotations
 from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 
-from pipeline.stores.postgres import execute_file, fetch_value
+from pipeline.stores.statements import execute_file, fetch_value
 
 SQL = ("rollups/*.sql", "etl/rollups.sql")
 """The files, as patterns, that say what the rollups hold."""

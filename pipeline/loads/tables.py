@@ -8,7 +8,7 @@ from pathlib import Path
 from pipeline.settings import get_settings
 from pipeline.stores import markers
 from pipeline.stores.claims import Load
-from pipeline.stores.postgres import lock_out_readers
+from pipeline.stores.statements import lock_out_readers
 
 SCHEMAS = ("etl", "raw", "processed")
 PARENT = re.compile(r"'processed\.(\w+)'\);")

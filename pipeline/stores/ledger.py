@@ -17,8 +17,9 @@ from pipeline.settings import get_settings
 from pipeline.stores import disk, markers
 from pipeline.stores.claims import Claim, Load, RefusedLoadError, SupersededError
 from pipeline.stores.locks import take_locks
-from pipeline.stores.postgres import PostgresError, connect, fetch_value, permissions_named
+from pipeline.stores.postgres import PostgresError, connect, permissions_named
 from pipeline.stores.retries import ConnectionLostError, retrying
+from pipeline.stores.statements import fetch_value
 
 logger = logging.getLogger("pipeline")
 

@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 from psycopg2.extensions import cursor as Cursor
 
-from pipeline.stores.postgres import fetch_value
+from pipeline.stores.statements import fetch_value
 
 SPACE = 0x5650  # first key of our locks, apart from those of other programs
 

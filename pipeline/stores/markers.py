@@ -11,8 +11,9 @@ from functools import cache
 from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 
-from pipeline.stores.postgres import fetch_value, session
+from pipeline.stores.postgres import session
 from pipeline.stores.retries import retrying
+from pipeline.stores.statements import fetch_value
 
 REDO = "redo"
 """Stands in place of the fingerprint in a marker that an operator has voided."""

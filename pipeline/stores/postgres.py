@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Literal
 from urllib.parse import quote, urlencode
 
 import psycopg2
-from psycopg2 import sql
-from psycopg2.errors import LockNotAvailable
 from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import cursor as Cursor
 from tenacity import (
     RetryCallState,
-    Retrying,
     retry,
     retry_if_exception,
-    retry_if_exception_type,
     stop_after_delay,
     wait_exponential,
-    wait_fixed,
 )
 
 from pipeline.errors import PipelineError
@@ -42,8 +37,6 @@ SESSION_OPTIONS = (
     "-c client_connection_check_interval=1000 -c work_mem=64MB -c maintenance_work_mem=256MB -c jit=off"
     " -c DateStyle=ISO -c lock_timeout={}s"
 )
-# Less than deadlock_timeout (one second, which only a superuser may change).
-SHORT_LOCK_TIMEOUT_MS = 500
 # A server that vanished without a word is noticed within three minutes.
 KEEPALIVE: dict[str, Any] = {"keepalives_idle": 60, "keepalives_interval": 15, "keepalives_count": 8}
 # What a server says that is starting or restarting; anything else (password, database) is final.
@@ -170,93 +163,3 @@ def session(role: Role = "pipeline") -> Iterator[Cursor]:
             yield cursor
     finally:
         connection.close()
-
-
-def lock_out_readers(cursor: Cursor, work: Callable[[], None]) -> None:
-    """Do work whose statements lock tables or views against readers, without ever standing in a queue for long.
-
-    Who waits for such a lock makes every later reader wait too, and may be part of a deadlock, in which the
-    reader loses. So a lock that is not free within half a second is given up, with all that `work` has locked
-    by then, and `work` starts afresh a second later.
-
-    Args:
-        cursor: in a transaction.
-        work: executes the statements; may be called several times.
-
-    Raises:
-        psycopg2.errors.LockNotAvailable: readers were in the way for `LOCK_TIMEOUT_SECONDS`.
-    """
-    limit = get_settings().lock_timeout_seconds
-    for attempt in Retrying(
-        retry=retry_if_exception_type(LockNotAvailable),
-        wait=wait_fixed(1),
-        stop=stop_after_delay(limit),
-        before_sleep=_announce_readers,
-        reraise=True,
-    ):
-        with attempt:
-            cursor.execute("SAVEPOINT before_locks")
-            cursor.execute(f"SET LOCAL lock_timeout = '{SHORT_LOCK_TIMEOUT_MS}ms'")
-            try:
-                work()
-            except LockNotAvailable:
-                cursor.execute("ROLLBACK TO SAVEPOINT before_locks")
-                raise
-            cursor.execute(f"SET LOCAL lock_timeout = '{limit}s'")
-            cursor.execute("RELEASE SAVEPOINT before_locks")
-
-
-def _announce_readers(state: RetryCallState) -> None:
-    """Say once that readers are waited for."""
-    if state.attempt_number == 1:
-        logger.warning("waiting for queries to end that read what is about to be replaced")
-
-
-def read_sql(name: str) -> str:
-    """Return the text of a SQL file, by its path below `sql/`."""
-    return (get_settings().sql_path / name).read_text(encoding="utf-8")
-
-
-def execute_file(
-    cursor: Cursor,
-    file: str,
-    parameters: Mapping[str, object] | None = None,
-    parts: Mapping[str, sql.Composable] | None = None,
-) -> None:
-    """Execute a SQL file.
-
-    Args:
-        cursor: where to execute it.
-        file: path below `sql/`.
-        parameters: values of `%(name)s` in the file.
-        parts: identifiers and expressions for `{name}` in the file; without any, braces are left alone.
-    """
-    text = read_sql(file)
-    query: str | sql.Composed = sql.SQL(text).format(**parts) if parts else text
-    cursor.execute(query, parameters)
-
-
-def identifiers(names: list[str], qualifier: str | None = None) -> sql.Composed:
-    """Return a list of quoted column names, each qualified if a qualifier is given."""
-    quoted = [sql.Identifier(qualifier, name) if qualifier else sql.Identifier(name) for name in names]
-    return sql.SQL(", ").join(quoted)
-
-
-def fetch_value(cursor: Cursor, query: str | sql.Composable, parameters: object = None) -> Any:
-    """Return the one value that a query gives."""
-    cursor.execute(query, parameters)  # type: ignore[arg-type]
-    rows = cursor.fetchall()
-    return rows[0][0]
-
-
-def table_columns(cursor: Cursor, table: str) -> list[str]:
-    """Return the columns of a table in their order; empty if there is no such table."""
-    cursor.execute(
-        """
-        SELECT attname FROM pg_attribute
-        WHERE attrelid = to_regclass(%s) AND attnum > 0 AND NOT attisdropped
-        ORDER BY attnum
-        """,
-        (table,),
-    )
-    return [name for (name,) in cursor.fetchall()]

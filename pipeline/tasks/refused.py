@@ -22,7 +22,8 @@ from pipeline.settings import get_settings
 from pipeline.sources.files import FileEmptiedError, FileRefusedError
 from pipeline.stores import markers, mongo
 from pipeline.stores.claims import Load
-from pipeline.stores.postgres import fetch_value, session
+from pipeline.stores.postgres import session
+from pipeline.stores.statements import fetch_value
 from pipeline.task import PipelineTask
 from pipeline.tasks.raw_folder import digest_of
 
