@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import csv
 import re
-import sys
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -16,16 +15,14 @@ from operator import methodcaller
 from typing import IO
 
 from pipeline.sources.csv_header import REJECT_COLUMN_PREFIX, check_names
+from pipeline.sources.csv_text import SURROGATES, is_text, parse, readable
 from pipeline.sources.files import FileRefusedError
 
 BLOCK_SIZE = 1 << 20
 # Beyond this an open quote counts as one that was forgotten; it also bounds the memory a record can take.
 MAX_RECORD_BYTES = 64 << 20
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-SURROGATES = "surrogateescape"  # how bytes that are not UTF-8 pass through text
 LINE = re.compile(rb"[^\r\n]*(?:\r\n|\n|\r|\Z)")
-
-csv.field_size_limit(sys.maxsize)
 
 
 @dataclass(frozen=True)
@@ -94,7 +91,7 @@ class CsvStream:
             raise FileRefusedError(
                 f"{self._name}: the header is not UTF-8 (byte {error.start}); save the file as UTF-8"
             ) from error
-        names = _parse(first, strict=False)
+        names = parse(first, strict=False)
         if names is None:
             raise FileRefusedError(f"{self._name}: a quote in the header is never closed; it must be on one line")
         header = [name.strip().lower() for name in names]
@@ -123,7 +120,7 @@ class CsvStream:
             records = [record for record in records if record]
         if not set(map(methodcaller("count", b","), records)) <= {len(self._header) - 1}:
             return None
-        if not _is_text(block):
+        if not is_text(block):
             return None
         first = self.records + 1
         self.records += len(records)
@@ -149,7 +146,7 @@ class CsvStream:
 
     def _text(self, line: bytes, lines: deque[bytes]) -> bytes | None:
         """Return the record that begins with `line` as CSV, without its end; None if it is rejected."""
-        special = b'"' in line or b"\0" in line or not _is_text(line)
+        special = b'"' in line or b"\0" in line or not is_text(line)
         if self._is_plain and not special and line.count(b",") == len(self._header) - 1:
             return line.rstrip(b"\r\n")
         fields = self._fields(line, lines)
@@ -172,7 +169,7 @@ class CsvStream:
         """
         more = self._until_quote_closes(line, lines)
         record = b"".join([line, *more]) if more else line
-        fields = None if more is None else _parse(record, strict=bool(more))
+        fields = None if more is None else parse(record, strict=bool(more))
         reason = self._fault(record, fields, len(more or []))
         if reason is None:
             return fields
@@ -219,38 +216,5 @@ class CsvStream:
         if fields is None:
             fields = next(csv.reader([line]))
         values = zip(self.columns, self._of_kept(fields), strict=False)
-        row: dict[str, object] = {column: _readable(value) for column, value in values}
-        self._reject(RejectedRecord(self.records, reason, {**row, "_reject_line": _readable(line)}))
-
-
-def _is_text(block: bytes) -> bool:
-    """Tell whether bytes are UTF-8."""
-    if block.isascii():
-        return True
-    try:
-        block.decode("utf-8")
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
-def _parse(record: bytes, *, strict: bool) -> list[str] | None:
-    """Return the fields of a record, bytes that are not UTF-8 as surrogates; None if its quotes do not match.
-
-    A quote that closes before the end of its value is let pass in a single line, but not (`strict`) where it
-    decides which lines belong together: two forgotten quotes would swallow the records between them.
-    """
-    text = record.decode("utf-8", SURROGATES).rstrip("\r\n")
-    if '"' not in text:
-        return text.split(",")
-    reader = csv.reader([text, ""], strict=strict)
-    try:
-        fields = next(reader)
-    except csv.Error:
-        return None
-    return fields if reader.line_num == 1 else None  # an open quote makes it read on
-
-
-def _readable(text: str) -> str:
-    """Return text that PostgreSQL can keep, with escapes for the bytes it cannot."""
-    return text.encode("utf-8", SURROGATES).decode("utf-8", "backslashreplace").replace("\0", "\\x00")
+        row: dict[str, object] = {column: readable(value) for column, value in values}
+        self._reject(RejectedRecord(self.records, reason, {**row, "_reject_line": readable(line)}))

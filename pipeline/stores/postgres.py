@@ -1,4 +1,4 @@
-"""Connections to PostgreSQL, and SQL files executed on them."""
+"""Connections to PostgreSQL."""
 
 from __future__ import annotations
 

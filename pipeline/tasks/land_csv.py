@@ -64,6 +64,7 @@ class LoadCsvToPostgres(CsvTask):
         "pipeline.loads.raw_table",
         "pipeline.sources.csv_files",
         "pipeline.sources.csv_header",
+        "pipeline.sources.csv_text",
         "pipeline.sources.files",
     )
 

@@ -1,0 +1,43 @@
+"""The text of a CSV record: bytes that may not be UTF-8, and fields between quotes that may not match."""
+
+from __future__ import annotations
+
+import csv
+import sys
+
+SURROGATES = "surrogateescape"  # how bytes that are not UTF-8 pass through text
+
+csv.field_size_limit(sys.maxsize)
+
+
+def is_text(block: bytes) -> bool:
+    """Tell whether bytes are UTF-8."""
+    if block.isascii():
+        return True
+    try:
+        block.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def parse(record: bytes, *, strict: bool) -> list[str] | None:
+    """Return the fields of a record, bytes that are not UTF-8 as surrogates; None if its quotes do not match.
+
+    A quote that closes before the end of its value is let pass in a single line, but not (`strict`) where it
+    decides which lines belong together: two forgotten quotes would swallow the records between them.
+    """
+    text = record.decode("utf-8", SURROGATES).rstrip("\r\n")
+    if '"' not in text:
+        return text.split(",")
+    reader = csv.reader([text, ""], strict=strict)
+    try:
+        fields = next(reader)
+    except csv.Error:
+        return None
+    return fields if reader.line_num == 1 else None  # an open quote makes it read on
+
+
+def readable(text: str) -> str:
+    """Return text that PostgreSQL can keep, with escapes for the bytes it cannot."""
+    return text.encode("utf-8", SURROGATES).decode("utf-8", "backslashreplace").replace("\0", "\\x00")
