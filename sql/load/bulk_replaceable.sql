@@ -20,14 +20,20 @@ columns AS (
 SELECT
     relkind = 'r'
     AND relpersistence = 'p'
-    AND relowner = current_user::regrole
+    AND pg_get_userbyid(relowner) = current_user
+    AND relam = (SELECT oid FROM pg_am WHERE amname = current_setting('default_table_access_method'))
     AND relacl IS NULL
     AND reloptions IS NULL
     AND reltablespace = 0
+    AND current_setting('default_tablespace') = ''
     AND reloftype = 0
     AND relreplident = 'd'
     AND NOT relrowsecurity
     AND NOT relispartition
+    AND NOT EXISTS (
+        SELECT FROM pg_default_acl
+        WHERE defaclrole = relowner AND defaclobjtype = 'r' AND defaclnamespace IN (0, relnamespace)
+    )
     AND (SELECT count(DISTINCT definitions) = 1 FROM columns)
     AND NOT EXISTS (
         SELECT FROM pg_attribute

@@ -22,7 +22,7 @@ SELECT {typed_columns}, typed._batch_id, typed._row
 FROM typed
 WHERE typed.valid;
 
-ANALYZE candidates;
+ANALYZE candidates ({key});
 
 -- The rest, by an anti-join: cheaper than trying all values a second time.
 CREATE TEMP TABLE unfit ON COMMIT DROP AS

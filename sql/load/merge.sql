@@ -40,7 +40,7 @@ LEFT JOIN contested AS loser
 {typed_parents}
 WHERE loser.key IS NULL;
 
-ANALYZE winners;
+ANALYZE winners ({key});
 
 DELETE FROM etl.held_rows AS held
 USING candidates

@@ -9,7 +9,11 @@ CREATE TABLE IF NOT EXISTS processed.users (
     _row                   bigint NOT NULL
 );
 
-CREATE INDEX IF NOT EXISTS users_batch_id_idx ON processed.users (_batch_id);
+-- An edited file gives all its users the number of another batch. With room on their pages, and no other index than a
+-- BRIN on the number, they are rewritten in place, which takes half the time.
+ALTER TABLE processed.users SET (fillfactor = 50);
+DROP INDEX IF EXISTS processed.users_batch_id_idx;
+CREATE INDEX IF NOT EXISTS users_batch_id_brin ON processed.users USING brin (_batch_id);
 
 CREATE OR REPLACE TRIGGER log_updated AFTER UPDATE ON processed.users
     REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT

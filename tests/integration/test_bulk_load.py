@@ -95,6 +95,7 @@ def test_the_first_load_puts_a_table_with_the_same_definition_in_place_of_the_em
     [
         "GRANT SELECT ON processed.viewing_sessions TO data_analyst",
         "GRANT SELECT (user_id) ON processed.viewing_sessions TO data_analyst",
+        "ALTER DEFAULT PRIVILEGES IN SCHEMA processed GRANT SELECT ON TABLES TO data_analyst",
         "ALTER TABLE processed.viewing_sessions SET (autovacuum_enabled = off)",
         "ALTER TABLE processed.viewing_sessions REPLICA IDENTITY FULL",
         "ALTER TABLE processed.viewing_sessions ALTER device_type SET DEFAULT 'unknown'",
