@@ -28,25 +28,18 @@ def copies(source: Path, catalogue: Path) -> str:
     return "\n".join(lines) + "\n"
 
 
-def load_floor(bench: Bench, source: Path, catalogue: Path, repeat: int) -> list[Ended]:
-    """Load everything by hand-written SQL into a fresh database, `repeat` times; the last one stays."""
+def load_floor(bench: Bench, source: Path, catalogue: Path) -> Ended:
+    """Load everything by hand-written SQL into a fresh database, which stays."""
     script = bench.folder / "copies.sql"
     script.write_text(copies(source, catalogue), encoding="utf-8")
-    runs = []
-    for _ in range(repeat):
-        bench.fresh("bench_floor")
-        runs.append(bench.psql("bench_floor", FLOORS / "load.sql", copies=str(script)))
-    return runs
+    bench.fresh("bench_floor")
+    return bench.psql("bench_floor", FLOORS / "load.sql", copies=str(script))
 
 
-def publish_floor(bench: Bench, repeat: int) -> list[Ended]:
+def publish_floor(bench: Bench) -> Ended:
     """Make the aggregates by hand-written SQL from the tables of the load floor."""
-    runs = []
-    for _ in range(repeat):
-        bench.execute("DROP SCHEMA IF EXISTS trusted CASCADE", "bench_floor")
-        bench.execute("CHECKPOINT")
-        runs.append(bench.psql("bench_floor", FLOORS / "publish.sql"))
-    return runs
+    bench.execute("CHECKPOINT")
+    return bench.psql("bench_floor", FLOORS / "publish.sql")
 
 
 def views(bench: Bench) -> tuple[str, ...]:

@@ -55,15 +55,12 @@ def run(bench: Bench, project: Project) -> Measured:
     return Measured(ended.seconds, load, stages, ended.peaks)
 
 
-def first_runs(bench: Bench, source: Path, repeat: int) -> tuple[Project, list[Measured]]:
-    """Run into empty databases; the project of the last run stays."""
-    runs = []
-    for _ in range(repeat):
-        project = bench.project("bench_ours")
-        inputs.link(source, project.raw)
-        bench.pipeline_ready(project)
-        runs.append(run(bench, project))
-    return project, runs
+def first_run(bench: Bench, source: Path) -> tuple[Project, Measured]:
+    """Run into empty databases; the project stays."""
+    project = bench.project("bench_ours")
+    inputs.link(source, project.raw)
+    bench.pipeline_ready(project)
+    return project, run(bench, project)
 
 
 def changes(bench: Bench, source: Path, project: Project, repeat: int) -> dict[str, list[Measured]]:
