@@ -53,7 +53,7 @@ def document(number: int) -> tuple[str, dict[str, Any]]:
 
 
 def _timed(repeat: int, *works: Callable[[], object]) -> list[float]:
-    """Return the median of the seconds of each; they take turns, so that a slow moment of the machine meets them all."""
+    """Return the median of the seconds of each; they take turns, so that a slow moment meets them all."""
     seconds: list[list[float]] = [[] for _ in works]
     for _ in range(repeat):
         for work, found in zip(works, seconds, strict=True):

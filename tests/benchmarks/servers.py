@@ -46,11 +46,12 @@ def _note_peaks(process: subprocess.Popen[bytes], peaks: dict[str, float]) -> No
     """Look at a process and its descendants until it ends."""
     root = psutil.Process(process.pid)
     while process.poll() is None:
-        with contextlib.suppress(psutil.Error, OSError, StopIteration):  # one ended while it was looked at
+        with contextlib.suppress(psutil.Error):  # it ended while it was looked at
             for each in (root, *root.children(recursive=True)):
-                if "python" in each.name() or "luigi" in each.name():
-                    name = "main" if each.pid == root.pid else f"worker {each.pid}"
-                    peaks[name] = max(peaks.get(name, 0), _peak(each))
+                name = "main" if each.pid == root.pid else f"worker {each.pid}"
+                with contextlib.suppress(psutil.Error, OSError, StopIteration):  # this one ended
+                    if "python" in each.name() or "luigi" in each.name():
+                        peaks[name] = max(peaks.get(name, 0), _peak(each))
         time.sleep(POLL_SECONDS)
 
 
