@@ -46,11 +46,16 @@ def is_possible(cursor: Cursor, parts: Parts) -> bool:
     return bool(fetch_value(cursor, query.format(**parts)))
 
 
-def fill(cursor: Cursor, parts: Parts) -> bool:
+def fill(cursor: Cursor, parts: Parts, arrived_rows: int) -> bool:
     """Fill an empty table from the view `typed_all`; what it does not take is put into the table `rest`.
 
     The primary key is in place again afterwards; foreign keys and other indexes are not: the table's own SQL
     file makes them, and so checks all rows at once.
+
+    Args:
+        cursor: the load's.
+        parts: what the SQL files of a merge leave open.
+        arrived_rows: how many raw rows came.
 
     Returns:
         Whether anything is left in `rest`.
@@ -60,11 +65,7 @@ def fill(cursor: Cursor, parts: Parts) -> bool:
     cursor.execute("SET LOCAL enable_nestloop = off")
     place = _place_by_replacing if _is_replaceable(cursor, parts) else _place_by_copying
     placed, primary_key = place(cursor, parts)
-    landed = fetch_value(
-        cursor,
-        "SELECT coalesce(sum(rows_loaded), 0) FROM etl.batches WHERE batch_id IN (SELECT batch_id FROM added_batches)",
-    )
-    some_left: bool = placed != landed
+    some_left = placed != arrived_rows
     execute_file(cursor, "load/bulk_rest.sql", parts={**parts, "some_left": sql.Literal(some_left)})
     cursor.execute("SET LOCAL enable_nestloop = on")
     # Keys that come twice are seldom: the index finds out, and only then are they looked for.

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from psycopg2 import sql
-from psycopg2.extensions import cursor as Cursor
 
 from pipeline.errors import PipelineError
 from pipeline.loads import bulk, definitions
+from pipeline.loads.arrived import added_batches, added_rows, define_arrived, define_typed
 from pipeline.loads.checks import run_checks
 from pipeline.loads.rejects import enforce_limit, write_files
 from pipeline.stores import markers
@@ -99,14 +99,15 @@ def merge(load: Load, table: MergedTable) -> None:
     last = load.previous
     full = last is None or last.missing is not None or last.voided or _ways(last.inputs) != _ways(load.claim.inputs)
     execute_file(cursor, "load/changed_batches.sql", {"raw": table.raw, "processed": table.processed, "full": full})
-    batches = _added_batches(cursor)
-    _define_arrived(cursor, table, batches)
-    parts = {**table.parts(_columns(load, table)), "added_batches": batches}
+    batches = added_batches(cursor)
+    define_arrived(cursor, table.name, batches)
+    parts = table.parts(_columns(load, table))
     is_empty = fetch_value(cursor, sql.SQL("SELECT NOT EXISTS (SELECT FROM processed.{table})").format(**parts))
     indexes_and_keys = definitions.indexes_and_keys(cursor, parts) if is_empty else {}
+    arrived_rows = added_rows(cursor)
     arrived, some_left = "all_arrived", True
     if bulk.is_possible(cursor, parts):
-        arrived, some_left = "rest", bulk.fill(cursor, parts)
+        arrived, some_left = "rest", bulk.fill(cursor, parts, arrived_rows)
     elif is_empty:
         definitions.drop_constraints(cursor, parts, keep_primary=True)
     if some_left:
@@ -114,50 +115,27 @@ def merge(load: Load, table: MergedTable) -> None:
     if is_empty:
         execute_file(cursor, f"processed/{table.name}.sql")
         definitions.restore(cursor, parts, indexes_and_keys)
-    execute_file(cursor, "load/raw_index.sql", parts={**parts, "index": sql.Identifier(f"{table.name}_batch_id_idx")})
-    _count(load, table, parts)
-    if load.rows_read >= ANALYZE_FROM_ROWS:
+    execute_file(cursor, "load/raw_index.sql", parts=parts)
+    if arrived_rows >= ANALYZE_FROM_ROWS:
         cursor.execute(sql.SQL("ANALYZE processed.{table}").format(**parts))
+    # Without a condition where all rows are new: for that the planner would rather go through the index.
+    is_added = sql.SQL("true") if is_empty else sql.SQL("_batch_id = ANY ({})").format(batches)
+    _count(load, table, {**parts, "is_added": is_added})
     run_checks(cursor, table.name)
-
-
-def _added_batches(cursor: Cursor) -> sql.Composable:
-    """Spell out the batches that came.
-
-    So the planner knows whether to read a few of them or the whole table, and reads that in parallel, which it
-    cannot where a temporary table is in the query.
-    """
-    batch_ids = fetch_value(cursor, "SELECT coalesce(array_agg(batch_id), '{}') FROM added_batches")
-    return sql.SQL("{}::bigint[]").format(sql.Literal(batch_ids))
-
-
-def _define_arrived(cursor: Cursor, table: MergedTable, batches: sql.Composable) -> None:
-    """Define views of the raw rows that came, and of what they are when typed."""
-    cursor.execute(
-        sql.SQL("CREATE TEMP VIEW all_arrived AS SELECT * FROM {raw} WHERE _batch_id = ANY ({batches})").format(
-            raw=sql.Identifier("raw", table.name), batches=batches
-        )
-    )
-    _type_rows(cursor, table, "typed_all", sql.Identifier("all_arrived"))
 
 
 def _merge_one_by_one(load: Load, table: MergedTable, arrived: str, parts: Mapping[str, sql.Composable]) -> None:
     """Merge the raw rows of the view or table `arrived`, and rows held back whose turn has come."""
     cursor = load.cursor
     cursor.execute(sql.SQL("CREATE TEMP VIEW arrived AS SELECT * FROM {}").format(sql.Identifier(arrived)))
-    _type_rows(cursor, table, "typed", sql.Identifier("arrived"))
+    define_typed(cursor, table.name, "typed", "arrived")
     execute_file(cursor, "load/candidates.sql", parts=parts)
-    _type_rows(cursor, table, "typed_unfit", sql.Identifier("unfit"))
-    _type_rows(cursor, table, "typed_again", sql.Identifier("again"))
+    define_typed(cursor, table.name, "typed_unfit", "unfit")
+    define_typed(cursor, table.name, "typed_again", "again")
     execute_file(cursor, "load/reject.sql", parts=parts)
     _enforce_limits(load, table)
     before_delete = sql.SQL(read_sql(table.before_delete) if table.before_delete else "")
     execute_file(cursor, "load/merge.sql", parts={**parts, "before_delete": before_delete})
-
-
-def _type_rows(cursor: Cursor, table: MergedTable, view: str, source: sql.Identifier) -> None:
-    """Define a view of the typed rows of `source`, which has the columns of the raw table."""
-    execute_file(cursor, f"load/typed_{table.name}.sql", parts={"view": sql.Identifier(view), "source": source})
 
 
 def _ways(inputs: Mapping[str, str]) -> dict[str, str]:

@@ -95,6 +95,8 @@ def land(load: Load, name: str, digest: str, *, allow_empty: bool) -> None:
     write_files(cursor, [batch_id])
     load.rows_read, load.rows_loaded, load.rows_rejected = stream.records, loaded, spool.count
     load.holds = {f"raw.{table}": loaded}
+    if stream.padded is not None:
+        load.details["padded"] = stream.padded
     drift = [*new_columns(load, table, added, batch_id), *vanished]
     if drift:
         load.details["drift"] = drift

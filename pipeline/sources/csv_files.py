@@ -9,19 +9,20 @@ from __future__ import annotations
 import csv
 import re
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from operator import methodcaller
 from typing import IO
 
 from pipeline.sources.csv_header import REJECT_COLUMN_PREFIX, check_names
-from pipeline.sources.csv_text import SURROGATES, is_text, parse, readable
+from pipeline.sources.csv_text import SURROGATES, is_text, padded_lines, parse, readable
 from pipeline.sources.files import FileRefusedError
 
 BLOCK_SIZE = 1 << 20
 # Beyond this an open quote counts as one that was forgotten; it also bounds the memory a record can take.
 MAX_RECORD_BYTES = 64 << 20
+MAX_PADDED = 1000
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+VALUE_BYTES = bytes(byte for byte in range(256) if byte not in b",\n")
 LINE = re.compile(rb"[^\r\n]*(?:\r\n|\n|\r|\Z)")
 
 
@@ -43,7 +44,8 @@ class CsvStream:
         reject: called with each record that is no row.
 
     `columns` holds the names of the header, trimmed and in lower case, without those of a reject file;
-    `records` counts the records read so far, rejected ones included.
+    `records` counts the records read so far, rejected ones included. `padded` holds the numbers of those that may
+    have blanks around a value; None if there are more than `MAX_PADDED`.
 
     Raises:
         FileRefusedError: there is no header, or it cannot be one.
@@ -55,6 +57,7 @@ class CsvStream:
         self._reject = reject
         self._carry = file.read(len(BYTE_ORDER_MARK)).removeprefix(BYTE_ORDER_MARK)
         self.records = 0
+        self.padded: list[int] | None = []
         self._header, self._rest = self._read_header()
         self._kept = [
             position for position, column in enumerate(self._header) if not column.startswith(REJECT_COLUMN_PREFIX)
@@ -105,7 +108,7 @@ class CsvStream:
             plain = self._plain(block, prefix)
             if plain is None:
                 yield from self._one_by_one(block, prefix)
-            elif plain:  # not only blank lines
+            else:
                 yield plain
             block = self._next_block()
 
@@ -115,16 +118,32 @@ class CsvStream:
             return None
         if b"\r" in block:
             block = block.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-        records = block.split(b"\n")
-        if b"" in records:
-            records = [record for record in records if record]
-        if not set(map(methodcaller("count", b","), records)) <= {len(self._header) - 1}:
+        if not block.endswith(b"\n"):
+            block += b"\n"
+        # What is left without the values shows whether each line has as many as it should; a blank line has one.
+        separators = b"," * (len(self._header) - 1) + b"\n"
+        count = block.count(b"\n")
+        if block.translate(None, VALUE_BYTES) != separators * count:
             return None
-        if not is_text(block):
+        if len(self._header) == 1 and b"\n\n" in b"\n" + block:
+            return None
+        try:
+            text = block.decode("utf-8")
+        except UnicodeDecodeError:
             return None
         first = self.records + 1
-        self.records += len(records)
-        return b"".join([b"%b%d,%b\n" % (prefix, n, record) for n, record in enumerate(records, first)])
+        self.records += count
+        self._note_padded(padded_lines(block), first)
+        start = prefix.decode()
+        records = text.removesuffix("\n").split("\n")
+        return "".join([f"{start}{n},{record}\n" for n, record in enumerate(records, first)]).encode()
+
+    def _note_padded(self, lines: Iterable[int], first: int) -> None:
+        """Note records, counted from the one with the number `first`."""
+        if self.padded is not None:
+            self.padded.extend(first + line for line in sorted(set(lines)))
+            if len(self.padded) > MAX_PADDED:
+                self.padded = None
 
     def _one_by_one(self, block: bytes, prefix: bytes) -> Iterator[bytes]:
         lines = deque(filter(None, LINE.findall(block)))
@@ -136,6 +155,7 @@ class CsvStream:
             self.records += 1
             text = self._text(line, lines)
             if text is not None:
+                self._note_padded([0] if b'"' in text else padded_lines(text), self.records)
                 out.append(b"%b%d,%b\n" % (prefix, self.records, text))
                 size += len(text)
             if size > BLOCK_SIZE:

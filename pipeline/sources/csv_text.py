@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 import csv
+import re
 import sys
+from collections.abc import Iterator
 
 SURROGATES = "surrogateescape"  # how bytes that are not UTF-8 pass through text
+
+# One expression for each blank, which begins with it: so the search leaps from one to the next.
+PADDING = {
+    blank: re.compile(rb"%b(?:,|\n|\Z|(?<=[,\n]%b)|(?<=\A%b))" % (blank, blank, blank))
+    for blank in (b" ", b"\t", b"\f", b"\v")
+}
 
 csv.field_size_limit(sys.maxsize)
 
@@ -19,6 +27,16 @@ def is_text(block: bytes) -> bool:
     except UnicodeDecodeError:
         return False
     return True
+
+
+def padded_lines(block: bytes) -> Iterator[int]:
+    """Yield which lines (from 0) of values without quotes have blanks around one; a line may come several times."""
+    for blank, padding in PADDING.items():
+        line = seen = 0
+        for match in padding.finditer(block) if blank in block else ():
+            line += block.count(b"\n", seen, match.start())
+            seen = match.start()
+            yield line
 
 
 def parse(record: bytes, *, strict: bool) -> list[str] | None:

@@ -17,7 +17,12 @@ from pipeline.tasks.extract import ExtractMongoToCsv
 from pipeline.tasks.land_csv import landed, withdrawn
 from pipeline.tasks.refused import landing
 
-MERGE_MODULES = ("pipeline.loads.merge", "pipeline.loads.bulk", "pipeline.loads.definitions")
+MERGE_MODULES = (
+    "pipeline.loads.merge",
+    "pipeline.loads.arrived",
+    "pipeline.loads.bulk",
+    "pipeline.loads.definitions",
+)
 MERGE_SQL = (
     "load/changed_batches.sql",
     "load/candidates.sql",

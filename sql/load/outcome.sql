@@ -2,7 +2,7 @@
 WITH loaded AS (
     SELECT _batch_id AS batch_id, count(*) AS rows_loaded
     FROM processed.{table}
-    WHERE _batch_id = ANY ({added_batches})
+    WHERE {is_added}
     GROUP BY _batch_id
 )
 

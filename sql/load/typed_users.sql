@@ -1,18 +1,26 @@
 -- Typed rows of raw.users, or of some of its rows. Casts are safe only for rows with valid = true.
 CREATE TEMP VIEW {view} AS
-WITH cleaned AS (
+WITH noted AS (
+    SELECT
+        *,
+        {is_tidy} AS is_tidy
+    FROM {source}
+    -- Keeps the planner from putting the expression above in place of every use of its value, here and below; a
+    -- plain 0 would keep it from reading in parallel as well.
+    OFFSET bigint '0'
+),
+
+cleaned AS (
     SELECT
         _batch_id,
         _row,
-        etl.clean(user_id) AS user_id,
-        etl.clean(age) AS age,
-        etl.clean(country) AS country,
-        etl.clean(subscription_type) AS subscription_type,
-        etl.clean(registration_date) AS registration_date,
-        etl.clean(total_watch_time_hours) AS total_watch_time_hours
-    FROM {source}
-    -- Keeps the planner from putting the expressions above in place of every use of their values; a plain 0
-    -- would keep it from reading in parallel as well.
+        etl.clean(user_id, is_tidy) AS user_id,
+        etl.clean(age, is_tidy) AS age,
+        etl.clean(country, is_tidy) AS country,
+        etl.clean(subscription_type, is_tidy) AS subscription_type,
+        etl.clean(registration_date, is_tidy) AS registration_date,
+        etl.clean(total_watch_time_hours, is_tidy) AS total_watch_time_hours
+    FROM noted
     OFFSET bigint '0'
 ),
 

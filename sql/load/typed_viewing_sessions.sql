@@ -1,20 +1,28 @@
 -- Typed rows of raw.viewing_sessions, or of some of its rows. Casts are safe only for rows with valid = true.
 CREATE TEMP VIEW {view} AS
-WITH cleaned AS (
+WITH noted AS (
+    SELECT
+        *,
+        {is_tidy} AS is_tidy
+    FROM {source}
+    -- Keeps the planner from putting the expression above in place of every use of its value, here and below; a
+    -- plain 0 would keep it from reading in parallel as well.
+    OFFSET bigint '0'
+),
+
+cleaned AS (
     SELECT
         _batch_id,
         _row,
-        etl.clean(session_id) AS session_id,
-        etl.clean(user_id) AS user_id,
-        etl.clean(content_id) AS content_id,
-        etl.clean(watch_date) AS watch_date,
-        etl.clean(watch_duration_minutes) AS watch_duration_minutes,
-        etl.clean(completion_percentage) AS completion_percentage,
-        etl.clean(device_type) AS device_type,
-        etl.clean(quality_level) AS quality_level
-    FROM {source}
-    -- Keeps the planner from putting the expressions above in place of every use of their values; a plain 0
-    -- would keep it from reading in parallel as well.
+        etl.clean(session_id, is_tidy) AS session_id,
+        etl.clean(user_id, is_tidy) AS user_id,
+        etl.clean(content_id, is_tidy) AS content_id,
+        etl.clean(watch_date, is_tidy) AS watch_date,
+        etl.clean(watch_duration_minutes, is_tidy) AS watch_duration_minutes,
+        etl.clean(completion_percentage, is_tidy) AS completion_percentage,
+        etl.clean(device_type, is_tidy) AS device_type,
+        etl.clean(quality_level, is_tidy) AS quality_level
+    FROM noted
     OFFSET bigint '0'
 ),
 

@@ -30,6 +30,7 @@ class Read:
             self.columns = stream.columns
             self.chunks = list(stream.lines(prefix))
         self.records = stream.records
+        self.padded = stream.padded
         text = b"".join(self.chunks).decode("utf-8")
         emitted = list(csv.reader(io.StringIO(text, newline=""), strict=True))
         assert all(batch == "7" for batch, *_ in emitted)
@@ -102,6 +103,25 @@ def test_text_of_all_scripts_and_backslashes_pass_as_they_are() -> None:
 
 def test_blanks_of_a_value_stay() -> None:
     assert read(b"a,b\n  1 , 2\t\n").rows == [(1, ["  1 ", " 2\t"])]
+
+
+@pytest.mark.parametrize("blank", [" ", "\t", "\f", "\v"])
+def test_records_with_blanks_around_a_value_are_noted(blank: str) -> None:
+    records = [
+        f"{blank}1,2", "1,2", f"1{blank},2", f"1,{blank}2", f"1,2{blank}", f"1{blank}1,2{blank}2", f"{blank},2",
+        f"1,{blank}", "1,2", "1,2",
+    ]  # fmt: skip
+    for lines in (records, records[:-5]):
+        for line_end in ("\n", "\r\n", "\r"):
+            data = line_end.join(["a,b", *lines]).encode()
+            noted = [number for number in (1, 3, 4, 5, 7, 8) if number <= len(lines)]
+            assert [Read(data, size).padded for size in (1 << 20, *BLOCK_SIZES)] == [noted] * 8
+
+
+def test_quoted_records_count_as_padded_and_more_of_them_than_are_kept_are_unknown() -> None:
+    most = b'"1", 2\n1,2\n' * csv_files.MAX_PADDED
+    assert read(b"a,b\n" + most).padded == list(range(1, 2 * csv_files.MAX_PADDED, 2))
+    assert read(b"a,b\n" + most + b"1 ,2\n1,2\n").padded is None
 
 
 def test_a_column_alone() -> None:
@@ -315,6 +335,8 @@ def test_any_record_is_either_emitted_or_rejected(body: bytes, block_size: int) 
     assert numbers == list(range(1, found.records + 1))
     assert all(len(fields) == 2 for _, fields in found.rows)
     assert all(found.chunks)
+    padded = {number for number, fields in found.rows if any(each != each.strip(" \t\n\r\f\v") for each in fields)}
+    assert found.padded is not None and padded <= set(found.padded)
     for each in found.rejected:
         kept = "".join(map(str, each.row.values()))
         assert "\0" not in kept

@@ -1,0 +1,100 @@
+"""Blanks around values are dropped when rows are typed, whatever was noted of them when their file landed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from pipeline.loads.arrived import MAX_PADDED
+from pipeline.sources.csv_files import MAX_PADDED as MAX_PADDED_OF_FILE
+from tests.project import DAY, Project
+from tests.small_input import ANN, BOB, movie, session, write_sessions, write_users
+
+# The third and the fourth could pass as they are, as values of a text column without a foreign key.
+PADDED = [
+    " S1 ,U1\t, M1,\v2024-05-01, 50,50.5 ,\fMobile , ",
+    '" S2 ","U2 ",M1,"2024-05-02 ","",50.5,"","\nHD"',
+    "\tS6,U1,M1,2024-05-06,50,50.5,Mobile ,HD",
+    'S7,U1,M1,2024-05-07,50,50.5,"","HD "',
+]
+WAITING_ROW = ("S2", "U2", "M1", "2024-05-02", None, 50.5, None, "HD")
+PADDED_ROWS = [
+    ("S1", "U1", "M1", "2024-05-01", 50, 50.5, "Mobile", None),
+    ("S6", "U1", "M1", "2024-05-06", 50, 50.5, "Mobile", "HD"),
+    ("S7", "U1", "M1", "2024-05-07", 50, 50.5, None, "HD"),
+]
+TIDY = [session(3), session(4), session(5)]
+ROWS = """
+    SELECT session_id, user_id, content_id, watch_date::text, watch_duration_minutes, completion_percentage::float,
+        device_type, quality_level
+    FROM processed.viewing_sessions ORDER BY session_id
+"""
+
+
+def typed(session: str) -> tuple[Any, ...]:
+    number, user, title, day, minutes, completion, device, quality = session.split(",")
+    return number, user, title, day, int(minutes), float(completion), device, quality
+
+
+def load(project: Project) -> None:
+    assert project.task("LoadViewingSessions", "--date", DAY).code == 0
+
+
+@pytest.fixture
+def parents(project: Project) -> Project:
+    """A project with two users and a movie."""
+    write_users(project, " U1 ,30, Peru,Basic ,2023-01-01,1.5\t", BOB)
+    project.write_titles(movies=[movie("M1")])
+    return project
+
+
+@pytest.mark.parametrize("forgotten", [None, "viewing_sessions-1.csv", "viewing_sessions-2.csv"])
+def test_padded_values_of_one_file_among_others(parents: Project, forgotten: str | None) -> None:
+    write_sessions(parents, *PADDED, name="viewing_sessions-1.csv")
+    write_sessions(parents, *TIDY, name="viewing_sessions-2.csv")
+    assert parents.task("LoadCsvsToPostgres").code == 0
+    # As a version left it that noted nothing.
+    with parents.connection() as connection, connection.cursor() as cursor:
+        cursor.execute("UPDATE etl.batches SET details = details - 'padded' WHERE source = %s", (forgotten,))
+    load(parents)
+    assert parents.rows(ROWS) == sorted([*PADDED_ROWS, WAITING_ROW, *map(typed, TIDY)])
+    assert parents.rows("SELECT * FROM processed.users WHERE user_id = 'U1'") == parents.rows(
+        "SELECT 'U1', 30::smallint, 'Peru', 'Basic', date '2023-01-01', 1.50, _batch_id, _row FROM raw.users"
+        " WHERE _row = 1"
+    )
+    # Raw values stay as they came.
+    assert parents.value("SELECT content_id FROM raw.viewing_sessions WHERE session_id = ' S1 '") == " M1"
+
+
+def test_padded_values_of_a_file_that_comes_later(parents: Project) -> None:
+    write_sessions(parents, *TIDY, name="viewing_sessions-1.csv")
+    load(parents)
+    write_sessions(parents, *PADDED, name="viewing_sessions-2.csv")
+    load(parents)
+    assert parents.rows(ROWS) == sorted([*PADDED_ROWS, WAITING_ROW, *map(typed, TIDY)])
+
+
+def test_a_padded_session_that_waits_for_its_user(parents: Project) -> None:
+    write_users(parents, ANN)
+    write_sessions(parents, *PADDED, session(3))
+    load(parents)
+    assert parents.rows(ROWS) == sorted([*PADDED_ROWS, typed(session(3))])
+    write_users(parents, ANN, BOB)
+    load(parents)
+    assert parents.rows(ROWS) == sorted([*PADDED_ROWS, WAITING_ROW, typed(session(3))])
+
+
+@pytest.mark.parametrize("files", [1, MAX_PADDED // MAX_PADDED_OF_FILE + 1])
+def test_more_padded_records_than_are_noted(parents: Project, files: int) -> None:
+    padded = MAX_PADDED_OF_FILE if files > 1 else MAX_PADDED_OF_FILE + 1
+    for file in range(files):
+        tidy = [f"T{file}-{number},U1,M1,2024-05-01,1,1,TV,HD" for number in range(file * padded)]
+        lines = [f"S{file}-{number} ,U1,M1,2024-05-01,1,1, TV,HD " for number in range(padded)]
+        write_sessions(parents, *tidy, *lines, name=f"viewing_sessions-{file}.csv")
+    load(parents)
+    rows = sum(padded + file * padded for file in range(files))
+    assert parents.rows(
+        "SELECT count(*), count(DISTINCT session_id) FILTER (WHERE session_id = btrim(session_id)), user_id,"
+        " device_type, quality_level FROM processed.viewing_sessions GROUP BY 3, 4, 5"
+    ) == [(rows, rows, "U1", "TV", "HD")]
