@@ -7,7 +7,7 @@ from psycopg2.extensions import cursor as Cursor
 
 from pipeline.stores.statements import execute_file, fetch_value
 
-MAX_PADDED = 10_000
+MAX_PADDED = 10_000  # as many numbers as a condition should spell out
 UNKNOWN = sql.SQL("false")
 
 

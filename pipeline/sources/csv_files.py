@@ -20,6 +20,7 @@ from pipeline.sources.files import FileRefusedError
 BLOCK_SIZE = 1 << 20
 # Beyond this an open quote counts as one that was forgotten; it also bounds the memory a record can take.
 MAX_RECORD_BYTES = 64 << 20
+# More than these are not worth telling apart: all values of the file are trimmed then.
 MAX_PADDED = 1000
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 VALUE_BYTES = bytes(byte for byte in range(256) if byte not in b",\n")
