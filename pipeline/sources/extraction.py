@@ -8,10 +8,12 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import asdict
+from itertools import chain
 from pathlib import Path
 from typing import IO, Any
 
 from pipeline import progress
+from pipeline.sources.bson_batches import documents_of
 from pipeline.sources.document_problems import NEW_FIELD, DocumentError, Drift, Problem
 from pipeline.sources.extended_json import extended_json, shown
 from pipeline.sources.normalizer import TABLES, content_id_of, normalize
@@ -38,8 +40,8 @@ class Extraction:
         # By collection and table, the columns that no row has filled yet; there are soon few left to look at.
         self._unfilled: dict[tuple[str, str], list[int]] = {}
 
-    def write(self, collections: Mapping[str, Iterable[dict[str, Any]]]) -> None:
-        """Normalize all documents, collection by collection in the given order.
+    def write(self, collections: Mapping[str, Iterable[bytes]]) -> None:
+        """Normalize all documents of the batches, collection by collection in the given order.
 
         The document that comes first keeps an id; a later one with the same id is rejected.
         """
@@ -51,10 +53,11 @@ class Extraction:
                 writers[table] = csv.writer(file, lineterminator="\n")
                 writers[table].writerow(columns)
             rejected = stack.enter_context((self.folder / REJECTED).open("w", encoding="utf-8"))
-            for collection, documents in collections.items():
+            for collection, batches in collections.items():
                 self.counts[collection] = {"read": 0, "normalized": 0, "rejected": 0}
-                with read_ahead(documents) as chunks, progress.stage(collection, "documents") as advance:
-                    for chunk in chunks:
+                # A batch is taken apart here, not by the thread that fetches it: that is to ask for the next one.
+                with read_ahead(batches) as fetched, progress.stage(collection, "documents") as advance:
+                    for chunk in chain.from_iterable(map(documents_of, fetched)):
                         rows = self._normalize(collection, chunk, rejected)
                         for table, table_rows in rows.items():
                             writers[table].writerows(table_rows)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from pipeline.errors import PipelineError
 from pipeline.settings import Settings, get_settings
@@ -76,10 +76,8 @@ def database() -> Iterator[Database[dict[str, Any]]]:
         )
     except ConfigurationError as error:
         raise MongoError(mongo_unreachable(str(error), server_name())) from error
-    # Dates outside the years 1 to 9999 and text that is not UTF-8 are found in BSON; they must not stop the
-    # reading of a document. The contract refuses the lone surrogates that such text becomes.
+    # Whatever is an `_id`, in a document that is only looked for, must not stop the look.
     options: CodecOptions[dict[str, Any]] = CodecOptions(
-        document_class=dict,
         tz_aware=True,
         datetime_conversion=DatetimeConversion.DATETIME_AUTO,
         unicode_decode_error_handler="surrogateescape",
@@ -123,13 +121,13 @@ def _refusal(error: OperationFailure) -> str:
     return str(failed[0] if failed else details.get("errmsg", error))
 
 
-Documents = Callable[[str], Iterable[dict[str, Any]]]
-"""From the name of a collection to its documents."""
+Batches = Callable[[str], Iterable[bytes]]
+"""From the name of a collection to its documents, in batches of BSON."""
 
 Result = TypeVar("Result")
 
 
-def read_snapshot(work: Callable[[Documents], Result]) -> Result:
+def read_snapshot(work: Callable[[Batches], Result]) -> Result:
     """Let `work` read collections as of one moment, where the server can do that, and return its result.
 
     Raises:
@@ -140,7 +138,12 @@ def read_snapshot(work: Callable[[Documents], Result]) -> Result:
         # Standalone servers of MongoDB have no snapshots; there the cursor's own view must do.
         snapshot = "setName" in db.command("hello")
         with db.client.start_session(snapshot=snapshot) as reading:
-            return work(lambda collection: db[collection].find({}, session=reading, batch_size=BATCH_SIZE))
+
+            def batches(name: str) -> Iterable[bytes]:
+                cursor: Any = db[name].find_raw_batches({}, session=reading, batch_size=BATCH_SIZE)
+                return cast("Iterable[bytes]", cursor)  # its type hints say that documents come
+
+            return work(batches)
 
 
 @dataclass(frozen=True)

@@ -45,7 +45,12 @@ class ExtractMongoToCsv(PipelineTask):
     """
 
     date = luigi.DateParameter(default=Date.today(), description="day of the run")
-    modules: ClassVar = ("pipeline.sources.extraction", "pipeline.sources.read_ahead", *DOCUMENT_MODULES)
+    modules: ClassVar = (
+        "pipeline.sources.extraction",
+        "pipeline.sources.read_ahead",
+        "pipeline.sources.bson_batches",
+        *DOCUMENT_MODULES,
+    )
     priority = BEFORE_SESSIONS
 
     def runs_after(self) -> list[luigi.Task]:
@@ -91,7 +96,7 @@ class ExtractMongoToCsv(PipelineTask):
         """Write the files to a folder of their own and move it into place."""
         target = self.output()
         with target.writing():
-            facts = mongo.read_snapshot(lambda documents: self._write(documents, target))
+            facts = mongo.read_snapshot(lambda batches: self._write(batches, target))
             for counts in facts["collections"].values():
                 load.rows_read += counts["read"]
                 load.rows_loaded += counts["normalized"]
@@ -103,10 +108,10 @@ class ExtractMongoToCsv(PipelineTask):
             target.publish(self.inputs, source=mongo.server_name(), date=self.date.isoformat(), **facts)
 
     @staticmethod
-    def _write(documents: mongo.Documents, target: FolderTarget) -> dict[str, Any]:
+    def _write(batches: mongo.Batches, target: FolderTarget) -> dict[str, Any]:
         from pipeline.sources.documents import COLLECTIONS
         from pipeline.sources.extraction import Extraction
 
         extraction = Extraction(target.partial)
-        extraction.write({name: documents(name) for name in COLLECTIONS})
+        extraction.write({name: batches(name) for name in COLLECTIONS})
         return extraction.facts()

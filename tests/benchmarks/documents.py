@@ -11,20 +11,15 @@ from statistics import median
 from typing import Any
 
 import bson
-from bson.codec_options import CodecOptions, DatetimeConversion
 from pymongo import MongoClient
 
+from pipeline.sources.bson_batches import OPTIONS
 from pipeline.sources.extraction import Extraction
 from pipeline.sources.normalizer import normalize
+from pipeline.stores.mongo import BATCH_SIZE
 from tests.benchmarks import ours
 from tests.benchmarks.servers import Bench
 
-OPTIONS: CodecOptions[dict[str, Any]] = CodecOptions(
-    document_class=dict,
-    tz_aware=True,
-    datetime_conversion=DatetimeConversion.DATETIME_AUTO,
-    unicode_decode_error_handler="surrogateescape",
-)
 EPISODES = 30
 ROUNDS = 3  # of what takes less than a second
 
@@ -91,17 +86,16 @@ def measure(bench: Bench, count: int, repeat: int) -> dict[str, float]:
     client: MongoClient[dict[str, Any]] = MongoClient(bench.mongo.host, bench.mongo.port)
     db = client.get_database("bench_documents", codec_options=OPTIONS)
 
-    def cursors() -> dict[str, Any]:
-        return {name: db[name].find({}, batch_size=1000) for name in collections}
-
     def drain() -> None:
-        for cursor in cursors().values():
-            for _ in cursor:
+        for name in collections:
+            for _ in db[name].find({}, batch_size=BATCH_SIZE):
                 pass
 
     def extract() -> None:
         with tempfile.TemporaryDirectory(dir=bench.folder) as folder:
-            Extraction(Path(folder)).write(cursors())
+            Extraction(Path(folder)).write(
+                {name: db[name].find_raw_batches({}, batch_size=BATCH_SIZE) for name in collections}
+            )
 
     draining, extracting = _timed(repeat, drain, extract)
     client.close()
