@@ -6,13 +6,16 @@ import contextlib
 import socket
 import sys
 from functools import cache
+from typing import Any
 
 import luigi
 import luigi.configuration
 from luigi.rpc import RemoteScheduler, RPCError
+from luigi.task_register import Register
 
 from pipeline.settings import Settings
 from pipeline.stores import local_scheduler
+from pipeline.stores.local_process import birth
 
 
 def choose(settings: Settings) -> None:
@@ -26,11 +29,35 @@ def choose(settings: Settings) -> None:
         with contextlib.suppress(OSError), socket.create_connection(address, timeout=0.5):
             config.set("core", "scheduler_host", host)
             config.set("core", "scheduler_port", str(port))
+            if "luigi.cmdline" in sys.modules:  # a run, as opposed to a command for operators
+                _ask_again()
             return
         print(f"warning: luigid ({host}:{port}) does not answer; this run does without", file=sys.stderr)
     config.set("core", "local_scheduler", "true")
-    # Waiting for other workers is for the central scheduler; here it would repeat failed tasks for ever.
+    # Waiting for other workers is for the central scheduler, and so is what `tell_failed` does.
     config.set("worker", "keep_alive", "false")
+    config.set("scheduler", "retry_count", "1")
+
+
+def _ask_again() -> None:
+    """Have the central scheduler give out again what failed in earlier runs, and what a run was doing that is gone.
+
+    By itself it keeps the former back for disable_persist seconds, and finds out about the latter after
+    worker_disconnect_delay seconds. Runs on other machines are left to that.
+    """
+    gone = {
+        worker["name"]
+        for worker in _ask("worker_list") or ()
+        if worker.get("host") == socket.gethostname() and birth(worker["pid"]) is None
+    }
+    workers = {task_id: task["worker_running"] for task_id, task in _in_state("RUNNING").items()}
+    dropped = {task_id: worker for task_id, worker in workers.items() if worker in gone}
+    ours = Register.task_names()  # type: ignore[no-untyped-call]
+    failed = [task_id for task_id, task in _in_state("DISABLED").items() if task["name"] in ours]
+    for task_id, worker in dropped.items():
+        _report_failure(task_id, worker)
+    for task_id in (*dropped, *failed):
+        _ask("re_enable_task", task_id=task_id)
 
 
 def tell_complete(task: luigi.Task) -> None:
@@ -41,20 +68,43 @@ def tell_complete(task: luigi.Task) -> None:
     for ever.
     """
     if task.task_id in _running():
-        with contextlib.suppress(RPCError):
-            _central().mark_as_done(task_id=task.task_id)  # type: ignore[attr-defined]
+        _ask("mark_as_done", task_id=task.task_id)
+
+
+def tell_failed(task: luigi.Task) -> None:
+    """Report a failure to the central scheduler, which the worker will report too.
+
+    Two failures within disable_window disable a task, so that it is not given out again in this run. The one that
+    the scheduler notes when a worker is gone does not: other workers go on with the task.
+    """
+    if worker := _in_state("RUNNING").get(task.task_id, {}).get("worker_running"):
+        _report_failure(task.task_id, worker)
+
+
+def _report_failure(task_id: str, worker: str) -> None:
+    _ask("add_task", worker=worker, task_id=task_id, status="FAILED", runnable=False)
 
 
 @cache
 def _running() -> frozenset[str]:
     """Return the ids of the tasks that the central scheduler took to be running at the first look."""
+    return frozenset(_in_state("RUNNING"))
+
+
+def _in_state(status: str) -> dict[str, Any]:
+    """Return what the central scheduler knows of the tasks in a state, by id."""
+    return _ask("task_list", status=status, upstream_status="", limit=False) or {}
+
+
+def _ask(method: str, **arguments: Any) -> Any:
+    """Return what the central scheduler answers; None if there is none or it does not answer."""
     config = luigi.configuration.get_config()  # type: ignore[no-untyped-call]
     if config.getboolean("core", "local_scheduler", False):
-        return frozenset()
+        return None
     try:
-        return frozenset(_central().task_list(status="RUNNING", upstream_status=""))  # type: ignore[attr-defined]
+        return getattr(_central(), method)(**arguments)
     except RPCError:
-        return frozenset()
+        return None
 
 
 @cache

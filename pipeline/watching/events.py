@@ -84,6 +84,7 @@ def _failed(task: luigi.Task, error: BaseException) -> None:
         extra={"event": "failure", "cause": _said(error), "seconds": round(current.seconds, 3)},
     )
     current.end()
+    scheduling.tell_failed(task)
 
 
 def _broken(task: luigi.Task, error: BaseException) -> None:
@@ -92,6 +93,7 @@ def _broken(task: luigi.Task, error: BaseException) -> None:
 
 def _died(task: luigi.Task, message: str) -> None:
     logger.info("%s: its process ended", name_of(task), extra=_facts(task, "failure", message))
+    scheduling.tell_failed(task)
 
 
 def _present(task: luigi.Task) -> None:

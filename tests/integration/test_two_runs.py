@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import re
+import signal
+import subprocess
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 from luigi.rpc import RemoteScheduler
 
@@ -11,10 +17,11 @@ from pipeline import LoadUsers
 from pipeline.sample import write_sample
 from tests.comparing import assert_loaded
 from tests.oracle import expected
-from tests.project import Project, Run
-from tests.small_input import session, write_all, write_sessions
+from tests.project import DAY, Project, Run
+from tests.small_input import session, write_all, write_sessions, write_users
 
 DOCUMENTED = (10, 25)  # already_running, not_run
+SECONDS_OF_RETRIES = 5  # longer than a scheduler of ours keeps anything back
 
 
 def two_runs_at_once(project: Project) -> list[Run]:
@@ -116,15 +123,113 @@ def test_a_complete_task_that_a_killed_run_left_running_at_the_central_scheduler
     assert scheduler.must_run().ran == []
 
 
-def test_a_task_that_failed_is_tried_again_by_a_later_run_with_a_central_scheduler(scheduler: Project) -> None:
+@contextmanager
+def held_up(project: Project, table: str) -> Iterator[None]:
+    """Let tasks read a table but not write to it."""
+    with project.connection() as connection, connection.cursor() as cursor:
+        connection.autocommit = False
+        cursor.execute(f"LOCK TABLE {table} IN SHARE MODE")
+        yield
+        connection.rollback()
+
+
+def start_and_wait_for(project: Project, task: str) -> subprocess.Popen[bytes]:
+    known = len(project.logged())
+    process = project.start()
+    assert project.wait_for_task(process, task, known), project.logged()[known:]
+    return process
+
+
+def kill(process: subprocess.Popen[bytes]) -> None:
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait(60)
+
+
+def test_a_run_right_after_one_that_was_killed_does_what_that_was_doing(scheduler: Project) -> None:
+    write_all(scheduler)
+    scheduler.must_run()
+    for _ in range(2):
+        assert scheduler.pipeline("redo", "LoadUsers").code == 0
+        with held_up(scheduler, "etl.merged_batches"):
+            kill(start_and_wait_for(scheduler, "LoadUsers"))
+        assert "LoadUsers" in scheduler.must_run().ran
+    assert scheduler.pipeline("redo", "BuildReport", "--date", DAY).code == 0
+    kill(start_and_wait_for(scheduler, "BuildReport"))
+    assert scheduler.must_run().ran == ["BuildReport"]
+    assert scheduler.must_run().ran == []
+
+
+def test_what_failed_is_tried_again_when_it_is_asked_for_alone(scheduler: Project) -> None:
+    scheduler.copy_code()
+    file = scheduler.folder / "code/sql/processed/users.sql"
+    good = file.read_text()
+    for times in (1, 2):
+        file.write_text(f"{good}\nSELECT {times} / 0;\n")
+        failed = scheduler.task("CreatePostgresTables")
+        assert (failed.code, failed.ran) == (30, ["CreatePostgresTables"]), failed.output
+    file.write_text(good)
+    assert scheduler.task("CreatePostgresTables").code == 0
+
+
+def test_a_run_that_waits_for_another_goes_on_when_that_is_killed(scheduler: Project) -> None:
+    write_all(scheduler)
+    scheduler.must_run()
+    assert scheduler.pipeline("redo", "LoadUsers").code == 0
+    known = scheduler.logged().count("Running Worker")
+    with held_up(scheduler, "etl.merged_batches"):
+        killed = start_and_wait_for(scheduler, "LoadUsers")
+        waiting = scheduler.start()
+        deadline = time.monotonic() + 60
+        while scheduler.logged().count("Running Worker") < known + 2:
+            assert time.monotonic() < deadline, scheduler.logged()[-2000:]
+            time.sleep(0.05)
+        kill(killed)
+    assert waiting.wait(60) in DOCUMENTED, scheduler.logged()[-2000:]
+    assert scheduler.must_run().ran == []
+
+
+def assert_a_task_that_failed_is_left_to_the_next_run(project: Project) -> None:
+    write_all(project)
+    good = (project.raw / "users.csv").read_bytes()
+    write_users(project, *(f"U{number},young,Peru,Basic,2024-01-01,1" for number in range(100)))
+    assert project.task("CreatePostgresTables").code == 0
+    with held_up(project, "raw.viewing_sessions"):
+        process = start_and_wait_for(project, "LoadUsers")
+        time.sleep(SECONDS_OF_RETRIES)
+    assert process.wait(60) == 30
+    assert project.logged().count("LoadUsers: failed") == 1
+    assert project.value("SELECT count(*) FROM etl.batches WHERE task = 'LoadUsers'") == 1
+    (project.raw / "users.csv").write_bytes(good)
+    assert "LoadUsers" in project.must_run().ran
+
+
+def test_a_task_that_failed_is_left_to_the_next_run(project: Project) -> None:
+    assert_a_task_that_failed_is_left_to_the_next_run(project)
+
+
+def test_a_task_that_failed_is_left_to_the_next_run_with_a_central_scheduler(scheduler: Project) -> None:
+    assert_a_task_that_failed_is_left_to_the_next_run(scheduler)
+
+
+def test_a_task_whose_process_is_killed_is_left_to_the_next_run_with_a_central_scheduler(scheduler: Project) -> None:
+    write_all(scheduler)
+    assert scheduler.task("CreatePostgresTables").code == 0
+    with held_up(scheduler, "raw.viewing_sessions"):
+        with held_up(scheduler, "etl.merged_batches"):
+            process = start_and_wait_for(scheduler, "LoadUsers")
+            [child] = re.findall(r" INFO (\d+) luigi-interface: .* running   LoadUsers\(", scheduler.logged())
+            os.kill(int(child), signal.SIGKILL)
+        time.sleep(SECONDS_OF_RETRIES)
+    assert process.wait(60) == 30
+    assert scheduler.logged().count("running   LoadUsers(") == 1
+    assert "LoadUsers" in scheduler.must_run().ran
+
+
+def test_a_file_that_failed_is_tried_again_by_the_next_run_with_a_central_scheduler(scheduler: Project) -> None:
     write_all(scheduler)
     path = scheduler.write("users.csv", "")
     failed = scheduler.run_all()
     assert failed.code == 30, failed.output
     path.unlink()
     write_all(scheduler)
-    deadline = time.monotonic() + 60
-    while (again := scheduler.run_all()).code == 25:  # the scheduler keeps a failed task back for a second
-        assert time.monotonic() < deadline, again.output
-    assert again.code == 0, again.output
-    assert "LoadCsvToPostgres users.csv" in again.ran
+    assert "LoadCsvToPostgres users.csv" in scheduler.must_run().ran
