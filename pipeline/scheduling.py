@@ -43,21 +43,26 @@ def _ask_again() -> None:
     """Have the central scheduler give out again what failed in earlier runs, and what a run was doing that is gone.
 
     By itself it keeps the former back for disable_persist seconds, and finds out about the latter after
-    worker_disconnect_delay seconds. Runs on other machines are left to that.
+    worker_disconnect_delay seconds. Runs on other machines are left to that. What runs that go on are doing is told.
     """
-    gone = {
-        worker["name"]
-        for worker in _ask("worker_list") or ()
-        if worker.get("host") == socket.gethostname() and birth(worker["pid"]) is None
-    }
-    workers = {task_id: task["worker_running"] for task_id, task in _in_state("RUNNING").items()}
-    dropped = {task_id: worker for task_id, worker in workers.items() if worker in gone}
+    workers = {worker["name"]: worker for worker in _ask("worker_list") or ()}
+    gone = {name for name, worker in workers.items() if _is_gone(worker)}
     ours = Register.task_names()  # type: ignore[no-untyped-call]
+    running = {task_id: task for task_id, task in _in_state("RUNNING").items() if task["name"] in ours}
     failed = [task_id for task_id, task in _in_state("DISABLED").items() if task["name"] in ours]
+    dropped = {task_id: worker for task_id, task in running.items() if (worker := task["worker_running"]) in gone}
     for task_id, worker in dropped.items():
         _report_failure(task_id, worker)
     for task_id in (*dropped, *failed):
         _ask("re_enable_task", task_id=task_id)
+    for task_id in running.keys() - dropped.keys():
+        task, worker = running[task_id], workers.get(running[task_id]["worker_running"], {})
+        where = f"process {worker.get('pid')} on {worker.get('host')}"
+        print(f"{task['name']}: another run is at it ({where}) and is waited for", file=sys.stderr)
+
+
+def _is_gone(worker: dict[str, Any]) -> bool:
+    return worker.get("host") == socket.gethostname() and birth(worker["pid"]) is None
 
 
 def tell_complete(task: luigi.Task) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -171,20 +172,24 @@ def test_what_failed_is_tried_again_when_it_is_asked_for_alone(scheduler: Projec
     assert scheduler.task("CreatePostgresTables").code == 0
 
 
-def test_a_run_that_waits_for_another_goes_on_when_that_is_killed(scheduler: Project) -> None:
+def test_a_run_that_waits_for_another_says_so_and_goes_on_when_that_is_killed(scheduler: Project) -> None:
     write_all(scheduler)
     scheduler.must_run()
     assert scheduler.pipeline("redo", "LoadUsers").code == 0
     known = scheduler.logged().count("Running Worker")
-    with held_up(scheduler, "etl.merged_batches"):
-        killed = start_and_wait_for(scheduler, "LoadUsers")
-        waiting = scheduler.start()
-        deadline = time.monotonic() + 60
-        while scheduler.logged().count("Running Worker") < known + 2:
-            assert time.monotonic() < deadline, scheduler.logged()[-2000:]
-            time.sleep(0.05)
-        kill(killed)
-    assert waiting.wait(60) in DOCUMENTED, scheduler.logged()[-2000:]
+    with ThreadPoolExecutor(1) as meanwhile:
+        with held_up(scheduler, "etl.merged_batches"):
+            killed = start_and_wait_for(scheduler, "LoadUsers")
+            waiting = meanwhile.submit(scheduler.run_all)
+            deadline = time.monotonic() + 60
+            while scheduler.logged().count("Running Worker") < known + 2:
+                assert time.monotonic() < deadline, scheduler.logged()[-2000:]
+                time.sleep(0.05)
+            kill(killed)
+        run = waiting.result(60)
+    assert run.code in DOCUMENTED, run.output
+    told = f"LoadUsers: another run is at it (process {killed.pid} on {socket.gethostname()}) and is waited for\n"
+    assert told in run.output
     assert scheduler.must_run().ran == []
 
 
