@@ -19,6 +19,7 @@ from functools import cache
 from pathlib import Path
 
 from pipeline.settings import get_settings
+from pipeline.sources.names import is_source
 
 logger = logging.getLogger("pipeline")
 
@@ -113,13 +114,6 @@ def raw_files() -> dict[str, str]:
             found[name] = digests.digest(path, name)
     digests.save(found)
     return found
-
-
-def is_source(name: str) -> bool:
-    """Tell whether a path relative to the raw folder is input: CSV or JSON, plain or gzip, not hidden."""
-    hidden = any(part.startswith(".") for part in name.split("/"))
-    plain = name.lower().removesuffix(".gz")
-    return not hidden and plain.endswith((".csv", ".json", ".jsonl", ".ndjson"))
 
 
 @cache

@@ -8,12 +8,12 @@ from typing import ClassVar
 import luigi
 
 from pipeline.fingerprints import raw_files
+from pipeline.sources.names import is_csv
 from pipeline.stores import ledger, markers, mongo
 from pipeline.stores.claims import Claim, Load
 from pipeline.targets import MongoMarkerTarget
 from pipeline.task import DOCUMENT_MODULES, PipelineTask
 from pipeline.tasks.create import CreateMongodbCollections, CreatePostgresTables
-from pipeline.tasks.raw_folder import is_csv
 from pipeline.tasks.refused import (
     GO_ON,
     content_facts,

@@ -9,6 +9,7 @@ from pipeline.errors import PipelineError
 from pipeline.fingerprints import raw_files
 from pipeline.settings import get_settings
 from pipeline.sources.files import table_of
+from pipeline.sources.names import is_csv
 
 logger = logging.getLogger("pipeline")
 
@@ -43,11 +44,6 @@ def require_input() -> None:
             f"{folder} {state}: put files there, point DATA_RAW_PATH elsewhere, or make some with"
             " 'python -m pipeline sample --sessions 20000'"
         )
-
-
-def is_csv(path: str) -> bool:
-    """Tell a CSV file from a JSON file, by its name."""
-    return path.lower().removesuffix(".gz").endswith(".csv")
 
 
 def declared_tables() -> list[str]:

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 import pipeline
 from pipeline import fingerprints
-from pipeline.fingerprints import DigestCache, combine, digest_bytes, is_source, module_digest, source_digest
+from pipeline.fingerprints import DigestCache, combine, digest_bytes, module_digest, source_digest
 from pipeline.task import PipelineTask
 
 TASKS = [getattr(pipeline, name) for name in pipeline.__all__]
@@ -176,24 +176,6 @@ def test_a_fingerprint_does_not_depend_on_the_order_of_inputs(inputs: dict[str, 
 @given(st.dictionaries(st.text(), st.text(), max_size=3), st.dictionaries(st.text(), st.text(), max_size=3))
 def test_different_inputs_have_different_fingerprints(one: dict[str, str], other: dict[str, str]) -> None:
     assert (combine(one) == combine(other)) == (one == other)
-
-
-@pytest.mark.parametrize(
-    ("name", "expected"),
-    [
-        ("users.csv", True),
-        ("users/2024.CSV.gz", True),
-        ("content.jsonl", True),
-        ("content.json.gz", True),
-        (".users.csv", False),
-        (".partial/users.csv", False),
-        ("users.csv.tmp", False),
-        ("users.xlsx", False),
-        ("readme", False),
-    ],
-)
-def test_which_files_are_input(name: str, expected: bool) -> None:
-    assert is_source(name) is expected
 
 
 LONG_AGO = 1_700_000_000
