@@ -28,6 +28,7 @@ DOCUMENT_MODULES = (
     "pipeline.sources.document_extra",
     "pipeline.sources.document_fields",
     "pipeline.sources.document_values",
+    "pipeline.sources.text_rules",
     "pipeline.sources.document_problems",
     "pipeline.sources.extended_json",
 )

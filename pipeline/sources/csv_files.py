@@ -16,6 +16,7 @@ from typing import IO
 from pipeline.sources.csv_header import REJECT_COLUMN_PREFIX, check_names
 from pipeline.sources.csv_text import SURROGATES, is_text, padded_lines, parse, readable
 from pipeline.sources.files import FileRefusedError
+from pipeline.sources.text_rules import trim
 
 BLOCK_SIZE = 1 << 20
 # Beyond this an open quote counts as one that was forgotten; it also bounds the memory a record can take.
@@ -98,7 +99,7 @@ class CsvStream:
         names = parse(first, strict=False)
         if names is None:
             raise FileRefusedError(f"{self._name}: a quote in the header is never closed; it must be on one line")
-        header = [name.strip().lower() for name in names]
+        header = [trim(name).lower() for name in names]
         check_names(self._name, header)
         return header, b"".join(lines)
 

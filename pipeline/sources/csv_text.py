@@ -7,12 +7,24 @@ import re
 import sys
 from collections.abc import Iterator
 
+from pipeline.sources.text_rules import BLANKS
+
 SURROGATES = "surrogateescape"  # how bytes that are not UTF-8 pass through text
 
-# One expression for each blank, which begins with it: so the search leaps from one to the next.
-PADDING = {
-    blank: re.compile(rb"%b(?:,|\n|\Z|(?<=[,\n]%b)|(?<=\A%b))" % (blank, blank, blank))
-    for blank in (b" ", b"\t", b"\f", b"\v")
+
+def _padding(blank: bytes) -> re.Pattern[bytes]:
+    return re.compile(rb"%b(?:,|\n|\Z|(?<=[,\n]%b)|(?<=\A%b))" % (blank, blank, blank))
+
+
+# One expression for each blank, which begins with it: so the search leaps from one to the next. Those beyond ASCII
+# are grouped by how their bytes begin, and not looked for where that does not occur; line ends are no padding here.
+ASCII_PADDING = {
+    blank.encode(): _padding(blank.encode()) for blank in BLANKS if blank.isascii() and blank not in "\r\n"
+}
+_ENCODED = [blank.encode() for blank in BLANKS if not blank.isascii()]
+OTHER_PADDING = {
+    start: _padding(start + b"[" + b"".join(each[-1:] for each in _ENCODED if each[:-1] == start) + b"]")
+    for start in sorted({each[:-1] for each in _ENCODED})
 }
 
 csv.field_size_limit(sys.maxsize)
@@ -31,7 +43,7 @@ def is_text(block: bytes) -> bool:
 
 def padded_lines(block: bytes) -> Iterator[int]:
     """Yield which lines (from 0) of values without quotes have blanks around one; a line may come several times."""
-    for blank, padding in PADDING.items():
+    for blank, padding in (ASCII_PADDING if block.isascii() else {**ASCII_PADDING, **OTHER_PADDING}).items():
         line = seen = 0
         for match in padding.finditer(block) if blank in block else ():
             line += block.count(b"\n", seen, match.start())

@@ -22,11 +22,10 @@ from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
 from pipeline.sources.document_values import text_to_date, to_date, to_decimal, wrong
+from pipeline.sources.text_rules import BLANKS, KEY_BYTES, trim
 
 INT_MAX = 2**31 - 1
 BIGINT_MAX = 2**63 - 1
-# content_id and genre form one index entry, which PostgreSQL limits to 2,704 bytes; 4 bytes a character.
-KEY_LENGTH = 255
 REMEMBERED = 2**12  # values of a field: a catalogue repeats its ratings, sums and lists of genres
 
 JsonSchema = dict[str, Any]
@@ -36,19 +35,40 @@ def _is_optional(source: object) -> bool:
     return type(None) in get_args(source)
 
 
-def _text_schema(max_length: int | None) -> CoreSchema:
+def _text_schema(max_bytes: int | None) -> CoreSchema:
     # PostgreSQL stores neither NUL characters nor lone surrogates; those pydantic-core refuses itself.
-    lenient = core_schema.str_schema(
-        strict=True, strip_whitespace=True, min_length=1, max_length=max_length, pattern="^[^\\x00]*$"
-    )
+    lenient: CoreSchema = core_schema.str_schema(strict=True, min_length=1, pattern="^[^\\x00]*$")
+    if max_bytes is not None:
+        lenient = core_schema.no_info_after_validator_function(_limited(max_bytes), lenient)
+    lenient = core_schema.no_info_before_validator_function(_trimmed, lenient)
     # Text without blanks around it is passed on, not copied.
-    trimmed = "^[^\\s\\x00](?:[^\\x00]*[^\\s\\x00])?$"
-    strict = core_schema.str_schema(strict=True, max_length=max_length, pattern=trimmed)
+    edge = f"[^{BLANKS}\\x00]"
+    strict = core_schema.str_schema(
+        strict=True, max_length=surely_within(max_bytes), pattern=f"^{edge}(?:[^\\x00]*{edge})?$"
+    )
     return core_schema.lax_or_strict_schema(lenient, strict)
 
 
+def surely_within(max_bytes: int | None) -> int | None:
+    """Return how many characters of any script fit into that many bytes."""
+    return None if max_bytes is None else max_bytes // 4
+
+
+def _limited(max_bytes: int) -> Callable[[str], str]:
+    def checked(text: str) -> str:
+        if len(text.encode()) > max_bytes:
+            raise wrong(f"longer than {max_bytes} bytes")
+        return text
+
+    return checked
+
+
+def _trimmed(value: object) -> object:
+    return trim(value) if isinstance(value, str) else value
+
+
 def _blank_to_null(value: object) -> object:
-    return None if isinstance(value, str) and not value.strip() else value
+    return None if isinstance(value, str) and not trim(value) else value
 
 
 class Kind:
@@ -64,16 +84,16 @@ class Kind:
 class Text(Kind):
     """Text without blanks around it; blank text is null, or missing where null is not allowed."""
 
-    max_length: int | None = None
+    max_bytes: int | None = None
 
     @property
     def plain(self) -> Any:
         """Text that is not empty."""
-        return Annotated[str, Meta(min_length=1, max_length=self.max_length)]
+        return Annotated[str, Meta(min_length=1, max_length=surely_within(self.max_bytes))]
 
     def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
         """Strict and lenient reading."""
-        text = _text_schema(self.max_length)
+        text = _text_schema(self.max_bytes)
         if not _is_optional(source):
             return text
         nullable = core_schema.nullable_schema(text)
@@ -194,12 +214,12 @@ class Labels(Kind):
     @property
     def plain(self) -> Any:
         """A list of texts, some of them perhaps twice."""
-        return list[Text(KEY_LENGTH).plain]  # type: ignore[misc]
+        return list[Text(KEY_BYTES).plain]  # type: ignore[misc]
 
     def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
         """Strict and lenient reading."""
         # A tuple, because a list has no hash for the cache.
-        labels = core_schema.no_info_after_validator_function(tuple, core_schema.list_schema(_text_schema(KEY_LENGTH)))
+        labels = core_schema.no_info_after_validator_function(tuple, core_schema.list_schema(_text_schema(KEY_BYTES)))
         strict = core_schema.no_info_after_validator_function(distinct, core_schema.nullable_schema(labels))
         lenient = core_schema.no_info_before_validator_function(self._listed, strict)
         return core_schema.lax_or_strict_schema(lenient, strict)

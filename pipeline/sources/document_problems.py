@@ -17,14 +17,13 @@ _REASONS = {
     "string_type": "not text",
     "string_unicode": "not valid Unicode text",
     "string_pattern_mismatch": "contains a NUL character",
-    "string_too_long": "longer than {limit} characters",
     "greater_than_equal": "out of range: less than {limit}",
     "less_than_equal": "out of range: more than {limit}",
     "list_type": "not a list",
     "model_type": "not a document",
     "dict_type": "not a document",
 }
-_LIMITS = {"string_too_long": "max_length", "greater_than_equal": "ge", "less_than_equal": "le"}
+_LIMITS = {"greater_than_equal": "ge", "less_than_equal": "le"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,8 @@ from bson.decimal128 import Decimal128
 from bson.errors import InvalidBSON
 from pydantic_core import PydanticCustomError
 
+from pipeline.sources.text_rules import trim
+
 FIRST_YEAR, LAST_YEAR = 1900, 2100  # of dates, as in the CSV files
 DATE_LENGTH = len("2024-05-01")
 NOT_A_DATE = "not a date (YYYY-MM-DD)"
@@ -32,7 +34,7 @@ def to_decimal(value: object) -> Decimal | None:
         PydanticCustomError: not a finite number. Booleans are not numbers.
     """
     if value is None or isinstance(value, str):
-        text = (value or "").strip()
+        text = trim(value or "")
         if text and not _NUMERAL.fullmatch(text):
             raise wrong("not a number")
         return Decimal(text) if text else None
@@ -69,7 +71,7 @@ def to_date(value: object) -> date | None:
 @lru_cache(maxsize=2**15)  # a catalogue repeats the same few thousand days
 def text_to_date(value: str) -> date | None:
     """Read text as `to_date` does."""
-    text = value.strip()
+    text = trim(value)
     if not text:
         return None
     # date.fromisoformat alone would also take 20240501 and 2024-W18-3.

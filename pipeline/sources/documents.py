@@ -16,7 +16,6 @@ from typing_extensions import TypedDict  # Pydantic reads typing.TypedDict only 
 from pipeline.sources.document_fields import (
     BIGINT_MAX,
     INT_MAX,
-    KEY_LENGTH,
     Day,
     Labels,
     Numbered,
@@ -24,6 +23,7 @@ from pipeline.sources.document_fields import (
     decimal,
     whole,
 )
+from pipeline.sources.text_rules import KEY_BYTES
 
 # The two shapes of `seasons`. Pydantic puts these names into error locations; blanks keep them apart
 # from field names.
@@ -43,7 +43,7 @@ class Title(TypedDict, total=False):
     `content_id` may be missing where the document has an `_id` that can be written as text.
     """
 
-    content_id: Required[Annotated[str, Text(KEY_LENGTH), Field(description="Natural key of the title.")]]
+    content_id: Required[Annotated[str, Text(KEY_BYTES), Field(description="Natural key of the title.")]]
     title: Required[Annotated[str, Text(), Field(description="Title as shown.")]]
     genre: Annotated[tuple[str, ...], Labels(), Field(default=(), description="Genres, or one genre as text.")]
     release_year: Annotated[int | None, whole(1870, 2100), Field(default=None, description="Year of release.")]

@@ -24,6 +24,7 @@ from pipeline.sources.document_problems import DocumentError, Drift, Problem, pr
 from pipeline.sources.documents import COLLECTIONS, READERS, Episode
 from pipeline.sources.extended_json import extended_json, shown
 from pipeline.sources.plain_documents import Season, Values, plain_values
+from pipeline.sources.text_rules import trim
 
 __all__ = [
     "TABLES",
@@ -119,7 +120,7 @@ def content_id_of(document: Mapping[str, Any]) -> str | None:
             key = key.as_uuid() if len(key) == len(UUID(int=0).bytes) else None
         if isinstance(key, ObjectId | UUID) or (isinstance(key, int) and not isinstance(key, bool)):
             key = str(key)
-    return key.strip() or None if isinstance(key, str) else None
+    return trim(key) or None if isinstance(key, str) else None
 
 
 def _values(collection: str, title: Any) -> Values:

@@ -20,6 +20,7 @@ from pydantic_core import PydanticCustomError
 from pipeline.sources.document_fields import REMEMBERED, Kind, Number, distinct, rounding_of_floats
 from pipeline.sources.document_values import to_date
 from pipeline.sources.documents import COLLECTIONS, FIELDS, Movie, Series
+from pipeline.sources.text_rules import trim
 
 Values = tuple[Any, ...]
 Season = tuple[int, int | None, list[Values]]
@@ -72,13 +73,13 @@ def _read_season(key: str, season: msgspec.Struct) -> Season:
 
 
 def _check_title(key: str, title: str) -> None:
-    if key.strip() != key or title.strip() != title:
+    if trim(key) != key or trim(title) != title:
         raise _NotPlainError
     _check_storable(key + title)
 
 
 def _check_texts(texts: list[str]) -> None:
-    if list(map(str.strip, texts)) != texts:
+    if list(map(trim, texts)) != texts:
         raise _NotPlainError
     _check_storable("".join(texts))
 

@@ -34,6 +34,7 @@ class CreateMongodbCollections(PipelineTask):
         "pipeline.sources.documents",
         "pipeline.sources.document_fields",
         "pipeline.sources.document_values",
+        "pipeline.sources.text_rules",
     )
 
     def output(self) -> luigi.Target:

@@ -66,6 +66,7 @@ class LoadCsvToPostgres(CsvTask):
         "pipeline.sources.csv_header",
         "pipeline.sources.csv_text",
         "pipeline.sources.files",
+        "pipeline.sources.text_rules",
     )
 
     def facts(self) -> dict[str, str]:

@@ -7,12 +7,20 @@ DROP FUNCTION IF EXISTS
     etl.whole_problem(text, bigint, bigint), etl.whole(text),
     etl.numeric_problem(text, numeric, numeric), etl.date_problem(text);
 
+CREATE OR REPLACE FUNCTION etl.blanks() RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+-- White space of Unicode, U+200B and U+FEFF: the same set as BLANKS in pipeline/sources/text_rules.py.
+RETURN U&'\0009\000A\000B\000C\000D\0020\0085\00A0\1680'
+    || U&'\2000\2001\2002\2003\2004\2005\2006\2007\2008\2009\200A\200B\2028\2029\202F\205F\3000\FEFF';
+
+COMMENT ON FUNCTION etl.blanks() IS 'All characters that are blanks around a value.';
+
 CREATE OR REPLACE FUNCTION etl.clean(value text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN CASE
-    -- All blanks come before this character. To look at both ends is cheaper than to trim.
-    WHEN value COLLATE "C" >= '!' AND right(value, 1) COLLATE "C" >= '!' THEN value
-    ELSE nullif(btrim(value, E' \t\n\r\f\x0b'), '')
+    -- No blank is between these characters. To look at both ends is cheaper than to trim.
+    WHEN value COLLATE "C" BETWEEN '!' AND '~' AND right(value, 1) COLLATE "C" BETWEEN '!' AND '~' THEN value
+    ELSE nullif(btrim(value, etl.blanks()), '')
 END;
 
 COMMENT ON FUNCTION etl.clean(text) IS 'The value without blanks around it; null if nothing is left.';

@@ -54,7 +54,7 @@ GOOD_MOVIES: list[dict[str, Any]] = [
     {"content_id": "M-keys", "title": "Keys", "$price": 1, "a.b": {"$c": 2, "d.e": 3}, "ключ": {"": "خ"}},
     {"content_id": "M-deep", "title": "Deep", "deep": nested(90)},
     {"content_id": "M-long", "title": "Long", "script": "x" * 15_000_000},
-    {"content_id": " M-blank ", "title": " Blanks "},
+    {"content_id": "\u00a0M-blank\ufeff", "title": "\u200bBlanks "},
 ]
 GOOD_SERIES: list[dict[str, Any]] = [
     {"content_id": "S1", "title": "Disagrees", "seasons": 3, "episodes_per_season": [8, 14]},

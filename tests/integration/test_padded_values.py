@@ -8,14 +8,15 @@ import pytest
 
 from pipeline.loads.arrived import MAX_PADDED
 from pipeline.sources.csv_files import MAX_PADDED as MAX_PADDED_OF_FILE
+from pipeline.sources.text_rules import BLANKS, KEY_BYTES
 from tests.project import DAY, Project
 from tests.small_input import ANN, BOB, movie, session, write_sessions, write_users
 
 # The third and the fourth could pass as they are, as values of a text column without a foreign key.
 PADDED = [
-    " S1 ,U1\t, M1,\v2024-05-01, 50,50.5 ,\fMobile , ",
-    '" S2 ","U2 ",M1,"2024-05-02 ","",50.5,"","\nHD"',
-    "\tS6,U1,M1,2024-05-06,50,50.5,Mobile ,HD",
+    " S1 ,U1\u00a0, M1,\v2024-05-01, 50,50.5 ,\fMobile , ",
+    '" S2 ","U2\ufeff",M1,"2024-05-02 ","",50.5,"","\nHD"',
+    "\u200bS6,U1,M1,2024-05-06,50,50.5,Mobile ,HD",
     'S7,U1,M1,2024-05-07,50,50.5,"","HD "',
 ]
 WAITING_ROW = ("S2", "U2", "M1", "2024-05-02", None, 50.5, None, "HD")
@@ -65,6 +66,17 @@ def test_padded_values_of_one_file_among_others(parents: Project, forgotten: str
     )
     # Raw values stay as they came.
     assert parents.value("SELECT content_id FROM raw.viewing_sessions WHERE session_id = ' S1 '") == " M1"
+
+
+def test_blanks_are_the_same_in_sql_and_in_python(project: Project) -> None:
+    assert project.task("CreatePostgresTables").code == 0
+    query = (
+        "SELECT array_agg(n ORDER BY n) FROM generate_series(1, 1114111) AS n WHERE n NOT BETWEEN 55296 AND 57343 AND "
+    )
+    for condition in ("etl.clean(chr(n)) IS NULL", "etl.clean(chr(n) || 'a' || chr(n)) = 'a'"):
+        assert project.value(query + condition) == sorted(map(ord, BLANKS))
+    assert project.value("SELECT etl.key_problem(repeat('x', %s))", KEY_BYTES) is None
+    assert project.value("SELECT etl.key_problem(repeat('x', %s))", KEY_BYTES + 1) == f"longer than {KEY_BYTES} bytes"
 
 
 def test_padded_values_of_a_file_that_comes_later(parents: Project) -> None:

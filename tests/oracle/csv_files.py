@@ -23,7 +23,7 @@ def _day(text: str) -> date:
 # In the order of the row classes, the key first.
 _PARSERS: dict[str, dict[str, Callable[[str], Any]]] = {
     "users": {
-        "user_id": str,
+        "user_id": values.key,
         "age": lambda text: values.whole(text, 0, 120),
         "country": str,
         "subscription_type": str,
@@ -31,9 +31,9 @@ _PARSERS: dict[str, dict[str, Callable[[str], Any]]] = {
         "total_watch_time_hours": lambda text: values.numeric(text, 10, 2),
     },
     "viewing_sessions": {
-        "session_id": str,
-        "user_id": str,
-        "content_id": str,
+        "session_id": values.key,
+        "user_id": values.key,
+        "content_id": values.key,
         "watch_date": _day,
         "watch_duration_minutes": lambda text: values.whole(text, 0, 2**31 - 1),
         "completion_percentage": lambda text: values.numeric(text, 5, 2, high=100),

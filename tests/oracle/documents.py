@@ -72,7 +72,7 @@ def document_id(document: Any) -> str | None:
     identifier = document.get("content_id")
     if identifier is None and document.get("_id") is not None:
         identifier = str(_plain(document["_id"], {"$oid"} | _NUMBERS))
-    return identifier if isinstance(identifier, str) and identifier.strip(values.BLANKS) else None
+    return identifier.strip(values.BLANKS) or None if isinstance(identifier, str) else None
 
 
 def _number_text(value: Any) -> str:
@@ -99,8 +99,8 @@ def _genres(value: Any) -> list[str]:
             continue
         if not isinstance(genre, str):
             raise values.RejectedError("a genre is not text")
-        if genre.strip(values.BLANKS):
-            spellings.setdefault(genre.casefold(), genre)
+        if genre := genre.strip(values.BLANKS):
+            spellings.setdefault(genre.casefold(), values.key(genre))
     return sorted(spellings.values())
 
 
@@ -134,7 +134,7 @@ def _embedded_episodes(content_id: str, season: int, given: Any) -> Iterator[Epi
             content_id,
             season,
             position if number is None else number,
-            title,
+            title and (title.strip(values.BLANKS) or None),
             _whole(episode.get("duration_minutes"), 1, _INT),
             _air_date(episode.get("air_date")),
         )
@@ -177,8 +177,9 @@ def read_title(collection: str, document: Any) -> Title:
     content_id = document_id(document)
     if content_id is None:
         raise values.RejectedError("no id")
+    values.key(content_id)
     title = document.get("title")
-    if not isinstance(title, str) or not title.strip(values.BLANKS):
+    if not isinstance(title, str) or not (title := title.strip(values.BLANKS)):
         raise values.RejectedError("title is missing")
     genre = document.get("genre")
     if not isinstance(genre, list | str | None):

@@ -222,7 +222,14 @@ def test_text_that_postgresql_cannot_store_is_rejected() -> None:
     assert problems("movies", title="a\0b") == [Problem("title", "a\ufffdb", "contains a NUL character")]
     assert problems("movies", content_id="a\ud800") == [Problem("content_id", "a\ufffd", "not valid Unicode text")]
     assert problems("movies", genre=["a\0"]) == [Problem("genre[0]", "a\ufffd", "contains a NUL character")]
-    assert problems("movies", content_id="x" * 256)[0].reason == "longer than 255 characters"
+
+
+def test_a_key_of_more_than_512_bytes_is_rejected() -> None:
+    for key in ("x" * 513, "é" * 257, "🎬" * 129):
+        assert problems("movies", content_id=key) == [Problem("content_id", key, "longer than 512 bytes")]
+        assert problems("movies", genre=["Drama", key]) == [Problem("genre[1]", key, "longer than 512 bytes")]
+    for key in ("x" * 512, "é" * 256, "🎬" * 128):
+        assert column(movie(content_id=key, genre=[key]), "content_id") == key
 
 
 def test_long_titles_of_any_script_are_kept() -> None:

@@ -52,10 +52,14 @@ CREATE TABLE processed.viewing_sessions (
 \echo copy
 \i :copies
 
--- All blanks come before '!'. To look at both ends is cheaper than to trim.
+-- No blank is between '!' and '~'. To look at both ends is cheaper than to trim.
 CREATE FUNCTION clean(value text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN CASE
-    WHEN value COLLATE "C" >= '!' AND right(value, 1) COLLATE "C" >= '!' THEN value
-    ELSE nullif(btrim(value, E' \t\n\r\f\x0b'), '')
+    WHEN value COLLATE "C" BETWEEN '!' AND '~' AND right(value, 1) COLLATE "C" BETWEEN '!' AND '~' THEN value
+    ELSE nullif(btrim(
+        value,
+        U&'\0009\000A\000B\000C\000D\0020\0085\00A0\1680\2000\2001\2002\2003\2004\2005\2006\2007\2008\2009\200A'
+        || U&'\200B\2028\2029\202F\205F\3000\FEFF'
+    ), '')
 END;
 
 \echo users
