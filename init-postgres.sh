@@ -35,6 +35,10 @@ prepare() (
         export PIPELINE_DB=${POSTGRES_DB:-video_streaming}
     fi
     export PGDATABASE=${PGDATABASE:-postgres}
+    # What the statements below rely on, whatever is set for the administrator or the database.
+    export PGCLIENTENCODING=UTF8
+    PGOPTIONS="${PGOPTIONS:-} -c search_path=pg_catalog -c standard_conforming_strings=on -c statement_timeout=0"
+    export PGOPTIONS="$PGOPTIONS -c default_transaction_read_only=off"
     # psql reads the passwords from its environment: on a command line everybody could see them.
     export PIPELINE_PASSWORD=${PIPELINE_PASSWORD:-} DATA_ANALYST_PASSWORD=${DATA_ANALYST_PASSWORD:-}
     [[ -n $PIPELINE_PASSWORD ]] || unset PIPELINE_PASSWORD

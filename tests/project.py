@@ -24,6 +24,7 @@ from pymongo.database import Database
 from pipeline.settings import Settings, get_settings
 from pipeline.stores import postgres
 from pipeline.stores.embedded import ensure_mongo
+from pipeline.stores.libpq import Role
 from tests.warm_start import run_module
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -189,7 +190,7 @@ class Project:
         assert run.code == 0, run.output
         return run
 
-    def dsn(self, role: postgres.Role = "pipeline") -> str:
+    def dsn(self, role: Role = "pipeline") -> str:
         """Return a connection URI; the embedded server is started and prepared if need be."""
         with patch.dict(os.environ, self.env, clear=True):
             get_settings.cache_clear()
@@ -199,7 +200,7 @@ class Project:
                 get_settings.cache_clear()
 
     @contextmanager
-    def connection(self, role: postgres.Role = "pipeline") -> Iterator[Any]:
+    def connection(self, role: Role = "pipeline") -> Iterator[Any]:
         """Open a connection in autocommit mode; the server is asked for its address once."""
         try:
             connection = psycopg2.connect(self._dsns[role])
@@ -212,7 +213,7 @@ class Project:
         finally:
             connection.close()
 
-    def rows(self, query: str, *parameters: object, role: postgres.Role = "pipeline") -> list[tuple[Any, ...]]:
+    def rows(self, query: str, *parameters: object, role: Role = "pipeline") -> list[tuple[Any, ...]]:
         """Return the rows of a query; none for a statement without result."""
         with self.connection(role) as connection, connection.cursor() as cursor:
             cursor.execute(query, parameters or None)

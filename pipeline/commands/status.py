@@ -62,7 +62,9 @@ def _in_words(state: dict[str, list[dict[str, Any]]]) -> str:
     for task, loads in by_task.items():
         lines.append(_task_line(task, loads))
         lines += [f"  FAILED {load['source']}: {load['error']}" for load in loads if load["status"] == "failed"]
-        lines += [f"  running since {load['started']:%H:%M:%S}" for load in loads if load["status"] == "running"]
+        lines += [
+            f"  running since {load['started'].astimezone():%H:%M:%S}" for load in loads if load["status"] == "running"
+        ]
     flawed = [file for file in state["files"] if file["rejected"] or file["waiting"]]
     if flawed:
         lines += ["", f"{'files with rejected or waiting records':<50}{'read':>12}{'rejected':>10}{'waiting':>9}"]
@@ -91,7 +93,7 @@ def _task_line(task: str, loads: list[dict[str, Any]]) -> str:
         return sum(load[column] for load in loads)
 
     name = f"{task} ({len(loads)})" if len(loads) > 1 else task
-    last = max(load["started"] for load in loads)
+    last = max(load["started"] for load in loads).astimezone()
     seconds = sum(load["seconds"] or 0 for load in loads)
     return (
         f"{name:<32}{last:%Y-%m-%d %H:%M}  {seconds:>8.1f}{total('rows_read'):>12,}{total('rows_loaded'):>12,}"

@@ -47,8 +47,6 @@ class Warehouse:
 def read() -> Warehouse:
     """Read everything in one transaction, so that all figures are those of one load."""
     with session("analyst") as cursor:
-        cursor.execute("SET TIME ZONE 'UTC'")
-        cursor.execute("SET work_mem = '64MB'")
         cursor.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
         frames = {name: _frame(cursor, query, LIMITS) for name, query in QUERIES.items()}
         days = frames["days"]

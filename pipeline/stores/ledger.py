@@ -113,8 +113,8 @@ def _is_settled(marker: markers.Marker | None, claim: Claim, is_done: Callable[[
         return True
     if marker.run_started > claim.run_started:
         raise SupersededError(
-            f"{claim.task} {claim.source}: a run that began at {marker.run_started:%H:%M:%S} has loaded newer"
-            " input; run again if this was meant to win"
+            f"{claim.task} {claim.source}: a run that began at {marker.run_started.astimezone():%H:%M:%S} has loaded"
+            " newer input; run again if this was meant to win"
         )
     return False
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Literal
+from typing import Any
 from urllib.parse import quote, urlencode
 
 import psycopg2
@@ -22,21 +22,14 @@ from tenacity import (
 from pipeline.errors import PipelineError
 from pipeline.settings import Settings, get_settings
 from pipeline.stores.embedded import ensure_postgres
+from pipeline.stores.libpq import ENCODING, Role, forget_variables, session_options
 from pipeline.stores.refusals import postgres_permission, postgres_refusal
 from pipeline.stores.remote import postgres_tls
 
 logger = logging.getLogger("pipeline")
 
-Role = Literal["pipeline", "analyst"]
 MINIMUM_VERSION = 170000
 WAIT_FOR_SERVER_SECONDS = 30
-# A load whose client died must not go on: the server looks every second whether it is still there.
-# Compiling (jit) the expressions of a merge takes longer than it saves.
-# Typing tells a day that is none from how it is written out again (etl.date_problem), whatever the server's style.
-SESSION_OPTIONS = (
-    "-c client_connection_check_interval=1000 -c work_mem=64MB -c maintenance_work_mem=256MB -c jit=off"
-    " -c DateStyle=ISO -c lock_timeout={}s"
-)
 # A server that vanished without a word is noticed within three minutes.
 KEEPALIVE: dict[str, Any] = {"keepalives_idle": 60, "keepalives_interval": 15, "keepalives_count": 8}
 # What a server says that is starting or restarting; anything else (password, database) is final.
@@ -93,7 +86,8 @@ def dsn(role: Role = "pipeline") -> str:
     """Return a connection URI for `psql`; it holds the role's password if one is set."""
     given = connection_parameters(role)
     secret = f":{quote(given['password'], safe='')}" if "password" in given else ""
-    query = urlencode({name: given[name] for name in given if name not in ("user", "password", "dbname")})
+    address = {name: given[name] for name in given if name not in ("user", "password", "dbname")}
+    query = urlencode({**address, "client_encoding": ENCODING}, quote_via=quote)
     return f"postgresql://{quote(given['user'], safe='')}{secret}@/{quote(given['dbname'], safe='')}?{query}"
 
 
@@ -125,11 +119,15 @@ def _announce(state: RetryCallState) -> None:
     reraise=True,
 )
 def _connect(role: Role) -> Connection:
+    settings = get_settings()
+    parameters = connection_parameters(role)
+    forget_variables(is_embedded=settings.postgres_host is None)
     connection: Connection = psycopg2.connect(
-        **connection_parameters(role),
+        **parameters,
         connect_timeout=10,
         application_name="video_streaming_pipeline",
-        options=SESSION_OPTIONS.format(get_settings().lock_timeout_seconds) if role == "pipeline" else None,
+        client_encoding=ENCODING,
+        options=session_options(role, lock_timeout=f"{settings.lock_timeout_seconds}s"),
         **KEEPALIVE,
     )
     return connection
