@@ -623,8 +623,8 @@ def test_the_pipeline_role_owns_its_database_and_nothing_more(settings: Settings
 
 def test_the_role_setup_heeds_no_settings_of_the_administrator(settings: Settings) -> None:
     hostile = {"default_transaction_read_only": "on", "client_encoding": "LATIN1", "statement_timeout": "1"}
-    for name, value in hostile.items():
-        query(settings, f"ALTER ROLE postgres SET {name} = '{value}'", user="postgres")
+    statements = [f"ALTER ROLE postgres SET {name} = '{value}'" for name, value in hostile.items()]
+    query(settings, "; ".join(statements), user="postgres")
     done = run_script(settings, POSTGRES_USER="señal", POSTGRES_DB="películas", PGCLIENTENCODING="LATIN1")
     assert done.returncode == 0, done.stderr
     assert query(settings, "SELECT current_user", user="señal", database="películas") == [("señal",)]
