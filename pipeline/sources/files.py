@@ -1,18 +1,18 @@
-"""Raw files, plain or gzip, read as a stream while their content is checked against a digest."""
+"""Raw files, plain or packed, read as a stream while their content is checked against a digest."""
 
 from __future__ import annotations
 
-import gzip
 import io
-import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, Any, cast
 
 from pipeline import progress
 from pipeline.errors import PipelineError
 from pipeline.fingerprints import READ_SIZE, new_digest
+from pipeline.sources.file_kinds import START_BYTES, encoding_of, fault_of, packing_of
+from pipeline.sources.unpacking import UNPACK_ERRORS, as_utf8, unpacked
 
 
 class FileRefusedError(PipelineError):
@@ -62,7 +62,7 @@ class _DigestingFile(io.RawIOBase):
 
 @contextmanager
 def open_raw(folder: Path, name: str, digest: str | None = None) -> Iterator[IO[bytes]]:
-    """Open a raw file for reading, decompressed.
+    """Open a raw file for reading: unpacked, whatever its name says, and in UTF-8 if it was UTF-16.
 
     Args:
         folder: the raw folder.
@@ -70,20 +70,22 @@ def open_raw(folder: Path, name: str, digest: str | None = None) -> Iterator[IO[
         digest: the digest the file had when the run began; checked when the block that reads it ends.
 
     Raises:
-        FileRefusedError: the gzip stream is cut short or corrupt.
+        FileRefusedError: it is packed and cut short or corrupt, or it is no text.
         ChangedWhileReadError: the content is not the one with the digest.
     """
     size = (folder / name).stat().st_size
     with (folder / name).open("rb") as file, progress.stage(name, "bytes", size) as advance:
         digesting = _DigestingFile(file, advance)
-        stream: IO[bytes] = io.BufferedReader(digesting, READ_SIZE)
+        stream: io.BufferedReader = io.BufferedReader(cast(Any, digesting), READ_SIZE)
+        packing = packing_of(stream.peek(START_BYTES)[:START_BYTES])
         refusal = None
         try:
-            yield _decompressed(stream, name)
+            yield _text(unpacked(stream, packing) if packing else stream, name)
         except FileRefusedError as error:
             refusal = error
-        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-            refusal = FileRefusedError(f"{name}: the gzip file is cut short or corrupt ({error}); deliver it again")
+        except UNPACK_ERRORS as error:
+            kind = packing or "UTF-16"
+            refusal = FileRefusedError(f"{name}: the {kind} file is cut short or corrupt ({error}); deliver it again")
         while stream.read(READ_SIZE):
             pass  # what the reader left, so that the digest covers the whole file
         if digest is not None and digesting.digest.hexdigest() != digest:
@@ -93,7 +95,9 @@ def open_raw(folder: Path, name: str, digest: str | None = None) -> Iterator[IO[
             raise refusal
 
 
-def _decompressed(stream: IO[bytes], name: str) -> IO[bytes]:
-    if name.lower().endswith(".gz"):
-        return cast(IO[bytes], gzip.GzipFile(fileobj=stream))
-    return stream
+def _text(stream: io.BufferedReader, name: str) -> io.BufferedReader:
+    start = stream.peek(START_BYTES)[:START_BYTES]
+    if fault := fault_of(start):
+        raise FileRefusedError(f"{name}: {fault}")
+    encoding = encoding_of(start)
+    return as_utf8(stream, encoding) if encoding else stream

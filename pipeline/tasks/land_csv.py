@@ -65,8 +65,10 @@ class LoadCsvToPostgres(CsvTask):
         "pipeline.sources.csv_files",
         "pipeline.sources.csv_header",
         "pipeline.sources.csv_text",
+        "pipeline.sources.file_kinds",
         "pipeline.sources.files",
         "pipeline.sources.text_rules",
+        "pipeline.sources.unpacking",
     )
 
     def facts(self) -> dict[str, str]:

@@ -36,7 +36,9 @@ class LoadJsonToMongo(PipelineTask):
         "pipeline.loads.storable",
         "pipeline.sources.json_files",
         "pipeline.sources.json_text",
+        "pipeline.sources.file_kinds",
         "pipeline.sources.files",
+        "pipeline.sources.unpacking",
         *DOCUMENT_MODULES,
     )
 
