@@ -5,7 +5,7 @@
 
 import sys
 
-from pipeline import interrupts, scheduling
+from pipeline import configuration, interrupts, scheduling
 from pipeline.errors import PipelineError
 from pipeline.settings import get_settings
 from pipeline.tasks.create import CreateMongodbCollections, CreatePostgresTables
@@ -37,6 +37,7 @@ __all__ = [
 
 
 try:
+    configuration.read(get_settings())
     scheduling.choose(get_settings())
 except PipelineError as error:
     print(f"error: {error}", file=sys.stderr)

@@ -108,7 +108,6 @@ Variables of the environment of Airflow's components, without touching this file
             " or ((dag_run.logical_date or dag_run.run_after).astimezone(dag.timezone).date().isoformat()) }}",
             "RUN_OPTIONS": "{{ '--allow-empty' if params.allow_empty else '' }}",
             "PROJECT_ROOT": str(PROJECT),
-            "LUIGI_CONFIG_PATH": str(PROJECT / "luigi.cfg"),
             # The package is found wherever it is not installed, as where its folder is mounted.
             "PYTHONPATH": os.pathsep.join(filter(None, [str(PROJECT), os.environ.get("PYTHONPATH")])),
         },
