@@ -5,17 +5,24 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
 import luigi
 from luigi.contrib.postgres import PostgresTarget
+from psycopg2.extensions import cursor as Cursor
 
+from pipeline.errors import PipelineError
 from pipeline.settings import get_settings
 from pipeline.stores import markers, mongo
 
 MANIFEST = "manifest.json"
+
+
+class FolderReplacedError(PipelineError):
+    """A folder is not the one that its marker means."""
 
 
 class CurrentState(Protocol):
@@ -105,32 +112,16 @@ class MongoMarkerTarget(luigi.Target):
         return marker is not None and marker.intact and marker.fingerprint == self.fingerprint
 
 
-class FolderState:
-    """What the manifest of a folder says, and whether the files it lists are there in full."""
+class FolderTarget(MarkerTarget):
+    """A folder of files, moved into place in one rename, and marked in PostgreSQL.
 
-    def __init__(self, folder: Path) -> None:
-        """Read the manifest.
+    It is complete if the batch that the marker names wrote the folder that is there: a run that was killed
+    between the rename and the commit leaves a folder that no batch of the audit accounts for.
+    """
 
-        Raises:
-            OSError, ValueError, KeyError: there is no manifest that can be read.
-        """
-        self.manifest: dict[str, Any] = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-        self.fingerprint: str = self.manifest["fingerprint"]
-        self.inputs: dict[str, str] = self.manifest["inputs"]
-        self.inserted = datetime.fromisoformat(self.manifest["finished"])
-        self.missing: str | None = None
-        for name, facts in self.manifest["files"].items():
-            file = folder / name
-            if not file.is_file() or file.stat().st_size != facts["bytes"]:
-                self.missing = f"{name} is missing or not whole"
-
-
-class FolderTarget(luigi.Target):
-    """A folder of files, complete with its manifest; it appears in one rename."""
-
-    def __init__(self, folder: Path, fingerprint: str) -> None:
+    def __init__(self, update_id: str, table: str, folder: Path, fingerprint: str) -> None:
+        super().__init__(update_id, table, fingerprint)
         self.folder = folder
-        self.fingerprint = fingerprint
 
     def __str__(self) -> str:
         return str(self.folder)
@@ -140,17 +131,22 @@ class FolderTarget(luigi.Target):
         """Where the files are written until all of them are there."""
         return self.folder.with_name(f".{self.folder.name}.partial")
 
-    def current(self) -> FolderState | None:
-        """Return what is there, whatever its fingerprint; None without a manifest."""
-        try:
-            return FolderState(self.folder)
-        except (OSError, ValueError, KeyError):
-            return None
+    def current(self) -> markers.Marker | None:
+        """Return the marker with a look at the folder, whatever its fingerprint."""
+        return marked_folder(super().current(), self.folder)
 
-    def exists(self) -> bool:
-        """Tell whether the folder is in the wanted state."""
-        state = self.current()
-        return state is not None and state.missing is None and state.fingerprint == self.fingerprint
+    def committed(self, cursor: Cursor) -> dict[str, Any]:
+        """Return the manifest of the folder, which must be the committed one; whoever reads it holds its lock.
+
+        Raises:
+            FolderReplacedError: another run has put a folder in its place and did not commit it.
+        """
+        marker = marked_folder(markers.read_markers(cursor, [self.update_id]).get(self.update_id), self.folder)
+        if marker is None or marker.missing:
+            what = marker.missing if marker else f"{self.folder} was never committed"
+            raise FolderReplacedError(f"{what}; run again, which makes it anew")
+        manifest: dict[str, Any] = json.loads((self.folder / MANIFEST).read_text(encoding="utf-8"))
+        return manifest
 
     @contextmanager
     def writing(self) -> Iterator[Path]:
@@ -165,21 +161,19 @@ class FolderTarget(luigi.Target):
             shutil.rmtree(self.partial, ignore_errors=True)
             raise
 
-    def publish(self, inputs: dict[str, str], **facts: Any) -> None:
+    def publish(self, batch_id: int | None, **facts: Any) -> None:
         """Write the manifest beside the files in `partial` and move the folder into place.
 
         The old folder is moved aside first, so that there is never a mixture of both.
+
+        Args:
+            batch_id: the batch of the load that is about to commit.
+            facts: what else the manifest is to say.
         """
         import shutil
 
         files = {path.name: {"bytes": path.stat().st_size} for path in sorted(self.partial.iterdir()) if path.is_file()}
-        manifest = {
-            "fingerprint": self.fingerprint,
-            "inputs": inputs,
-            "finished": datetime.now(UTC).isoformat(),
-            "files": files,
-            **facts,
-        }
+        manifest = {"batch_id": batch_id, "finished": datetime.now(UTC).isoformat(), "files": files, **facts}
         (self.partial / MANIFEST).write_text(json.dumps(manifest, indent=2, default=str), encoding="utf-8")
         aside = self.folder.with_name(f".{self.folder.name}.old")
         shutil.rmtree(aside, ignore_errors=True)
@@ -187,3 +181,26 @@ class FolderTarget(luigi.Target):
             self.folder.rename(aside)
         self.partial.rename(self.folder)
         shutil.rmtree(aside, ignore_errors=True)
+
+
+def marked_folder(marker: markers.Marker | None, folder: Path) -> markers.Marker | None:
+    """Return the marker of a folder; its `missing` says if the folder is not there as the marked batch wrote it."""
+    if marker is None or marker.missing:
+        return marker
+    return replace(marker, missing=_damage(folder, marker.batch_id))
+
+
+def _damage(folder: Path, batch_id: int | None) -> str | None:
+    name = f"{folder.parent.name}/{folder.name}"
+    if not folder.is_dir():
+        return f"{name} is missing"
+    try:
+        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        if manifest["batch_id"] != batch_id:
+            return f"{name} is of batch {manifest['batch_id']}, which was not committed, instead of {batch_id}"
+        for file, facts in manifest["files"].items():
+            if not (folder / file).is_file() or (folder / file).stat().st_size != facts["bytes"]:
+                return f"{name}/{file} is missing or not whole"
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return f"{name}/{MANIFEST} is missing or not whole"
+    return None

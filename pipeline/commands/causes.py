@@ -110,6 +110,7 @@ def in_words(name: str, old: str | None, new: str | None) -> str:
         "content": f"content {_short(old)} → {_short(new)}",
         "rules": "it was refused before",
         "date": f"new day: {old} → {new}",
+        "repeats": f"takes the place of batch {new}",
         "template": "the template of the page changed",
     }
     return words.get(kind, f"other server: {name} {old} → {new}")

@@ -10,7 +10,7 @@ from pipeline.commands.graph import downstream, file_of, select, stages
 from pipeline.errors import PipelineError
 from pipeline.stores import mongo, postgres
 from pipeline.stores.markers import REDO, forget
-from pipeline.targets import MANIFEST, FolderTarget, MarkerTarget, MongoMarkerTarget
+from pipeline.targets import MarkerTarget, MongoMarkerTarget
 from pipeline.task import PipelineTask
 
 
@@ -91,13 +91,6 @@ def _mark(task: PipelineTask, fingerprint: str, inputs: dict[str, str] | None) -
     elif isinstance(target, MongoMarkerTarget):
         with mongo.database() as db:
             mongo.write_marker(db, task.update_id, fingerprint, inputs or current.inputs, current.holds)
-    elif isinstance(target, FolderTarget):
-        path = target.folder / MANIFEST
-        manifest = json.loads(path.read_text(encoding="utf-8"))
-        manifest |= {"fingerprint": fingerprint, "inputs": inputs or current.inputs}
-        partial = path.with_suffix(".partial")
-        partial.write_text(json.dumps(manifest, indent=2), encoding="utf-8")
-        partial.replace(path)
     else:
         return False
     return True

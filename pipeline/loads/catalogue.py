@@ -67,7 +67,7 @@ def load_catalogue(load: Load, folder: Path, manifest: dict[str, Any], *, allow_
     for table in TABLES:
         execute_file(load.cursor, "load/sync_upsert.sql", parts=parts[table])
     run_checks(load.cursor, "content")
-    load.details["drift"] = manifest["drift"]
+    load.details |= {"drift": manifest["drift"], "extraction": manifest["batch_id"]}
     load.holds = {f"processed.{table}": _count(load, f"processed.{table}") for table in TABLES}
     load.objects = tuple(name for table in TABLES for name in markers.objects_of(load.cursor, f"processed.{table}"))
 

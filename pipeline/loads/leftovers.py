@@ -51,7 +51,7 @@ def _folders(cursor: Cursor) -> Iterator[Path]:
         for path in sorted(parent.glob(".*")):
             name = LEFTOVER.fullmatch(path.name)
             # Who writes a folder holds the lock of its name.
-            if name and is_free(cursor, f"{task} {parent / name.group(1)}"):
+            if name and is_free(cursor, f"{task} {name.group(1)}"):
                 yield path
 
 

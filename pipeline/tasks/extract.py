@@ -3,48 +3,35 @@
 from __future__ import annotations
 
 import logging
-from datetime import date as Date
+from pathlib import Path
 from typing import Any, ClassVar
 
 import luigi
 
 from pipeline.loads.drift import in_words, vanished_fields
 from pipeline.settings import get_settings
-from pipeline.stores import ledger, markers, mongo
-from pipeline.stores.claims import Claim, Load
-from pipeline.targets import FolderTarget
+from pipeline.stores import markers, mongo
+from pipeline.stores.claims import Load
+from pipeline.targets import FolderTarget, marked_folder
 from pipeline.task import BEFORE_SESSIONS, DOCUMENT_MODULES, PipelineTask
 from pipeline.tasks.create import CreateMongodbCollections, CreatePostgresTables
+from pipeline.tasks.day_folder import DayFolderTask
 from pipeline.tasks.land_json import deliveries
 
 logger = logging.getLogger("pipeline")
 
 CATALOGUE = "LoadNormalizedJsonsToPostgres"
+NOTHING = "nothing"
 
 
-def newer_day(update_id: str, day: Date) -> bool:
-    """Tell whether a target holds the state of a day after `day`."""
-    marker = markers.markers().get(update_id)
-    return bool(marker and marker.intact and marker.run_date and marker.run_date > day)
-
-
-def day_cause(update_id: str, day: Date, target: FolderTarget) -> str | None:
-    """Say why the folder of a day is not there, from what was loaded last."""
-    marker = markers.markers().get(update_id)
-    if marker is None or marker.run_date is None:
-        return None
-    if marker.run_date == day:
-        return f"{target.folder.parent.name}/{target.folder.name} is missing"
-    return f"new day: {marker.run_date} → {day}"
-
-
-class ExtractMongoToCsv(PipelineTask):
+class ExtractMongoToCsv(DayFolderTask):
     """Writes the catalogue of MongoDB as one CSV file for each normalized table.
 
-    A live database cannot be hashed, so an extraction is known by its date and by the server it read.
+    A live database cannot be hashed, so an extraction is known by its date, by the server it read, and by the
+    extraction of the same day that it repeats.
     """
 
-    date = luigi.DateParameter(default=Date.today(), description="day of the run")
+    shows = CATALOGUE
     modules: ClassVar = (
         "pipeline.sources.extraction",
         "pipeline.sources.read_ahead",
@@ -62,37 +49,36 @@ class ExtractMongoToCsv(PipelineTask):
         return [*deliveries()]
 
     def facts(self) -> dict[str, str]:
-        """The day, and the database that is read."""
-        return {"date": self.date.isoformat(), "MongoDB": mongo.server_name()}
+        """The day, the database that is read, and the batch that this extraction takes the place of."""
+        return {"date": self.date.isoformat(), "MongoDB": mongo.server_name(), "repeats": self._repeated()}
 
-    def first_time_cause(self) -> str | None:
-        """Tell a new day from a folder that was deleted."""
-        return day_cause(CATALOGUE, self.date, self.output())
+    def _repeated(self) -> str:
+        """Return the batch that is extracted again, since its folder is not there as it was or `redo` asks for it.
 
-    def output(self) -> FolderTarget:
-        """Return the folder of the day."""
-        return FolderTarget(get_settings().data_processed_path / self.date.isoformat(), self.fingerprint)
+        MongoDB may hold something else by now, so what was made of that batch is made anew. As long as the folder
+        stands, this stays what it was when the folder was written.
+        """
+        marker = marked_folder(markers.markers().get(self.update_id), self.folder)
+        if marker is None:
+            return NOTHING
+        return marker.inputs.get("repeats", NOTHING) if marker.intact and not marker.voided else str(marker.batch_id)
 
-    def complete(self) -> bool:
-        """Tell whether the folder is there, or a newer day is loaded, which an older one must not replace."""
-        return newer_day(CATALOGUE, self.date) or self.output().exists()
+    @property
+    def parent(self) -> Path:
+        """The folder of all extractions."""
+        return get_settings().data_processed_path
 
-    def run(self) -> None:
-        """Extract under the lock of the folder, with a row in the ledger."""
-        claim = Claim(
-            update_id=f"{self.task_family} {self.output().folder}",
-            task=self.task_family,
-            target_table=f"data/processed/{self.date}",
-            source=f"MongoDB {mongo.server_name()}",
-            fingerprint=self.fingerprint,
-            inputs=self.inputs,
-            run_started=markers.run_started(),
-            report=self.report,
-            run_date=self.date,
-        )
-        ledger.execute(claim, self.extract, is_done=self.output().exists)
+    @property
+    def table(self) -> str:
+        """The folder, for people."""
+        return f"data/processed/{self.date}"
 
-    def extract(self, load: Load) -> None:
+    @property
+    def source(self) -> str:
+        """The database."""
+        return f"MongoDB {mongo.server_name()}"
+
+    def load(self, load: Load) -> None:
         """Write the files to a folder of their own and move it into place."""
         target = self.output()
         with target.writing():
@@ -105,7 +91,7 @@ class ExtractMongoToCsv(PipelineTask):
             load.details["fields"] = facts["fields"]
             for drift in facts["drift"]:
                 logger.warning("MongoDB: %s", in_words(drift))
-            target.publish(self.inputs, source=mongo.server_name(), date=self.date.isoformat(), **facts)
+            target.publish(load.batch_id, source=mongo.server_name(), date=self.date.isoformat(), **facts)
 
     @staticmethod
     def _write(batches: mongo.Batches, target: FolderTarget) -> dict[str, Any]:

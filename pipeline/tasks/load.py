@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import date as Date
 from typing import ClassVar
 
@@ -10,7 +9,6 @@ import luigi
 
 from pipeline.loads.merge import MergedTable, merge
 from pipeline.stores.claims import Load
-from pipeline.targets import MANIFEST
 from pipeline.task import BEFORE_SESSIONS, PipelineTask, PostgresTask
 from pipeline.tasks.create import CreatePostgresTables
 from pipeline.tasks.extract import ExtractMongoToCsv
@@ -70,12 +68,16 @@ class LoadNormalizedJsonsToPostgres(PostgresTask):
         """Sessions are not merged while titles come and go."""
         return (self.target_table,)
 
+    def shared_locks(self) -> tuple[str, ...]:
+        """The folder stays as it is while it is read."""
+        return (ExtractMongoToCsv(date=self.date).update_id,)
+
     def load(self, load: Load) -> None:
         """Load the files of the extraction."""
         from pipeline.loads.catalogue import load_catalogue
 
-        folder = ExtractMongoToCsv(date=self.date).output().folder
-        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        manifest = ExtractMongoToCsv(date=self.date).output().committed(load.cursor)
+        folder = ExtractMongoToCsv(date=self.date).folder
         load_catalogue(load, folder, manifest, allow_empty=self.allow_empty or landing().allow_empty)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date as Date
+from pathlib import Path
 from typing import ClassVar
 
 import luigi
@@ -12,12 +13,11 @@ from pipeline.loads.publish import publish
 from pipeline.loads.rollups import SQL as ROLLUP_SQL
 from pipeline.report import MODULES as REPORT_MODULES
 from pipeline.settings import get_settings
-from pipeline.stores import ledger, markers, postgres
-from pipeline.stores.claims import Claim, Load
-from pipeline.targets import FolderTarget
+from pipeline.stores import postgres
+from pipeline.stores.claims import Load
 from pipeline.task import PipelineTask, PostgresTask
 from pipeline.tasks.create import CreatePostgresTables
-from pipeline.tasks.extract import day_cause, newer_day
+from pipeline.tasks.day_folder import DayFolderTask
 from pipeline.tasks.load import LoadNormalizedJsonsToPostgres, LoadUsers, LoadViewingSessions
 
 
@@ -72,10 +72,11 @@ class PublishTrusted(PublishingTask):
         publish(load)
 
 
-class BuildReport(PipelineTask):
+class BuildReport(DayFolderTask):
     """Writes the analysts' page of the day."""
 
-    date = luigi.DateParameter(default=Date.today(), description="day of the run")
+    shows = PublishTrusted.__name__
+    source = "trusted"
     sql: ClassVar = ("examples/*.sql",)
     modules: ClassVar = REPORT_MODULES
 
@@ -93,34 +94,17 @@ class BuildReport(PipelineTask):
             "template": template_digest(),
         }
 
-    def first_time_cause(self) -> str | None:
-        """Tell a new day from a page that was deleted."""
-        return day_cause(PublishTrusted.__name__, self.date, self.output())
+    @property
+    def parent(self) -> Path:
+        """The folder of all reports."""
+        return get_settings().reports_path
 
-    def output(self) -> FolderTarget:
-        """Return the folder of the day."""
-        return FolderTarget(get_settings().reports_path / self.date.isoformat(), self.fingerprint)
+    @property
+    def table(self) -> str:
+        """The folder, for people."""
+        return f"data/reports/{self.date}"
 
-    def complete(self) -> bool:
-        """Tell whether the page is there, or a newer day is published."""
-        return newer_day(PublishTrusted.__name__, self.date) or self.output().exists()
-
-    def run(self) -> None:
-        """Build the page under the lock of its folder, with a row in the ledger."""
-        claim = Claim(
-            update_id=f"{self.task_family} {self.output().folder}",
-            task=self.task_family,
-            target_table=f"data/reports/{self.date}",
-            source="trusted",
-            fingerprint=self.fingerprint,
-            inputs=self.inputs,
-            run_started=markers.run_started(),
-            run_date=self.date,
-            report=self.report,
-        )
-        ledger.execute(claim, self.build, is_done=self.output().exists)
-
-    def build(self, load: Load) -> None:
+    def load(self, load: Load) -> None:
         """Write the page to a folder of its own and move it into place."""
         from pipeline.report.index import write_index
         from pipeline.report.page import write_page
@@ -128,5 +112,5 @@ class BuildReport(PipelineTask):
         target = self.output()
         with target.writing() as folder:
             load.rows_read = load.rows_loaded = write_page(folder / "index.html", self.date)
-            target.publish(self.inputs, date=self.date.isoformat())
+            target.publish(load.batch_id, date=self.date.isoformat())
         write_index(target.folder.parent)

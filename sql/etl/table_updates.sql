@@ -22,3 +22,6 @@ COMMENT ON COLUMN etl.table_updates.holds IS 'Relation to rows after the load; o
 COMMENT ON COLUMN etl.table_updates.objects IS 'Relations and constraints whose absence voids the marker.';
 COMMENT ON COLUMN etl.table_updates.run_date IS 'Date of the run for targets that depend on it; an older date never overwrites a newer one.';
 COMMENT ON COLUMN etl.table_updates.run_started IS 'Start of the run on the clock of the server; an older run never overwrites a newer one.';
+
+-- Markers of folders once had their place in the name; the day stands for it.
+DELETE FROM etl.table_updates WHERE update_id ~ '^(ExtractMongoToCsv|BuildReport) .*/';

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import time
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 
 from tests.in_process import settle
 from tests.project import DAY, Project
-from tests.small_input import ANN, session, write_all, write_sessions, write_users
+from tests.small_input import ANN, movie, session, write_all, write_sessions, write_users
 
 NEXT_DAY = "2026-03-03"
 AFTER_USERS = ["BuildReport", "CheckQuality", "LoadViewingSessions", "PublishTrusted"]
@@ -96,7 +97,6 @@ def test_status_before_the_first_run(project: Project) -> None:
         "CreateMongodbCollections",
         "LoadCsvToPostgres users.csv",
         "LoadJsonToMongo content.json",
-        "ExtractMongoToCsv",
         "LoadNormalizedJsonsToPostgres",
         "LoadUsers",
         "LoadViewingSessions",
@@ -111,6 +111,34 @@ def test_redo_has_one_task_done_again(redone: Project, task: str) -> None:
     assert redone.explain() == {task: ["to be done again, as asked by redo"]}
     assert redone.must_run().ran == [task]
     assert redone.must_run().ran == []
+
+
+def test_redo_of_the_extraction_loads_what_mongodb_holds_by_now(redone: Project) -> None:
+    with redone.mongo() as db:
+        db.movies.insert_one(movie("M7", title="Added by another program"))
+    redone.pipeline("redo", "ExtractMongoToCsv", "--date", DAY)
+    explained = redone.explain()
+    assert explained["ExtractMongoToCsv"][0] == "to be done again, as asked by redo"
+    assert explained["LoadNormalizedJsonsToPostgres"] == ["upstream: ExtractMongoToCsv changed"]
+    assert redone.must_run().ran == sorted(["ExtractMongoToCsv", "LoadNormalizedJsonsToPostgres", *AFTER_USERS])
+    assert titles(redone, "M7") == ["Added by another program"]
+    assert redone.must_run().ran == []
+
+
+def test_a_deleted_extraction_is_made_anew_from_what_mongodb_holds_by_now(redone: Project) -> None:
+    shutil.rmtree(redone.folder / "processed" / DAY)
+    with redone.mongo() as db:
+        db.movies.insert_one(movie("M8", title="Added later"))
+    explained = redone.explain()
+    assert explained["ExtractMongoToCsv"][0] == f"processed/{DAY} is missing"
+    assert redone.must_run().ran == sorted(explained)
+    assert titles(redone, "M8") == ["Added later"]
+    assert redone.must_run().ran == []
+
+
+def titles(project: Project, content_id: str) -> list[str]:
+    query = "SELECT title FROM trusted.content_summary WHERE content_id = %s"
+    return [title for (title,) in project.rows(query, content_id)]
 
 
 @pytest.fixture(scope="module")

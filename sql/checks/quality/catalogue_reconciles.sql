@@ -7,12 +7,6 @@ WITH loaded AS (
     WHERE marker.update_id = 'LoadNormalizedJsonsToPostgres'
 ),
 
-extracted AS (
-    SELECT rows_read FROM etl.batches
-    WHERE task = 'ExtractMongoToCsv' AND status = 'loaded'
-    ORDER BY batch_id DESC LIMIT 1
-),
-
 titles AS (
     SELECT count(*) AS row_count FROM processed.content WHERE removed_at IS NULL
 ),
@@ -30,7 +24,7 @@ SELECT
     loaded.rows_rejected,
     rejected.row_count AS kept_rejected
 FROM loaded
-CROSS JOIN extracted
+INNER JOIN etl.batches AS extracted ON extracted.batch_id = (loaded.details ->> 'extraction')::bigint
 CROSS JOIN titles
 CROSS JOIN rejected
 WHERE loaded.rows_read <> extracted.rows_read

@@ -1,0 +1,65 @@
+"""Runs that are killed between two stores, where one has the result and the other does not know of it yet."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.project import DAY, REPOSITORY, Project
+from tests.small_input import movie, series, session, write_all, write_sessions, write_users
+from tests.survival.aftermath import assert_right
+
+pytestmark = pytest.mark.survival
+
+# Task, function, and whether the run dies as the function is called or when it has returned.
+GAPS = [
+    # The old folder is aside, the new one not in place.
+    ("ExtractMongoToCsv", "pathlib:Path.rename", "after"),
+    ("BuildReport", "pathlib:Path.rename", "after"),
+    # The new folder is in place, audit row and marker are not committed.
+    ("ExtractMongoToCsv", "pipeline.targets:FolderTarget.publish", "after"),
+    ("BuildReport", "pipeline.targets:FolderTarget.publish", "after"),
+    ("BuildReport", "pipeline.report.index:write_index", "after"),
+]
+
+
+@pytest.fixture(scope="module")
+def loaded(tmp_path_factory: pytest.TempPathFactory, embedded: Path) -> Project:
+    """A loaded project, which every run that is killed finds changed in all its parts."""
+    project = Project(tmp_path_factory.mktemp("gaps"), embedded, f"test_gaps_{os.getpid()}")
+    write_all(project)
+    project.must_run()
+    return project
+
+
+def change_everything(project: Project, turn: int) -> None:
+    """Bring a document, a user and a session, and with each something that is rejected."""
+    titles = [movie(f"L{turn}"), movie("X", title=None)]
+    project.write_titles(f"late-{turn}.json", movies=titles, series=[series("T1", title=f"Title {turn}")])
+    write_users(project, f"U{turn + 10},30,Peru,Basic,2023-01-01,{turn}", f"U{turn + 10},x,,,,", name="users-2.csv")
+    write_sessions(project, session(9, user="U1", minutes=turn), f"short,{turn}", name="viewing_sessions-3.csv")
+
+
+def run_killed_at(project: Project, task: str, place: str, moment: str) -> int:
+    """Run the main job until it dies there; return its exit code."""
+    program = [sys.executable, "-m", "tests.survival.killed_at", task, place, moment]
+    return subprocess.run(
+        [*program, "--module", "pipeline", "RunAll", "--date", DAY, "--local-scheduler"],
+        cwd=REPOSITORY,
+        env=project.env,
+        capture_output=True,
+        start_new_session=True,
+        check=False,
+    ).returncode
+
+
+@pytest.mark.parametrize("turn", range(len(GAPS)), ids=[" ".join(gap) for gap in GAPS])
+def test_a_run_killed_between_two_stores_is_made_right_by_the_next(loaded: Project, turn: int) -> None:
+    change_everything(loaded, turn)
+    assert run_killed_at(loaded, *GAPS[turn]) == -signal.SIGKILL
+    assert_right(loaded)
