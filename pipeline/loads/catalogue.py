@@ -10,7 +10,7 @@ from psycopg2 import sql
 
 from pipeline.errors import PipelineError
 from pipeline.loads.checks import run_checks
-from pipeline.loads.rejects import TooManyRejectsError, commonest_reasons, too_many
+from pipeline.loads.reject_limit import TooManyRejectsError, commonest_reasons, too_many
 from pipeline.settings import get_settings
 from pipeline.sources.extraction import REJECTED
 from pipeline.sources.normalizer import TABLES
@@ -154,7 +154,7 @@ def _enforce_limit(load: Load) -> None:
         f" MAX_REJECT_RATIO allows: {reasons}. Correct them in MongoDB, or raise the limit.",
         load.cursor,
         load.batch_id,
-        "extract",
+        load.claim.source,
     )
 
 

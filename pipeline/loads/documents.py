@@ -10,7 +10,7 @@ from typing import IO, Protocol
 from psycopg2.extensions import cursor as Cursor
 
 from pipeline.loads.document_batches import write_spooled
-from pipeline.loads.rejects import too_many
+from pipeline.loads.reject_limit import too_many
 from pipeline.loads.storable import Storable, storable
 from pipeline.settings import get_settings
 from pipeline.sources.document_problems import DocumentError

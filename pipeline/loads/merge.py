@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 
 from psycopg2 import sql
@@ -11,7 +11,8 @@ from pipeline.errors import PipelineError
 from pipeline.loads import bulk, definitions
 from pipeline.loads.arrived import added_batches, added_rows, define_arrived, define_typed
 from pipeline.loads.checks import run_checks
-from pipeline.loads.rejects import enforce_limit, write_files
+from pipeline.loads.reject_limit import TooManyRejectsError, refuse_landed, too_many_rejects
+from pipeline.loads.rejects import write_files
 from pipeline.stores import markers
 from pipeline.stores.claims import Load
 from pipeline.stores.statements import execute_file, fetch_value, identifiers, read_sql, table_columns
@@ -21,6 +22,14 @@ ANALYZE_FROM_ROWS = 1000
 
 class MissingColumnsError(PipelineError):
     """The live table lacks columns that the load writes."""
+
+
+class BatchesRefusedError(Exception):
+    """Batches came of which too many rows cannot be typed: `errors` says why, one for each."""
+
+    def __init__(self, errors: list[TooManyRejectsError]) -> None:
+        super().__init__()
+        self.errors = errors
 
 
 @dataclass(frozen=True)
@@ -81,23 +90,46 @@ class MergedTable:
         }
 
 
-def merge(load: Load, table: MergedTable) -> None:
+def merge(load: Load, table: MergedTable) -> list[TooManyRejectsError]:
     """Bring a table of `processed` to the present batches of `raw`.
 
     Only batches that came or left are read, unless the way of loading has changed or the table was emptied:
     then all are, and rows that come out the same are not rewritten. The counts in `load` are of the batches
     read.
 
+    A file that came and of which too many rows cannot be typed is refused: its landing is undone, and the merge
+    starts afresh without it. (To know before the merge, all rows would have to be typed twice.)
+
     Args:
         load: the load in progress.
         table: what to merge.
 
+    Returns:
+        Why files were refused, one for each.
+
     Raises:
-        MissingColumnsError, TooManyRejectsError, CheckFailedError: see there; nothing is loaded.
+        TooManyRejectsError: of a batch that was merged before, too many rows cannot be typed any more. Then the
+            declaration is at fault rather than the file, and nothing is loaded.
+        MissingColumnsError, CheckFailedError: see there; nothing is loaded.
     """
+    load.cursor.execute("SAVEPOINT before_merge")
+    try:
+        _merge(load, table)
+    except BatchesRefusedError as refused:
+        load.cursor.execute("ROLLBACK TO SAVEPOINT before_merge")
+        for error in refused.errors:
+            refuse_landed(load.cursor, table.name, error)
+        _merge(load, table)
+        return refused.errors
+    return []
+
+
+def _merge(load: Load, table: MergedTable) -> None:
     cursor = load.cursor
     last = load.previous
     full = last is None or last.missing is not None or last.voided or _ways(last.inputs) != _ways(load.claim.inputs)
+    cursor.execute("SELECT batch_id FROM etl.merged_batches WHERE target_table = %s", (table.processed,))
+    merged_before = {batch_id for (batch_id,) in cursor.fetchall()}
     execute_file(cursor, "load/changed_batches.sql", {"raw": table.raw, "processed": table.processed, "full": full})
     batches = added_batches(cursor)
     define_arrived(cursor, table.name, batches)
@@ -111,7 +143,7 @@ def merge(load: Load, table: MergedTable) -> None:
     elif is_empty:
         definitions.drop_constraints(cursor, parts, keep_primary=True)
     if some_left:
-        _merge_one_by_one(load, table, arrived, parts)
+        _merge_one_by_one(load, table, arrived, parts, merged_before)
     if is_empty:
         execute_file(cursor, f"processed/{table.name}.sql")
         definitions.restore(cursor, parts, indexes_and_keys)
@@ -124,7 +156,9 @@ def merge(load: Load, table: MergedTable) -> None:
     run_checks(cursor, table.name)
 
 
-def _merge_one_by_one(load: Load, table: MergedTable, arrived: str, parts: Mapping[str, sql.Composable]) -> None:
+def _merge_one_by_one(
+    load: Load, table: MergedTable, arrived: str, parts: Mapping[str, sql.Composable], merged_before: Set[int]
+) -> None:
     """Merge the raw rows of the view or table `arrived`, and rows held back whose turn has come."""
     cursor = load.cursor
     cursor.execute(sql.SQL("CREATE TEMP VIEW arrived AS SELECT * FROM {}").format(sql.Identifier(arrived)))
@@ -133,7 +167,7 @@ def _merge_one_by_one(load: Load, table: MergedTable, arrived: str, parts: Mappi
     define_typed(cursor, table.name, "typed_unfit", "unfit")
     define_typed(cursor, table.name, "typed_again", "again")
     execute_file(cursor, "load/reject.sql", parts=parts)
-    _enforce_limits(load, table)
+    _enforce_limits(load, table, merged_before)
     before_delete = sql.SQL(read_sql(table.before_delete) if table.before_delete else "")
     execute_file(cursor, "load/merge.sql", parts={**parts, "before_delete": before_delete})
 
@@ -160,7 +194,7 @@ def _columns(load: Load, table: MergedTable) -> list[str]:
     return columns
 
 
-def _enforce_limits(load: Load, table: MergedTable) -> None:
+def _enforce_limits(load: Load, table: MergedTable, merged_before: Set[int]) -> None:
     load.cursor.execute(
         """
         SELECT rejected.batch_id, batches.source, batches.rows_loaded, count(*)
@@ -173,9 +207,19 @@ def _enforce_limits(load: Load, table: MergedTable) -> None:
         """,
         (table.name,),
     )
-    for batch_id, source, read, rejected in load.cursor.fetchall():
-        enforce_limit(load, "load", source, batch_id, read, rejected)
-        write_files(load.cursor, [batch_id])
+    found = load.cursor.fetchall()
+    errors = [
+        error
+        for batch_id, source, read, rejected in found
+        if (error := too_many_rejects(load.cursor, "load", table.name, source, batch_id, read, rejected))
+    ]
+    for error in errors:
+        if error.batch_id in merged_before:
+            write_files(load.cursor, [error.batch_id])
+            raise error
+    if errors:
+        raise BatchesRefusedError(errors)
+    write_files(load.cursor, [batch_id for batch_id, *_ in found])
 
 
 def _count(load: Load, table: MergedTable, parts: Mapping[str, sql.Composable]) -> None:

@@ -12,7 +12,8 @@ from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 
 from pipeline.loads.drift import in_words, new_columns, vanished_columns
-from pipeline.loads.rejects import RejectSpool, digests_of, enforce_limit, forget_files, write_files
+from pipeline.loads.reject_limit import enforce_limit, enforce_limit_on_values
+from pipeline.loads.rejects import RejectSpool, digests_of, forget_files, forget_refused, write_files
 from pipeline.settings import get_settings
 from pipeline.sources.csv_files import CsvStream
 from pipeline.sources.files import FileEmptiedError, FileRefusedError, open_raw, table_of
@@ -50,7 +51,7 @@ class _Chunks(io.RawIOBase):
         return bytes(block)
 
 
-def land(load: Load, name: str, digest: str, *, allow_empty: bool) -> None:
+def land(load: Load, name: str, digest: str, *, allow_empty: bool, was_refused: bool = False) -> None:
     """Replace the rows that a file brought last time by its present ones.
 
     Args:
@@ -58,10 +59,11 @@ def land(load: Load, name: str, digest: str, *, allow_empty: bool) -> None:
         name: path of the file relative to the raw folder.
         digest: the content the file had when the run began.
         allow_empty: take a file without records although it had some before.
+        was_refused: this content was refused before; that is found out here, before anything builds on it.
 
     Raises:
         FileRefusedError: the file as a whole cannot be loaded.
-        TooManyRejectsError: too many of its records are no rows.
+        TooManyRejectsError: too many of its records are no rows, or cannot be typed.
         ChangedWhileReadError: its content is not the one with the digest any more.
     """
     if load.batch_id is None:
@@ -89,7 +91,11 @@ def land(load: Load, name: str, digest: str, *, allow_empty: bool) -> None:
             " with --allow-empty, otherwise deliver it again"
         )
     spool.copy(cursor)
-    enforce_limit(load, "land", name, batch_id, stream.records, spool.count)
+    enforce_limit(cursor, "land", table, name, batch_id, stream.records, spool.count)
+    if batch_id == load.batch_id and (load.previous or was_refused):
+        # Rows that are loaded stay if these are too bad. Of a new file the merge finds that out as it types them.
+        enforce_limit_on_values(cursor, table, name, batch_id, loaded)
+    forget_refused(cursor, load.batch_id)
     if load.previous and load.previous.batch_id != batch_id:
         forget_files(table, load.previous.batch_id)
     write_files(cursor, [batch_id])

@@ -21,8 +21,10 @@ from pipeline.tasks.refused import (
     fail_if_refused,
     go_on_after_refusals,
     landing,
+    refusal_cause,
     refusal_kept,
     refusals_noted,
+    refused_before,
 )
 
 
@@ -42,6 +44,11 @@ class CsvTask(PostgresTask):
 
     @property
     def source(self) -> str:
+        """The file."""
+        return str(self.path)
+
+    @property
+    def label(self) -> str:
         """The file."""
         return str(self.path)
 
@@ -75,10 +82,9 @@ class LoadCsvToPostgres(CsvTask):
         """The content of the file."""
         return content_facts(self.path, (f"raw/{table_of(self.path)}.sql",))
 
-    @property
-    def label(self) -> str:
-        """The file."""
-        return self.path
+    def first_time_cause(self) -> str | None:
+        """The file may have been refused."""
+        return refusal_cause(self.path)
 
     def run(self) -> None:
         """Land the file."""
@@ -93,7 +99,13 @@ class LoadCsvToPostgres(CsvTask):
     def load(self, load: Load) -> None:
         """Copy the file."""
         with refusal_kept(load):
-            land(load, self.path, digest_of(self.path), allow_empty=self.allow_empty)
+            land(
+                load,
+                self.path,
+                digest_of(self.path),
+                allow_empty=self.allow_empty,
+                was_refused=refused_before(self.path),
+            )
 
 
 class WithdrawCsv(CsvTask):
@@ -125,14 +137,14 @@ class LoadCsvsToPostgres(luigi.WrapperTask):
 
     allow_empty = luigi.BoolParameter(significant=False, description="take files that have no records any more")
 
-    def requires(self) -> list[luigi.Task]:
+    def requires(self) -> list[CsvTask]:
         """Return a task for each file."""
         go_on_after_refusals(allow_empty=self.allow_empty)
         return [task for table in declared_tables() for task in (*landed(table), *withdrawn(table))]
 
     def run(self) -> None:
         """Fail if a file was refused."""
-        fail_if_refused(self)
+        fail_if_refused(self.requires())
 
 
 @cache

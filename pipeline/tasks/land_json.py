@@ -20,6 +20,7 @@ from pipeline.tasks.refused import (
     fail_if_refused,
     go_on_after_refusals,
     landing,
+    refusal_cause,
     refusal_kept,
     refusals_noted,
 )
@@ -57,6 +58,10 @@ class LoadJsonToMongo(PipelineTask):
     def facts(self) -> dict[str, str]:
         """The content of the file."""
         return content_facts(self.path)
+
+    def first_time_cause(self) -> str | None:
+        """The file may have been refused."""
+        return refusal_cause(self.path)
 
     @property
     def label(self) -> str:
@@ -113,7 +118,7 @@ class LoadJsonsToMongo(luigi.WrapperTask):
 
     def run(self) -> None:
         """Fail if a file was refused."""
-        fail_if_refused(self)
+        fail_if_refused(deliveries())
 
 
 @cache

@@ -12,8 +12,8 @@ from pipeline.stores.claims import Load
 from pipeline.task import BEFORE_SESSIONS, PipelineTask, PostgresTask
 from pipeline.tasks.create import CreatePostgresTables
 from pipeline.tasks.extract import ExtractMongoToCsv
-from pipeline.tasks.land_csv import landed, withdrawn
-from pipeline.tasks.refused import landing
+from pipeline.tasks.land_csv import LoadCsvToPostgres, landed, withdrawn
+from pipeline.tasks.refused import fail_if_refused, landing, note_refused
 
 MERGE_MODULES = (
     "pipeline.loads.merge",
@@ -105,7 +105,13 @@ class MergeTask(PostgresTask):
 
     def load(self, load: Load) -> None:
         """Merge what came and what left."""
-        merge(load, self.merged)
+        note_refused(LoadCsvToPostgres.__name__, merge(load, self.merged))
+
+    def run(self) -> None:
+        """Merge; files that were refused thereby fail the task of all files, or, where that is not wanted, this one."""
+        super().run()
+        if not landing().go_on:
+            fail_if_refused(landed(self.merged.name))
 
 
 class LoadUsers(MergeTask):

@@ -8,16 +8,14 @@ count as an input too: if they change, the file and all that builds on it have a
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 
-import luigi
-
 from pipeline import fingerprints
 from pipeline.errors import PipelineError
-from pipeline.loads.rejects import TooManyRejectsError
+from pipeline.loads.reject_limit import TooManyRejectsError
 from pipeline.settings import get_settings
 from pipeline.sources.files import FileEmptiedError, FileRefusedError
 from pipeline.stores import markers, mongo
@@ -56,6 +54,16 @@ def refused_contents() -> dict[tuple[str, str], int | None]:
         return {(source, content): emptied for source, content, emptied in cursor.fetchall()}
 
 
+def refused_before(path: str) -> bool:
+    """Tell whether the present content of a file was ever refused."""
+    return (path, digest_of(path)) in refused_contents()
+
+
+def refusal_cause(path: str) -> str | None:
+    """Say that a file which is not loaded was refused; None if it was not."""
+    return "it was refused, and is tried again" if refused_before(path) else None
+
+
 def content_facts(path: str, declaration: tuple[str, ...] = ()) -> dict[str, str]:
     """Return what the landing of a file depends on.
 
@@ -64,7 +72,7 @@ def content_facts(path: str, declaration: tuple[str, ...] = ()) -> dict[str, str
         declaration: files below `sql/` that say what it must look like.
     """
     content = digest_of(path)
-    if (path, content) not in refused_contents():
+    if not refused_before(path):
         return {"content": content}
     rules = {
         "MAX_REJECT_RATIO": str(get_settings().max_reject_ratio),
@@ -99,19 +107,28 @@ def refusals_noted(task: PipelineTask, *, go_on: bool) -> Iterator[None]:
         task.report(f"refused: {error}")
 
 
-def fail_if_refused(task: luigi.Task) -> None:
+def note_refused(task_family: str, errors: Iterable[TooManyRejectsError]) -> None:
+    """Log that landed files were refused as their values were typed: under the task that landed them."""
+    for error in errors:
+        logger.error("%s", error, extra={"task": task_family, "file": error.source})
+
+
+def fail_if_refused(files: Iterable[PipelineTask]) -> None:
     """Fail if a file was refused in this run.
+
+    Args:
+        files: the tasks that land files, and those that withdraw some.
 
     Raises:
         FilesRefusedError: names the files.
     """
     markers.forget()
     mongo.forget()
-    files = task.requires()
-    refused = [each.path for each in files if not each.complete()]
+    tasks = list(files)
+    refused = [str(each.label) for each in tasks if not each.complete()]
     if refused:
         raise FilesRefusedError(
-            f"{len(refused):,} of {len(files):,} files were refused, the others are loaded: {', '.join(refused)};"
+            f"{len(refused):,} of {len(tasks):,} files were refused, the others are loaded: {', '.join(refused)};"
             " correct or remove them and run again (why: see above, or python -m pipeline status)"
         )
 

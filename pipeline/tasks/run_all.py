@@ -17,7 +17,7 @@ from pipeline.tasks.land_json import LoadJsonsToMongo
 from pipeline.tasks.load import LoadNormalizedJsonsToPostgres, LoadUsers, LoadViewingSessions
 from pipeline.tasks.publish import BuildReport, CheckQuality, PublishTrusted
 from pipeline.tasks.raw_folder import require_input
-from pipeline.tasks.refused import go_on_after_refusals
+from pipeline.tasks.refused import fail_if_refused, go_on_after_refusals
 
 logger = logging.getLogger("pipeline")
 
@@ -72,5 +72,10 @@ class RunAll(luigi.WrapperTask):
         ]
 
     def run(self) -> None:
-        """Clear away what killed runs left behind, now that everything is made anew."""
+        """Clear away what killed runs left behind, now that everything is made anew.
+
+        Raises:
+            FilesRefusedError: files were refused as their values were typed, after all files had landed.
+        """
         clear_leftovers()
+        fail_if_refused(LoadCsvsToPostgres(allow_empty=self.allow_empty).requires())

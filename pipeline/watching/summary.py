@@ -107,7 +107,7 @@ def _causes(outcomes: list[Outcome]) -> list[Outcome]:
     return [each for each in wrong if each.task not in GROUPS]
 
 
-GROUPS = ("LoadCsvsToPostgres", "LoadJsonsToMongo")
+GROUPS = ("LoadCsvsToPostgres", "LoadJsonsToMongo", "RunAll")
 
 
 def _verb(outcome: Outcome) -> str:

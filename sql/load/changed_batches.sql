@@ -30,3 +30,7 @@ WHERE merged.target_table = %(processed)s AND merged.batch_id = removed.batch_id
 
 INSERT INTO etl.merged_batches (target_table, batch_id)
 SELECT %(processed)s, batch_id FROM added_batches;
+
+-- What was rejected of them when they were merged before.
+DELETE FROM etl.rejected_rows
+WHERE stage = 'load' AND batch_id IN (SELECT batch_id FROM added_batches UNION ALL SELECT batch_id FROM removed_batches);

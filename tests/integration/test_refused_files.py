@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.project import Project
 from tests.small_input import ANN, BOB, movie, series, session, write_all, write_sessions, write_users
 
@@ -92,3 +94,107 @@ def test_a_file_alone_fails_by_itself(project: Project) -> None:
     assert project.task("LoadJsonToMongo", "--path", "content.json").code == 0
     project.write_titles(series=[series("T1")])
     assert project.task("LoadCsvsToPostgres").code == 30
+
+
+# Refused as its values are typed
+
+
+def bad_sessions(project: Project, name: str, *, bad: int = 100, good: int = 0, key: str = "P") -> None:
+    """Write a file of 100 sessions or more, of which some have a date that is none."""
+    days = ["31/12/2024"] * bad + ["2024-05-01"] * good
+    lines = [f"{key}{number},U1,M1,{day},1,1,TV,HD" for number, day in enumerate(days)]
+    write_sessions(project, *lines, name=name)
+
+
+def rejected(project: Project) -> list[tuple[str, int]]:
+    return project.rows("SELECT source, count(*) FROM etl.rejected_rows GROUP BY 1 ORDER BY 1")  # type: ignore[return-value]
+
+
+def reject_files(project: Project) -> list[str]:
+    return sorted(path.name for path in (project.folder / "rejected").glob("*"))
+
+
+@pytest.mark.parametrize("is_first_load", [True, False])
+def test_a_file_whose_values_are_bad_holds_only_itself(project: Project, is_first_load: bool) -> None:
+    write_all(project)
+    if not is_first_load:
+        project.must_run()
+    # S1 of the file that is refused comes last, of a user who comes with the same run; it must not win.
+    bad_sessions(project, "viewing_sessions.partner.csv")
+    with (project.raw / "viewing_sessions.partner.csv").open("a") as file:
+        file.write("S1,U1,M1,2024-05-09,1,1,TV,HD\nW1,U9,M1,2024-05-09,1,1,TV,HD\n")
+    write_sessions(project, session(4, user="U3"), name="viewing_sessions-good.csv")
+    write_users(project, "U3,30,Peru,Basic,2024-01-01,1", name="users-3.csv")
+    write_users(project, *(f"X{number},old,,,," for number in range(100)), name="users-bad.csv")
+
+    run = project.run_all()
+    assert run.code == 30
+    assert (
+        "viewing_sessions.partner.csv: 100 of 102 records were rejected, more than the 5% that MAX_REJECT_RATIO allows:"
+        " watch_date not an ISO date (YYYY-MM-DD) (100)."
+    ) in run.output
+    assert "users-bad.csv: 100 of 100 records were rejected" in run.output
+    assert "files were refused, the others are loaded" in run.output
+    assert "Traceback" not in run.output
+    assert sessions(project) == ["S1", "S2", "S3", "S4"]
+    assert (
+        project.value("SELECT watch_date::text FROM processed.viewing_sessions WHERE session_id = 'S1'") == "2024-05-01"
+    )
+    assert project.rows("SELECT user_id FROM processed.users ORDER BY 1") == [("U1",), ("U2",), ("U3",)]
+    assert project.rows("SELECT * FROM etl.held_rows") == []
+    assert project.value("SELECT count(*) FROM raw.viewing_sessions") == 4
+    assert rejected(project) == [("users-bad.csv", 100), ("viewing_sessions.partner.csv", 100)]
+    assert len(reject_files(project)) == 2
+    told = project.pipeline("status").output
+    assert "FAILED viewing_sessions.partner.csv: TooManyRejectsError: viewing_sessions.partner.csv: 100 of 102" in told
+    assert project.explain()["LoadCsvToPostgres users-bad.csv"] == ["it was refused, and is tried again"]
+
+    # Later runs say the same, and soon try nothing but the two files again.
+    assert project.run_all().code == 30
+    last = project.run_all()
+    assert last.code == 30
+    assert last.ran == ["LoadCsvToPostgres users-bad.csv", "LoadCsvToPostgres viewing_sessions.partner.csv"]
+    assert sessions(project) == ["S1", "S2", "S3", "S4"]
+    assert rejected(project) == [("users-bad.csv", 100), ("viewing_sessions.partner.csv", 100)]
+    assert len(reject_files(project)) == 2
+
+    (project.raw / "users-bad.csv").unlink()
+    bad_sessions(project, "viewing_sessions.partner.csv", bad=0, good=100)
+    project.must_run()
+    assert len(sessions(project)) == 104
+    assert project.must_run().ran == []
+
+
+def test_a_new_version_with_bad_values_leaves_the_old_rows(project: Project) -> None:
+    write_all(project)
+    bad_sessions(project, "viewing_sessions-partner.csv", bad=5, good=100)
+    write_users(project, *(f"X{number},30,,,," for number in range(100)), name="users-x.csv")
+    project.must_run()
+    bad_sessions(project, "viewing_sessions-partner.csv", bad=6, good=100)
+    write_users(project, *(f"X{number},{'old' if number < 6 else 31},,,," for number in range(100)), name="users-x.csv")
+    write_sessions(project, session(4, user="X7"), name="viewing_sessions-good.csv")
+    for _ in range(2):
+        run = project.run_all()
+        assert run.code == 30
+        assert "users-x.csv: 6 of 100 records were rejected" in run.output
+        assert "viewing_sessions-partner.csv: 6 of 106 records were rejected" in run.output
+        assert len(sessions(project)) == 104
+        assert project.value("SELECT count(*) FROM processed.users WHERE age = 30 AND user_id LIKE 'X%%'") == 100
+        assert project.value("SELECT count(*) FROM raw.viewing_sessions") == 109
+        # Of the version that is loaded 5, of the one that was refused 6.
+        assert rejected(project) == [("users-x.csv", 6), ("viewing_sessions-partner.csv", 11)]
+        assert len(reject_files(project)) == 3
+    project.must_run(MAX_REJECT_RATIO="0.1")
+    assert project.value("SELECT count(*) FROM processed.users WHERE age = 31") == 94
+    assert rejected(project) == [("users-x.csv", 6), ("viewing_sessions-partner.csv", 6)]
+    assert len(reject_files(project)) == 2
+
+
+def test_a_merge_alone_fails_after_its_commit(project: Project) -> None:
+    write_all(project)
+    write_users(project, *(f"X{number},old,,,," for number in range(100)), name="users-bad.csv")
+    run = project.task("LoadUsers")
+    assert run.code == 30
+    assert "1 of 2 files were refused, the others are loaded: users-bad.csv" in run.output
+    assert project.rows("SELECT user_id FROM processed.users ORDER BY 1") == [("U1",), ("U2",)]
+    assert project.task("LoadUsers").code == 30
