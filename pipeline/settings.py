@@ -134,14 +134,38 @@ def get_settings() -> Settings:
     """Read the settings once per process.
 
     Raises:
-        SettingsError: a value is wrong; one line names the variable, the value and the reason.
+        SettingsError: a value is wrong, or `.env` cannot be read; one line names the variable or the place, the
+            value and the reason.
     """
     root = Path(os.environ.get("PROJECT_ROOT") or PACKAGE_ROOT).expanduser()
+    _check_text(root / ".env")
     try:
-        return Settings(_env_file=root / ".env")  # type: ignore[call-arg]
+        return Settings(_env_file=root / ".env", _env_file_encoding="utf-8-sig")  # type: ignore[call-arg]
     except ValidationError as error:
         first = error.errors()[0]
         name = str(first["loc"][0]).upper() if first["loc"] else "settings"
         shown = "" if "PASSWORD" in name or name == "MONGO_URI" else f" (it is {str(first['input'])!r})"
         reason = first["msg"].removeprefix("Value error, ")
         raise SettingsError(f"{name}: {reason}{shown}; set it in the environment or in .env") from None
+
+
+def _check_text(file: Path) -> None:
+    """Refuse a file of settings that is not UTF-8 (with or without a byte order mark), if there is one."""
+    try:
+        content = file.read_bytes() if file.exists() else b""
+        content.decode()
+    except OSError as error:
+        raise SettingsError(f"{file} cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        is_utf_16 = content.startswith((b"\xff\xfe", b"\xfe\xff"))
+        place = _place(content, error.start)
+        what = "this is UTF-16" if is_utf_16 else f"0x{content[error.start]:02x} is not UTF-8"
+        raise SettingsError(f"{file}, {place}: {what}; save the file as UTF-8") from None
+    if b"\0" in content:
+        raise SettingsError(f"{file}, {_place(content, content.index(0))}: a NUL byte, as in UTF-16; save it as UTF-8")
+
+
+def _place(content: bytes, offset: int) -> str:
+    line_start = content.rfind(b"\n", 0, offset) + 1
+    line = content.count(b"\n", 0, offset) + 1
+    return f"line {line}, byte {offset - line_start + 1}"

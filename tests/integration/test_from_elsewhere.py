@@ -44,8 +44,10 @@ def test_exit_codes_hold_in_any_folder(project: Project) -> None:
     assert run_all_bare(project).code == 35
     project.write_rows("users.csv", ["one,two", "1,2"])
     assert run_bare(project, "LoadUsers").code == 30
-    run = run_all_bare(project, POSTGRES_PORT="many")
-    assert (run.code, run.output.count("\n")) == (40, 1), run.output
+    (project.folder / ".env").write_text("POSTGRES_DB=café\n", encoding="latin-1")
+    for wrong in ({"POSTGRES_PORT": "many"}, {"PROJECT_ROOT": str(project.folder)}):
+        run = run_all_bare(project, **wrong)
+        assert (run.code, run.output.count("\n")) == (40, 1), run.output
 
 
 def test_a_luigi_cfg_of_the_operators_wins(project: Project, tmp_path: Path) -> None:

@@ -39,6 +39,27 @@ def test_the_dotenv_file_of_the_project_is_read_and_the_environment_wins(
     assert (settings.postgres_db, settings.mongo_db) == ("from_file", "from_environment")
 
 
+def test_a_dotenv_file_with_a_byte_order_mark_is_read(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_bytes("MAX_REJECT_RATIO=0.5\n".encode("utf-8-sig"))
+    assert get_settings().max_reject_ratio == 0.5
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ("MAX_REJECT_RATIO=0.5\n".encode("utf-16"), "line 1, byte 1: this is UTF-16; save the file as UTF-8"),
+        ("MONGO_DB=a\n".encode("utf-16-le"), "line 1, byte 2: a NUL byte, as in UTF-16; save it as UTF-8"),
+        ("A=1\n# café\n".encode("latin-1"), "line 2, byte 6: 0xe9 is not UTF-8; save the file as UTF-8"),
+    ],
+)
+def test_a_dotenv_file_in_another_encoding_is_refused_in_one_line(tmp_path: Path, content: bytes, told: str) -> None:
+    file = tmp_path / ".env"
+    file.write_bytes(content)
+    with pytest.raises(SettingsError) as caught:
+        get_settings()
+    assert str(caught.value) == f"{file}, {told}"
+
+
 def test_an_empty_value_is_as_good_as_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("POSTGRES_HOST", "")
     monkeypatch.setenv("POSTGRES_PORT", "")
