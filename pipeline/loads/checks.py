@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import logging
 import re
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from psycopg2.extensions import cursor as Cursor
 
 from pipeline.settings import get_settings
+from pipeline.stores import markers
 from pipeline.stores.claims import RefusedLoadError
 from pipeline.stores.statements import fetch_value
 
@@ -28,16 +30,54 @@ KEEP_RESULT = """
 """
 
 
-class CheckFailedError(RefusedLoadError):
-    """An `error` check has findings; the load is rolled back, the findings are kept."""
+@dataclass(frozen=True)
+class Result:
+    """What a check found; `redo` names the targets to be loaded again, where the check's column `redo` says so."""
 
-    def __init__(self, message: str, result: tuple[object, ...]) -> None:
-        super().__init__(message)
-        self._result = result
+    name: str
+    folder: str
+    severity: str
+    description: str
+    findings: int
+    examples: list[dict[str, object]]
+    redo: tuple[str, ...] = ()
+
+    @property
+    def is_failure(self) -> bool:
+        """Whether the load must not go on."""
+        return self.severity == "error" and self.findings > 0
+
+    def __str__(self) -> str:
+        """Return what was found, in one line."""
+        return f"check {self.name}: {self.findings:,} findings ({self.description}), the first: {self.examples}"
 
     def keep(self, cursor: Cursor) -> None:
-        """Write the result of the check down."""
-        cursor.execute(KEEP_RESULT, self._result)
+        """Write it down in `etl.check_results`."""
+        columns = (self.name, self.folder, self.severity, self.description, self.findings, json.dumps(self.examples))
+        cursor.execute(KEEP_RESULT, (*columns, self.findings))
+
+
+class CheckFailedError(RefusedLoadError):
+    """`error` checks have findings; the load is rolled back, the findings are kept.
+
+    If the checks say what the findings come of, that is loaded again by the next run, so that none is stuck.
+    """
+
+    def __init__(self, failed: list[Result]) -> None:
+        """Take the results with findings."""
+        self._failed = failed
+        self._redo = sorted({update_id for result in failed for update_id in result.redo})
+        lines = [str(result) for result in failed]
+        if self._redo:
+            tasks = ", ".join(update_id.replace(":", " ", 1) for update_id in self._redo)
+            lines.append(f"run again: the next run does {tasks} again, with all that builds on it")
+        super().__init__("\n  ".join(lines))
+
+    def keep(self, cursor: Cursor) -> None:
+        """Write the results down, and void the markers of what is to be loaded again."""
+        for result in self._failed:
+            result.keep(cursor)
+        markers.void(cursor, self._redo)
 
 
 def run_checks(cursor: Cursor, folder: str) -> dict[str, int]:
@@ -47,35 +87,32 @@ def run_checks(cursor: Cursor, folder: str) -> dict[str, int]:
         Number of findings by the name of the check.
 
     Raises:
-        CheckFailedError: an `error` check has findings; the message shows the first ones.
+        CheckFailedError: `error` checks have findings; the message shows the first ones.
         ValueError: a file does not begin with its severity and description.
     """
-    findings = {}
-    for path in sorted((get_settings().sql_path / "checks" / folder).glob("*.sql")):
-        name = f"{folder}/{path.stem}"
-        findings[name] = _run_check(cursor, folder, name, path)
-    return findings
+    paths = sorted((get_settings().sql_path / "checks" / folder).glob("*.sql"))
+    results = [_run_check(cursor, folder, path) for path in paths]
+    if failed := [result for result in results if result.is_failure]:
+        raise CheckFailedError(failed)
+    for result in results:
+        result.keep(cursor)
+        if result.findings:
+            logger.warning("%s", replace(result, examples=result.examples[:1]))
+    return {result.name: result.findings for result in results}
 
 
-def _run_check(cursor: Cursor, folder: str, name: str, path: Path) -> int:
+def _run_check(cursor: Cursor, folder: str, path: Path) -> Result:
     text = path.read_text(encoding="utf-8")
     header = HEADER.match(text)
     if header is None:
         raise ValueError(f"{path}: the first two lines must be '-- severity: error|warn' and '-- description: …'")
     severity, description = header.groups()
-    query = text.rstrip().rstrip(";")
+    findings = f"({text.rstrip().rstrip(';')}\n) AS findings"
     # Counted first, which PostgreSQL does in parallel; mostly there is nothing to show.
-    count = fetch_value(cursor, f"SELECT count(*) FROM ({query}\n) AS findings")  # noqa: S608 (a file of the project)
-    examples = []
+    count = int(fetch_value(cursor, f"SELECT count(*) FROM {findings}"))  # noqa: S608 (a file of the project)
+    examples, redo = [], []
     if count:
-        examples = fetch_value(
-            cursor,
-            f"SELECT jsonb_agg(f) FROM (SELECT * FROM ({query}\n) AS findings LIMIT {EXAMPLES}) AS f",  # noqa: S608
-        )
-    result = (name, folder, severity, description, count, json.dumps(examples), count)
-    cursor.execute(KEEP_RESULT, result)
-    if count and severity == "error":
-        raise CheckFailedError(f"check {name}: {count:,} findings ({description}), the first: {examples}", result)
-    if count:
-        logger.warning("check %s: %s findings (%s), the first: %s", name, f"{count:,}", description, examples[:1])
-    return int(count)
+        examples = fetch_value(cursor, f"SELECT jsonb_agg(f) FROM (SELECT * FROM {findings} LIMIT {EXAMPLES}) AS f")  # noqa: S608
+    if examples and "redo" in examples[0]:
+        redo = fetch_value(cursor, f"SELECT array_agg(DISTINCT redo) FROM {findings}")  # noqa: S608
+    return Result(f"{folder}/{path.stem}", folder, severity, description, count, examples, tuple(redo))

@@ -131,6 +131,8 @@ def _merge(load: Load, table: MergedTable) -> None:
     cursor.execute("SELECT batch_id FROM etl.merged_batches WHERE target_table = %s", (table.processed,))
     merged_before = {batch_id for (batch_id,) in cursor.fetchall()}
     execute_file(cursor, "load/changed_batches.sql", {"raw": table.raw, "processed": table.processed, "full": full})
+    if last and last.voided:
+        execute_file(cursor, "load/stray_rows.sql", parts={"table": sql.SQL(table.name)})
     batches = added_batches(cursor)
     define_arrived(cursor, table.name, batches)
     parts = table.parts(_columns(load, table))

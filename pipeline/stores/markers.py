@@ -16,7 +16,7 @@ from pipeline.stores.retries import retrying
 from pipeline.stores.statements import fetch_value
 
 REDO = "redo"
-"""Stands in place of the fingerprint in a marker that an operator has voided."""
+"""Stands in place of the fingerprint in a marker that was voided: by an operator, or since a check failed."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Marker:
 
     @property
     def voided(self) -> bool:
-        """Whether an operator asked for the load to be done again, whatever its inputs."""
+        """Whether the load is to be done again, whatever its inputs."""
         return self.fingerprint == REDO
 
 
@@ -79,6 +79,32 @@ UNMERGED_QUERY = """
     FULL JOIN etl.merged_batches AS merged USING (target_table, batch_id)
     WHERE landed.batch_id IS NULL OR merged.batch_id IS NULL
 """
+
+
+# Inputs name the tasks that a load builds on as `task <label>`: a file, or a family without its day.
+VOID = """
+    WITH RECURSIVE voided (update_id) AS (
+        SELECT unnest(%(update_ids)s)
+        UNION
+        SELECT dependent.update_id
+        FROM voided
+        INNER JOIN etl.table_updates AS dependent ON dependent.inputs ? concat(
+            'task ',
+            CASE
+                WHEN voided.update_id LIKE '%%:%%' THEN substr(voided.update_id, strpos(voided.update_id, ':') + 1)
+                ELSE split_part(voided.update_id, ' ', 1)
+            END
+        )
+    )
+
+    UPDATE etl.table_updates SET fingerprint = %(redo)s WHERE update_id IN (SELECT update_id FROM voided)
+"""
+
+
+def void(cursor: Cursor, update_ids: list[str]) -> None:
+    """Have the next run load targets again, and all that builds on them, whatever their inputs."""
+    if update_ids:
+        cursor.execute(VOID, {"update_ids": update_ids, "redo": REDO})
 
 
 def existing_objects(cursor: Cursor) -> list[str]:

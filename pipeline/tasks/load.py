@@ -23,6 +23,7 @@ MERGE_MODULES = (
 )
 MERGE_SQL = (
     "load/changed_batches.sql",
+    "load/stray_rows.sql",
     "load/candidates.sql",
     "load/reject.sql",
     "load/merge.sql",

@@ -1,7 +1,7 @@
 -- severity: error
 -- description: The titles loaded and the documents rejected are not the documents that the extraction read.
 WITH loaded AS (
-    SELECT batches.*
+    SELECT batches.*, 'ExtractMongoToCsv ' || marker.run_date AS redo
     FROM etl.batches AS batches
     INNER JOIN etl.table_updates AS marker USING (batch_id)
     WHERE marker.update_id = 'LoadNormalizedJsonsToPostgres'
@@ -22,7 +22,8 @@ SELECT
     loaded.rows_loaded,
     titles.row_count AS titles,
     loaded.rows_rejected,
-    rejected.row_count AS kept_rejected
+    rejected.row_count AS kept_rejected,
+    loaded.redo
 FROM loaded
 INNER JOIN etl.batches AS extracted ON extracted.batch_id = (loaded.details ->> 'extraction')::bigint
 CROSS JOIN titles

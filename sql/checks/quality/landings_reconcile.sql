@@ -1,41 +1,53 @@
 -- severity: error
 -- description: A landed file has another number of rejected records, or of rows in raw, than its ledger row says.
-WITH csv_batches AS (
-    SELECT batch_id FROM etl.table_updates WHERE update_id LIKE 'LoadCsvToPostgres:%'
+WITH csv_files AS (
+    SELECT batch_id, update_id FROM etl.table_updates WHERE update_id LIKE 'LoadCsvToPostgres:%'
 ),
 
--- Markers of JSON files are in MongoDB; here their last load stands for them.
-json_batches AS (
-    SELECT max(batch_id) AS batch_id FROM etl.batches
-    WHERE task = 'LoadJsonToMongo' AND status = 'loaded'
-    GROUP BY source
+-- The last load of each file, in whichever MongoDB. What an earlier finding voided and no run has done again since is of
+-- a file that is gone: nothing can bring back its rejected documents.
+json_files AS (
+    SELECT last_loads.batch_id, updates.update_id
+    FROM (
+        SELECT max(batch_id) AS batch_id FROM etl.batches
+        WHERE task = 'LoadJsonToMongo' AND status = 'loaded'
+        GROUP BY source
+    ) AS last_loads
+    INNER JOIN etl.table_updates AS updates USING (batch_id)
+    WHERE updates.fingerprint <> 'redo'
+),
+
+files AS (
+    SELECT batch_id, batches.source, batches.target_table, batches.rows_loaded, batches.rows_rejected, landed.update_id
+    FROM etl.batches AS batches
+    INNER JOIN (SELECT * FROM csv_files UNION ALL SELECT * FROM json_files) AS landed USING (batch_id)
 ),
 
 raw_rows AS (
-    SELECT _batch_id AS batch_id, count(*) AS row_count FROM raw.users GROUP BY _batch_id
+    SELECT _batch_id AS batch_id, 'LoadUsers' AS merged_by, count(*) AS row_count FROM raw.users GROUP BY _batch_id
     UNION ALL
-    SELECT _batch_id AS batch_id, count(*) AS row_count FROM raw.viewing_sessions GROUP BY _batch_id
+    SELECT _batch_id, 'LoadViewingSessions', count(*) FROM raw.viewing_sessions GROUP BY _batch_id
 ),
 
 rejected AS (
     SELECT batch_id, count(*) AS row_count FROM etl.rejected_rows WHERE stage = 'land' GROUP BY batch_id
 )
 
+-- Full join: rows that no landed file accounts for are a finding too.
 SELECT
-    batches.batch_id,
-    batches.source,
-    batches.rows_rejected,
+    batch_id,
+    files.source,
+    files.rows_rejected,
     coalesce(rejected.row_count, 0) AS kept_rejected,
-    batches.rows_loaded,
-    raw_rows.row_count AS kept_rows
-FROM etl.batches AS batches
+    files.rows_loaded,
+    raw_rows.row_count AS kept_rows,
+    coalesce(files.update_id, raw_rows.merged_by) AS redo
+FROM files
+FULL JOIN raw_rows USING (batch_id)
 LEFT JOIN rejected USING (batch_id)
-LEFT JOIN raw_rows USING (batch_id)
-WHERE batches.batch_id IN (SELECT batch_id FROM csv_batches UNION ALL SELECT batch_id FROM json_batches)
-    AND (
-        batches.rows_rejected <> coalesce(rejected.row_count, 0)
-        OR (
-            batches.target_table IN ('raw.users', 'raw.viewing_sessions')
-            AND batches.rows_loaded <> coalesce(raw_rows.row_count, 0)
-        )
+WHERE files.batch_id IS NULL
+    OR files.rows_rejected <> coalesce(rejected.row_count, 0)
+    OR (
+        files.target_table IN ('raw.users', 'raw.viewing_sessions')
+        AND files.rows_loaded <> coalesce(raw_rows.row_count, 0)
     )

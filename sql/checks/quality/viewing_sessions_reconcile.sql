@@ -28,7 +28,8 @@ SELECT
     coalesce(loaded.loaded_rows, 0) AS loaded_rows,
     coalesce(rejected.rejected_rows, 0) AS rejected_rows,
     coalesce(held.held_rows, 0) AS held_rows,
-    merged.batch_id IS NOT NULL AS is_merged
+    merged.batch_id IS NOT NULL AS is_merged,
+    'LoadViewingSessions' AS redo
 FROM merged
 FULL JOIN loaded USING (batch_id)
 LEFT JOIN landed USING (batch_id)
