@@ -123,8 +123,8 @@ def sample(
 
     Example: python -m pipeline sample --sessions 100000 --seed 7
     """
-    from pipeline.fingerprints import raw_files
     from pipeline.sample import summary, write_sample
+    from pipeline.sources.inventory import raw_files
 
     if if_empty and raw_files():
         return

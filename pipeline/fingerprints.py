@@ -8,20 +8,19 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import errno
 import hashlib
 import importlib.util
 import json
-import logging
 import os
+import stat
 import time
 from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
+from typing import IO
 
 from pipeline.settings import get_settings
-from pipeline.sources.names import is_source
-
-logger = logging.getLogger("pipeline")
 
 DIGEST_SIZE = 16  # bytes: enough that two inputs never share a digest by chance
 READ_SIZE = 1 << 20
@@ -47,6 +46,19 @@ def combine(inputs: Mapping[str, str]) -> str:
     return digest_bytes(json.dumps(dict(inputs), sort_keys=True, ensure_ascii=True).encode())
 
 
+def open_regular(path: Path) -> IO[bytes]:
+    """Open a file for reading.
+
+    Raises:
+        OSError: it cannot be opened, or is none: to read a named pipe would last for ever.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "not a regular file", str(path))
+    return os.fdopen(descriptor, "rb")
+
+
 class DigestCache:
     """Digests of files by path, size and times, kept in a JSON file between runs.
 
@@ -70,16 +82,16 @@ class DigestCache:
         Raises:
             OSError: the file cannot be read.
         """
-        stat = path.stat()
-        key = [stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino]
+        facts = path.stat()
+        key = [facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns, facts.st_ino]
         entry = self.known.get(name)
         if entry is not None and entry[1:] == key:
             return str(entry[0])
         digest = new_digest()
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             while block := file.read(READ_SIZE):
                 digest.update(block)
-        if time.time() - max(stat.st_mtime, stat.st_ctime) > SETTLED_AFTER_SECONDS:
+        if time.time() - max(facts.st_mtime, facts.st_ctime) > SETTLED_AFTER_SECONDS:
             self.known[name] = [digest.hexdigest(), *key]
             self.changed = True
         return digest.hexdigest()
@@ -97,23 +109,6 @@ class DigestCache:
         except OSError:
             partial.unlink(missing_ok=True)
         self.changed = False
-
-
-@cache
-def raw_files() -> dict[str, str]:
-    """Return the digest of every CSV and JSON file below the raw folder, by its path relative to it."""
-    folder = get_settings().data_raw_path
-    digests = DigestCache(get_settings().logs_path / ".digests.json")
-    found = {}
-    for path in sorted(folder.rglob("*")):
-        name = path.relative_to(folder).as_posix()
-        if any("\udc80" <= letter <= "\udcff" for letter in name):  # how Python passes on other bytes
-            shown = name.encode(errors="backslashreplace").decode()
-            logger.warning("%s: skipped, its name is not UTF-8; rename it", shown)
-        elif is_source(name) and path.is_file():
-            found[name] = digests.digest(path, name)
-    digests.save(found)
-    return found
 
 
 @cache

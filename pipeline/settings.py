@@ -35,8 +35,9 @@ class Settings(BaseSettings):
 
     `postgres_host` is None when the embedded PostgreSQL is to be used, `mongo_host` and `mongo_uri` are None
     when the embedded MongoDB server is, `luigid_host` is None when the project's own scheduler is. All paths
-    are absolute; `max_reject_ratio` is a share (0.05 = 5 %); `lock_timeout_seconds` is how long a load waits
-    for another run, or for readers of what it replaces.
+    are absolute, and links in the raw folder lead out of it only with `data_raw_outside_links`;
+    `max_reject_ratio` is a share (0.05 = 5 %); `lock_timeout_seconds` is how long a load waits for another run,
+    or for readers of what it replaces.
     """
 
     model_config = SettingsConfigDict(extra="ignore", frozen=True, env_ignore_empty=True)
@@ -69,6 +70,7 @@ class Settings(BaseSettings):
 
     project_root: Path = PACKAGE_ROOT
     data_raw_path: Path = Path("data/raw")
+    data_raw_outside_links: bool = False
     data_processed_path: Path = Path("data/processed")
     data_rejected_path: Path = Path("data/rejected")
     reports_path: Path = Path("data/reports")

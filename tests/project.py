@@ -23,7 +23,7 @@ from pymongo.database import Database
 
 from pipeline.settings import Settings, get_settings
 from pipeline.stores import postgres
-from pipeline.stores.embedded import ensure_mongo
+from pipeline.stores.embedded import ensure_mongo, ensure_postgres
 from pipeline.stores.libpq import Role
 from tests.warm_start import run_module
 
@@ -65,6 +65,7 @@ class Project:
         self.folder = folder
         self.raw = folder / "raw"
         self.raw.mkdir(parents=True)
+        self._as_root = True
         self.env = {
             **{key: value for key, value in os.environ.items() if not key.startswith(OWN_SETTINGS)},
             # Commands start twice as fast with the bytecode of the last one, which some machines do not keep.
@@ -98,6 +99,20 @@ class Project:
         """Write a JSON delivery."""
         return self.write(name, json.dumps(collections))
 
+    def heed_permissions(self) -> None:
+        """Have commands read only what permissions of files allow, also if root runs the tests."""
+        self.dsn()
+        self._as_root = False
+        # The embedded servers, which are another user's then, are spoken to like any other.
+        servers = Settings(_env_file=None, embedded_path=Path(self.env["EMBEDDED_PATH"]))  # type: ignore[call-arg]
+        sql, mongo = ensure_postgres(servers), ensure_mongo(servers)
+        self.env |= {"POSTGRES_HOST": str(sql.host), "POSTGRES_PORT": str(sql.port)}
+        self.env |= {"MONGO_HOST": mongo.host, "MONGO_PORT": str(mongo.port)}
+        if os.geteuid() == 0:
+            run = Path(sql.host)
+            for path in (run.parent, run, *run.glob(".s.PGSQL.*")):
+                path.chmod(0o777)
+
     def copy_code(self) -> Path:
         """Give the project a copy of the code, which a test may edit; return its folder."""
         code = self.folder / "code"
@@ -121,7 +136,9 @@ class Project:
 
     def command(self, *arguments: str, **env: str) -> Run:
         """Run `python -m <arguments>` and wait for its end."""
-        code, answer, errors = run_module(list(arguments), self.env["PROJECT_ROOT"], {**self.env, **env})
+        code, answer, errors = run_module(
+            list(arguments), self.env["PROJECT_ROOT"], {**self.env, **env}, as_root=self._as_root
+        )
         return Run(code, [], answer + errors, answer=answer)
 
     def pipeline(self, *arguments: str, **env: str) -> Run:

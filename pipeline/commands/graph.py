@@ -9,7 +9,7 @@ import luigi
 
 import pipeline
 from pipeline.errors import PipelineError
-from pipeline.fingerprints import raw_files
+from pipeline.sources.inventory import raw_files
 from pipeline.task import PipelineTask
 from pipeline.tasks.run_all import RunAll
 

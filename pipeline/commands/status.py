@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 from typing import Any
 
 from pipeline.loads.drift import in_words
+from pipeline.settings import get_settings
 from pipeline.stores.postgres import session
 from pipeline.stores.statements import fetch_value
 
@@ -39,7 +41,7 @@ def status(*, as_json: bool) -> str:
         if not fetch_value(cursor, "SELECT to_regclass('etl.file_outcomes') IS NOT NULL"):
             return "{}" if as_json else "nothing was loaded yet; run: luigi --module pipeline RunAll"
         state = {name: _records(cursor, query) for name, query in QUERIES.items()}
-    state["loads"].sort(key=lambda load: load["started"])
+    state["loads"] = sorted(filter(_is_current, state["loads"]), key=lambda load: load["started"])
     if as_json:
         return json.dumps(state, indent=2, default=str)
     return _in_words(state)
@@ -52,6 +54,14 @@ def _records(cursor: Any, query: str) -> list[dict[str, Any]]:
     cursor.execute(query)
     names = [column.name for column in cursor.description]
     return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
+def _is_current(load: dict[str, Any]) -> bool:
+    """Tell whether a load is of interest: of a file that failed and is not there any more nothing is to be mended."""
+    is_file = load["task"] in ("LoadCsvToPostgres", "LoadJsonToMongo")
+    return not (is_file and load["status"] == "failed") or os.path.lexists(
+        get_settings().data_raw_path / load["source"]
+    )
 
 
 def _in_words(state: dict[str, list[dict[str, Any]]]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,13 +11,17 @@ from typing import IO, Any, cast
 
 from pipeline import progress
 from pipeline.errors import PipelineError
-from pipeline.fingerprints import READ_SIZE, new_digest
+from pipeline.fingerprints import READ_SIZE, new_digest, open_regular
 from pipeline.sources.file_kinds import START_BYTES, encoding_of, fault_of, packing_of
 from pipeline.sources.unpacking import UNPACK_ERRORS, as_utf8, unpacked
 
 
 class FileRefusedError(PipelineError):
     """A whole file cannot be loaded; the message names it, says why and what to do."""
+
+
+class UnreadableFileError(FileRefusedError):
+    """A file cannot be read, or is there no more; what it brought before stays."""
 
 
 class FileEmptiedError(FileRefusedError):
@@ -40,12 +45,22 @@ def table_of(name: str) -> str:
     return base.split(".")[0].split("-")[0].lower()
 
 
+def why_unreadable(error: OSError) -> str:
+    """Return what to say of a file or folder that the system does not let us read."""
+    if isinstance(error, FileNotFoundError):
+        return "was gone before it was read; the next run takes the folder as it is then"
+    if isinstance(error, PermissionError):
+        return "cannot be read (permission denied); let the user of the pipeline read it"
+    return f"cannot be read ({error.strerror or error})"
+
+
 class _DigestingFile(io.RawIOBase):
     """Passes a file through and computes the digest of what went by."""
 
-    def __init__(self, file: IO[bytes], advance: Callable[[int], None]) -> None:
+    def __init__(self, file: IO[bytes], name: str, advance: Callable[[int], None]) -> None:
         super().__init__()
         self.file = file
+        self.name = name
         self.advance = advance
         self.digest = new_digest()
 
@@ -53,7 +68,8 @@ class _DigestingFile(io.RawIOBase):
         return True
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
-        block = self.file.read(len(buffer))
+        with _named_if_unreadable(self.name):
+            block = self.file.read(len(buffer))
         self.digest.update(block)
         self.advance(len(block))
         buffer[: len(block)] = block
@@ -70,12 +86,15 @@ def open_raw(folder: Path, name: str, digest: str | None = None) -> Iterator[IO[
         digest: the digest the file had when the run began; checked when the block that reads it ends.
 
     Raises:
+        UnreadableFileError: it is not there any more, or cannot be read.
         FileRefusedError: it is packed and cut short or corrupt, or it is no text.
         ChangedWhileReadError: the content is not the one with the digest.
     """
-    size = (folder / name).stat().st_size
-    with (folder / name).open("rb") as file, progress.stage(name, "bytes", size) as advance:
-        digesting = _DigestingFile(file, advance)
+    with _named_if_unreadable(name):
+        opened = open_regular(folder / name)
+    size = os.fstat(opened.fileno()).st_size
+    with opened as file, progress.stage(name, "bytes", size) as advance:
+        digesting = _DigestingFile(file, name, advance)
         stream: io.BufferedReader = io.BufferedReader(cast(Any, digesting), READ_SIZE)
         packing = packing_of(stream.peek(START_BYTES)[:START_BYTES])
         refusal = None
@@ -93,6 +112,15 @@ def open_raw(folder: Path, name: str, digest: str | None = None) -> Iterator[IO[
             raise ChangedWhileReadError(f"{name}: changed while it was read; the next run loads it")
         if refusal:
             raise refusal
+
+
+@contextmanager
+def _named_if_unreadable(name: str) -> Iterator[None]:
+    """Say of which file the system has something to say."""
+    try:
+        yield
+    except OSError as error:
+        raise UnreadableFileError(f"{name}: {why_unreadable(error)}") from error
 
 
 def _text(stream: io.BufferedReader, name: str) -> io.BufferedReader:

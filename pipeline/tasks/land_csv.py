@@ -14,14 +14,20 @@ from pipeline.stores.claims import Load
 from pipeline.targets import WithdrawnTarget
 from pipeline.task import BEFORE_SESSIONS, PostgresTask
 from pipeline.tasks.create import CreatePostgresTables
-from pipeline.tasks.raw_folder import csv_paths, declared_tables, digest_of, require_input
+from pipeline.tasks.file_task import FileTask
+from pipeline.tasks.raw_folder import (
+    csv_paths,
+    declared_tables,
+    digest_of,
+    is_unreadable,
+    require_input,
+    unreadable_tables,
+)
 from pipeline.tasks.refused import (
-    GO_ON,
     content_facts,
     fail_if_refused,
     go_on_after_refusals,
     landing,
-    refusal_cause,
     refusal_kept,
     refusals_noted,
     refused_before,
@@ -62,11 +68,10 @@ class CsvTask(PostgresTask):
         return (self.table,)
 
 
-class LoadCsvToPostgres(CsvTask):
+class LoadCsvToPostgres(FileTask, CsvTask):
     """Lands one CSV file in its table of `raw`, in place of what it brought before."""
 
     allow_empty = luigi.BoolParameter(significant=False, description="take a file that has no records any more")
-    go_on = luigi.BoolParameter(significant=False, description=GO_ON)
     modules: ClassVar = (
         "pipeline.loads.raw_table",
         "pipeline.sources.csv_files",
@@ -82,14 +87,16 @@ class LoadCsvToPostgres(CsvTask):
         """The content of the file."""
         return content_facts(self.path, (f"raw/{table_of(self.path)}.sql",))
 
-    def first_time_cause(self) -> str | None:
-        """The file may have been refused."""
-        return refusal_cause(self.path)
+    def loaded(self) -> markers.Marker | None:
+        """Return the marker of what the file brought before."""
+        return markers.markers().get(self.update_id)
 
     def run(self) -> None:
         """Land the file."""
+        # What keeps its old fingerprint would count as loaded, and its refusal stand nowhere.
+        is_done = (lambda: False) if is_unreadable(self.path) else None
         with refusals_noted(self, go_on=self.go_on):
-            super().run()
+            ledger.execute(self.claim(), self.load, is_done)
 
     @property
     def priority(self) -> int:  # type: ignore[override]
@@ -98,6 +105,7 @@ class LoadCsvToPostgres(CsvTask):
 
     def load(self, load: Load) -> None:
         """Copy the file."""
+        self.require_readable()
         with refusal_kept(load):
             land(
                 load,
@@ -140,7 +148,8 @@ class LoadCsvsToPostgres(luigi.WrapperTask):
     def requires(self) -> list[CsvTask]:
         """Return a task for each file."""
         go_on_after_refusals(allow_empty=self.allow_empty)
-        return [task for table in declared_tables() for task in (*landed(table), *withdrawn(table))]
+        tables = dict.fromkeys([*declared_tables(), *unreadable_tables().values()])
+        return [task for table in tables for task in (*landed(table), *unreadable(table), *withdrawn(table))]
 
     def run(self) -> None:
         """Fail if a file was refused."""
@@ -149,18 +158,33 @@ class LoadCsvsToPostgres(luigi.WrapperTask):
 
 @cache
 def landed(table: str) -> list[LoadCsvToPostgres]:
-    """Return the landing tasks of a table's files."""
+    """Return the landing tasks of a table's files: those there are, and those loaded that cannot be read now."""
+    kept = [path for path in loaded_files(table) if is_unreadable(path)]
+    return _landing([*csv_paths().get(table, []), *kept])
+
+
+@cache
+def unreadable(table: str) -> list[LoadCsvToPostgres]:
+    """Return a task for each file or folder of a table that cannot be read and never was; it is refused."""
+    return _landing(
+        [path for path, of in unreadable_tables().items() if of == table and path not in loaded_files(table)]
+    )
+
+
+def _landing(paths: list[str]) -> list[LoadCsvToPostgres]:
     wanted = landing()
-    return [
-        LoadCsvToPostgres(path=path, allow_empty=wanted.allow_empty, go_on=wanted.go_on)
-        for path in csv_paths().get(table, [])
-    ]
+    return [LoadCsvToPostgres(path=path, allow_empty=wanted.allow_empty, go_on=wanted.go_on) for path in paths]
 
 
 @cache
 def withdrawn(table: str) -> list[WithdrawCsv]:
     """Return a task for each file of a table that is loaded but not there any more."""
     require_input()
+    known = csv_paths().get(table, [])
+    return [WithdrawCsv(path=path) for path in loaded_files(table) if path not in known and not is_unreadable(path)]
+
+
+def loaded_files(table: str) -> list[str]:
+    """Return the files of a table that are loaded, sorted."""
     loaded = [marker for marker in markers.markers().values() if marker.target_table == f"raw.{table}"]
-    paths = [marker.update_id.partition(":")[2] for marker in loaded]
-    return [WithdrawCsv(path=path) for path in sorted(paths) if path not in csv_paths().get(table, [])]
+    return sorted(marker.update_id.partition(":")[2] for marker in loaded)

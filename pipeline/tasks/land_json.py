@@ -7,30 +7,26 @@ from typing import ClassVar
 
 import luigi
 
-from pipeline.fingerprints import raw_files
-from pipeline.sources.names import is_csv
+from pipeline.sources.inventory import inventory, raw_files
+from pipeline.sources.names import is_csv, is_source
 from pipeline.stores import ledger, markers, mongo
 from pipeline.stores.claims import Claim, Load
 from pipeline.targets import MongoMarkerTarget
-from pipeline.task import DOCUMENT_MODULES, PipelineTask
+from pipeline.task import DOCUMENT_MODULES
 from pipeline.tasks.create import CreateMongodbCollections, CreatePostgresTables
+from pipeline.tasks.file_task import FileTask
 from pipeline.tasks.refused import (
-    GO_ON,
-    content_facts,
     fail_if_refused,
     go_on_after_refusals,
     landing,
-    refusal_cause,
     refusal_kept,
     refusals_noted,
 )
 
 
-class LoadJsonToMongo(PipelineTask):
+class LoadJsonToMongo(FileTask):
     """Lands one JSON file in MongoDB: its documents replace those with the same content_id."""
 
-    path = luigi.Parameter(description="file relative to DATA_RAW_PATH")
-    go_on = luigi.BoolParameter(significant=False, description=GO_ON)
     modules: ClassVar = (
         "pipeline.loads.documents",
         "pipeline.loads.document_batches",
@@ -55,23 +51,14 @@ class LoadJsonToMongo(PipelineTask):
         """The collections and the ledger come first."""
         return [CreateMongodbCollections(), CreatePostgresTables()]
 
-    def facts(self) -> dict[str, str]:
-        """The content of the file."""
-        return content_facts(self.path)
-
-    def first_time_cause(self) -> str | None:
-        """The file may have been refused."""
-        return refusal_cause(self.path)
-
-    @property
-    def label(self) -> str:
-        """The file."""
-        return self.path
-
     @property
     def update_id(self) -> str:
         """One target for each file."""
         return f"LoadJsonToMongo:{self.path}"
+
+    def loaded(self) -> mongo.MongoMarker | None:
+        """Return the marker of what the file brought before."""
+        return mongo.markers().get(self.update_id)
 
     def output(self) -> luigi.Target:
         """Return the marker in MongoDB."""
@@ -96,6 +83,7 @@ class LoadJsonToMongo(PipelineTask):
         """Write the documents of the file."""
         from pipeline.loads.documents import land_documents
 
+        self.require_readable()
         with refusal_kept(load):
             land_documents(load, self)
 
@@ -124,4 +112,5 @@ class LoadJsonsToMongo(luigi.WrapperTask):
 @cache
 def deliveries() -> list[LoadJsonToMongo]:
     """Return the landing tasks of all JSON files."""
-    return [LoadJsonToMongo(path=path, go_on=landing().go_on) for path in raw_files() if not is_csv(path)]
+    paths = [path for path in (*raw_files(), *inventory().unreadable) if is_source(path) and not is_csv(path)]
+    return [LoadJsonToMongo(path=path, go_on=landing().go_on) for path in paths]

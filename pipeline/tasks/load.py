@@ -12,7 +12,7 @@ from pipeline.stores.claims import Load
 from pipeline.task import BEFORE_SESSIONS, PipelineTask, PostgresTask
 from pipeline.tasks.create import CreatePostgresTables
 from pipeline.tasks.extract import ExtractMongoToCsv
-from pipeline.tasks.land_csv import LoadCsvToPostgres, landed, withdrawn
+from pipeline.tasks.land_csv import LoadCsvToPostgres, landed, unreadable, withdrawn
 from pipeline.tasks.refused import fail_if_refused, landing, note_refused
 
 MERGE_MODULES = (
@@ -88,8 +88,8 @@ class MergeTask(PostgresTask):
     merged: ClassVar[MergedTable]
 
     def runs_after(self) -> list[luigi.Task]:
-        """The tables come first, and files that left have left."""
-        return [CreatePostgresTables(), *withdrawn(self.merged.name)]
+        """The tables come first, and files that left have left; what cannot be read is named."""
+        return [CreatePostgresTables(), *withdrawn(self.merged.name), *unreadable(self.merged.name)]
 
     def builds_on(self) -> list[PipelineTask]:
         """The files of the table."""

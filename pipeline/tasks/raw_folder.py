@@ -6,10 +6,10 @@ import logging
 from functools import cache
 
 from pipeline.errors import PipelineError
-from pipeline.fingerprints import raw_files
 from pipeline.settings import get_settings
 from pipeline.sources.files import table_of
-from pipeline.sources.names import is_csv
+from pipeline.sources.inventory import inventory, raw_files
+from pipeline.sources.names import is_csv, is_source
 
 logger = logging.getLogger("pipeline")
 
@@ -21,24 +21,30 @@ class NoInputError(PipelineError):
 def digest_of(path: str) -> str:
     """Return the digest of a raw file as of the beginning of the run.
 
+    Of a file that cannot be read, that counts as its content.
+
     Raises:
         NoInputError: there is no such file.
     """
-    try:
+    if path in raw_files():
         return raw_files()[path]
-    except KeyError:
-        folder = get_settings().data_raw_path
-        raise NoInputError(f"{path}: no such file in {folder} (DATA_RAW_PATH)") from None
+    if inventory().why_unreadable(path):
+        return "unreadable"
+    folder = get_settings().data_raw_path
+    raise NoInputError(f"{path}: no such file in {folder} (DATA_RAW_PATH)")
 
 
 def require_input() -> None:
     """Make sure that the raw folder is the one that is meant.
 
     Raises:
-        NoInputError: it is absent or holds no input. An unmounted folder must not withdraw everything.
+        NoInputError: it is absent, cannot be read, or holds no input. An unmounted folder must not withdraw
+            everything.
     """
     folder = get_settings().data_raw_path
-    if not raw_files():
+    if "" in inventory().unreadable:
+        raise NoInputError(f"{folder} (DATA_RAW_PATH) {inventory().unreadable['']}")
+    if not raw_files() and not inventory().unreadable:
         state = "holds no CSV or JSON file" if folder.is_dir() else "does not exist"
         raise NoInputError(
             f"{folder} {state}: put files there, point DATA_RAW_PATH elsewhere, or make some with"
@@ -67,3 +73,14 @@ def csv_paths() -> dict[str, list[str]]:
                 path,
             )
     return paths
+
+
+def unreadable_tables() -> dict[str, str]:
+    """Return what cannot be read but JSON files, each with its table: a folder may hold CSV files as well."""
+    paths = [path for path in inventory().unreadable if is_csv(path) or not is_source(path)]
+    return {path: table_of(path if is_source(path) else f"{path}/") for path in paths}
+
+
+def is_unreadable(path: str) -> bool:
+    """Tell whether a file, or a folder it is in, could not be read when the run was planned."""
+    return inventory().why_unreadable(path) is not None

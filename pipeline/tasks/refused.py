@@ -27,7 +27,6 @@ from pipeline.tasks.raw_folder import digest_of
 
 logger = logging.getLogger("pipeline")
 
-GO_ON = "leave the failure to the task of all files if this one is refused"
 REFUSAL = (FileRefusedError, TooManyRejectsError)
 
 

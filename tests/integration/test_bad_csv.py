@@ -326,10 +326,10 @@ from pathlib import Path
 
 import luigi
 
-from pipeline import fingerprints
+from pipeline.sources import inventory
 from pipeline.tasks.land_csv import LoadCsvToPostgres
 
-fingerprints.raw_files()
+inventory.inventory()
 with Path(sys.argv[1]).open("a") as file:
     file.write("U2,31,,,,\\n")
 sys.exit(0 if luigi.build([LoadCsvToPostgres(path="users.csv")], local_scheduler=True) else 30)

@@ -50,5 +50,5 @@ def test_a_file_whose_name_is_not_utf8_is_skipped_with_a_warning(project: Projec
     (project.raw / "users-\udce9.csv").write_text("user_id\n")
     run = project.task("LoadUsers")
     assert run.code == 0, run.output
-    assert "users-\\udce9.csv: skipped, its name is not UTF-8; rename it" in run.output
+    assert "users-\\udce9.csv: passed over, its name is not UTF-8; rename it" in run.output
     assert run.ran == ["CreatePostgresTables", "LoadCsvToPostgres users.csv", "LoadUsers"]

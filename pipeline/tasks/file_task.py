@@ -1,0 +1,70 @@
+"""A task of one file: what it builds on, and what becomes of it when the file cannot be read."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import luigi
+
+from pipeline.sources.files import UnreadableFileError
+from pipeline.sources.inventory import inventory
+from pipeline.targets import CurrentState
+from pipeline.task import PipelineTask
+from pipeline.tasks.refused import content_facts, refusal_cause
+
+GO_ON = "leave the failure to the task of all files if this one is refused"
+
+
+class FileTask(PipelineTask):
+    """A task that lands one file.
+
+    A file that cannot be read is refused, and what it brought before stays: the task keeps the fingerprint of
+    that, so that nothing is made anew because of it.
+    """
+
+    path = luigi.Parameter(description="file relative to DATA_RAW_PATH")
+    go_on = luigi.BoolParameter(significant=False, description=GO_ON)
+
+    def loaded(self) -> CurrentState | None:
+        """Return the marker of what the file brought before."""
+        raise NotImplementedError
+
+    def facts(self) -> dict[str, str]:
+        """The content of the file."""
+        return content_facts(self.path)
+
+    def first_time_cause(self) -> str | None:
+        """The file may have been refused, or cannot be read."""
+        return inventory().why_unreadable(self.path) or refusal_cause(self.path)
+
+    @property
+    def label(self) -> str:
+        """The file."""
+        return str(self.path)
+
+    @cached_property
+    def _kept(self) -> CurrentState | None:
+        return self.loaded() if inventory().why_unreadable(self.path) else None
+
+    @cached_property
+    def inputs(self) -> dict[str, str]:
+        """What the rows of the file were made of, if it cannot be read now."""
+        return self._kept.inputs if self._kept else super().inputs
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Hash over the inputs."""
+        return self._kept.fingerprint if self._kept else super().fingerprint
+
+    def complete(self) -> bool:
+        """Tell whether the present content is loaded; what cannot be read fails each run, named."""
+        return self.path not in inventory().unreadable and bool(super().complete())
+
+    def require_readable(self) -> None:
+        """Make sure that the file could be read when the run was planned.
+
+        Raises:
+            UnreadableFileError: it could not, or a folder it is in.
+        """
+        if reason := inventory().why_unreadable(self.path):
+            raise UnreadableFileError(f"{self.path}: {reason}")
