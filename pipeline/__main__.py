@@ -141,7 +141,9 @@ AsJson = Annotated[bool, typer.Option("--json", help="print JSON")]
 
 
 def _day(given: datetime | None) -> date:
-    return given.date() if given else date.today()
+    from pipeline.days import check_day, today
+
+    return check_day(given.date()) if given else today()
 
 
 @app.command()
@@ -238,8 +240,9 @@ def gc(
     Example: python -m pipeline gc --keep-days 30
     """
     from pipeline.commands.gc import candidates, delete_all, size
+    from pipeline.days import today
 
-    found = candidates(keep_days, date.today())
+    found = candidates(keep_days, today())
     for path in found:
         typer.echo(f"{size(path):>14,} bytes  {path}")
     if not found:

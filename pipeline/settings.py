@@ -7,6 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 from urllib.parse import unquote, urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, FilePath, SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -37,7 +38,7 @@ class Settings(BaseSettings):
     when the embedded MongoDB server is, `luigid_host` is None when the project's own scheduler is. All paths
     are absolute, and links in the raw folder lead out of it only with `data_raw_outside_links`;
     `max_reject_ratio` is a share (0.05 = 5 %); `lock_timeout_seconds` is how long a load waits for another run,
-    or for readers of what it replaces.
+    or for readers of what it replaces; `pipeline_timezone` is the zone whose day today is.
     """
 
     model_config = SettingsConfigDict(extra="ignore", frozen=True, env_ignore_empty=True)
@@ -81,6 +82,7 @@ class Settings(BaseSettings):
 
     max_reject_ratio: float = Field(0.05, ge=0, le=1)
     lock_timeout_seconds: int = Field(1800, ge=1)
+    pipeline_timezone: str = "UTC"
 
     @model_validator(mode="before")
     @classmethod
@@ -113,6 +115,15 @@ class Settings(BaseSettings):
         also = [name.upper() for name in ("mongo_host", "mongo_user") if info.data.get(name)]
         if also:
             raise ValueError(f"it says which server and user, so {' and '.join(also)} must not be set too")
+        return value
+
+    @field_validator("pipeline_timezone")
+    @classmethod
+    def _check_timezone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            raise ValueError("there is no such time zone; names are like UTC or Europe/Madrid") from None
         return value
 
     @property

@@ -101,7 +101,7 @@ class PipelineTask(luigi.Task):
     def fingerprint(self) -> str:
         """Hash over the task family and all inputs."""
         # The run's place in the order of runs is taken before the first input is read.
-        markers.run_started()
+        markers.run_number()
         return fingerprints.combine({"family": self.task_family, **self.inputs})
 
 
@@ -146,7 +146,7 @@ class PostgresTask(PipelineTask):
             source=self.source,
             fingerprint=self.fingerprint,
             inputs=self.inputs,
-            run_started=markers.run_started(),
+            run_number=markers.run_number(),
             run_date=self.run_date,
             locks=self.locks(),
             shared_locks=self.shared_locks(),

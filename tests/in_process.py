@@ -24,7 +24,7 @@ from tests.project import DAY, REPOSITORY, Project
 FROZEN = (
     get_settings,
     inventory.inventory,
-    markers.run_started,
+    markers.run_number,
     raw_folder.csv_paths,
     land_csv.landed,
     land_csv.withdrawn,

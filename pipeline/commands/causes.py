@@ -96,7 +96,8 @@ def judge(task: PipelineTask, depth: int = 0) -> Verdict:
     causes += [in_words(name, *values) for name, values in changed.items()]
     if not causes and isinstance(current, Marker) and current.outdated:
         causes = [current.outdated]
-    return Verdict(task.task_family, subject, depth, True, causes or ["its task was renamed"], changed)
+    causes = causes or [task.first_time_cause() or "its task was renamed"]
+    return Verdict(task.task_family, subject, depth, True, causes, changed)
 
 
 def in_words(name: str, old: str | None, new: str | None) -> str:

@@ -18,7 +18,7 @@ SECONDS_A_DAY = 86_400
 
 
 def candidates(keep_days: int, today: date) -> list[Path]:
-    """Return what can be deleted: old extractions and reports, leftovers of killed runs, old logs and rejects.
+    """Return what can be deleted: old extractions, reports, logs and rejects, and leftovers of killed runs.
 
     Kept, whatever their age: the extraction and the report of the day that is loaded now, and the reject
     files of batches that are.
@@ -40,8 +40,9 @@ def candidates(keep_days: int, today: date) -> list[Path]:
     found = leftovers()
     for folder in (settings.data_processed_path, settings.reports_path):
         for path in sorted(folder.glob("*")):
-            is_old = DAY.fullmatch(path.name) and path.name < oldest.isoformat() and path.name not in days_in_use
-            if is_old:
+            # Days to come were taken by earlier versions.
+            is_past_use = path.name < oldest.isoformat() or path.name > today.isoformat()
+            if DAY.fullmatch(path.name) and is_past_use and path.name not in days_in_use:
                 found.append(path)
     for path in sorted(settings.data_rejected_path.glob("*.csv")):
         batch = REJECT_FILE.fullmatch(path.name)

@@ -73,7 +73,8 @@ Runs `luigi --module pipeline RunAll --date DATE` in `{PROJECT}`. Luigi runs onl
 changed, so **clearing the task is always safe**: what is loaded already is not loaded again.
 
 DATE is the day of the run's logical date; of a run started by hand without one, the day it was started. *Trigger →
-date* names another day. Days are not caught up: a run of today takes up everything that came in before.
+date* names another day; one after today (in `PIPELINE_TIMEZONE`) is refused by Luigi with one line and code 40. Days
+are not caught up: a run of today takes up everything that came in before.
 
 ### When it fails
 The task's log ends with Luigi's summary and *exit code*:
@@ -83,7 +84,7 @@ The task's log ends with Luigi's summary and *exit code*:
 | 30 | a task failed or a file was refused, the others ran | the log names file and reason; mend it, clear this task |
 | 10, 25 | another run has the work | nothing: the retry takes up what is left |
 | 20, 35 | no input, no server | see that `data/raw` holds files and that the servers answer |
-| 40 | a setting is wrong, or unforeseen | the log names the variable; the traceback is in `logs/luigi.log` |
+| 40 | a setting or the date is wrong, or unforeseen | the log names it; the traceback is in `logs/luigi.log` |
 | 143 | it was stopped: by hand, or after `PIPELINE_TIMEOUT_HOURS` | nothing is half-loaded; clear this task |
 
 `python -m pipeline explain` says what a run would do and why, `python -m pipeline status` what was loaded, rejected
@@ -107,6 +108,8 @@ Variables of the environment of Airflow's components, without touching this file
             "RUN_DATE": "{{ params.date"
             " or ((dag_run.logical_date or dag_run.run_after).astimezone(dag.timezone).date().isoformat()) }}",
             "RUN_OPTIONS": "{{ '--allow-empty' if params.allow_empty else '' }}",
+            # By it Luigi tells which day is today.
+            "PIPELINE_TIMEZONE": setting("PIPELINE_TIMEZONE", "UTC"),
             "PROJECT_ROOT": str(PROJECT),
             # The package is found wherever it is not installed, as where its folder is mounted.
             "PYTHONPATH": os.pathsep.join(filter(None, [str(PROJECT), os.environ.get("PYTHONPATH")])),

@@ -73,10 +73,10 @@ def _predecessor(load: Load, table: str) -> int | None:
     load.cursor.execute(
         """
         SELECT batch_id FROM etl.table_updates
-        WHERE target_table = %s AND update_id < %s AND run_started < %s
+        WHERE target_table = %s AND update_id < %s AND run_number < %s
         ORDER BY update_id DESC LIMIT 1
         """,
-        (f"raw.{table}", load.claim.update_id, load.claim.run_started),
+        (f"raw.{table}", load.claim.update_id, load.claim.run_number),
     )
     row = load.cursor.fetchone()
     return row[0] if row else None

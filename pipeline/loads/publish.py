@@ -39,7 +39,9 @@ def publish(load: Load) -> None:
             continue
         load.cursor.execute((folder / f"{name}.sql").read_text(encoding="utf-8"))
         logger.debug("trusted.%s: defined", name)
-    load.cursor.execute(sql.SQL("GRANT SELECT ON ALL TABLES IN SCHEMA trusted TO {}").format(sql.Identifier(ANALYST)))
+    # A schema that was dropped has come back without what init-postgres.sh granted.
+    for grant in ("GRANT USAGE ON SCHEMA trusted TO {}", "GRANT SELECT ON ALL TABLES IN SCHEMA trusted TO {}"):
+        load.cursor.execute(sql.SQL(grant).format(sql.Identifier(ANALYST)))
     load.holds = {f"trusted.{name}": 0 for name in views}
     for name, kind in _existing(load).items():
         if kind == "m":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from pipeline.days import today
 from pipeline.report.templates import render
 
 DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
@@ -14,8 +15,13 @@ INDEX = "index.html"
 def write_index(folder: Path) -> None:
     """Write the list of the days whose page stands in `folder`, the newest first, in place of the last list."""
     days = sorted(
-        (each.name for each in folder.iterdir() if DAY.fullmatch(each.name) and (each / INDEX).is_file()), reverse=True
+        (each.name for each in folder.iterdir() if _is_day(each.name) and (each / INDEX).is_file()), reverse=True
     )
     partial = folder / f".{INDEX}.partial"
     partial.write_text(render("index.html.j2", days=days), encoding="utf-8")
     partial.replace(folder / INDEX)
+
+
+def _is_day(name: str) -> bool:
+    # A day to come was taken by earlier versions.
+    return bool(DAY.fullmatch(name)) and name <= today().isoformat()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date
 
 from psycopg2.extensions import cursor as Cursor
 
@@ -37,7 +37,7 @@ class Claim:
     source: str
     fingerprint: str
     inputs: dict[str, str]
-    run_started: datetime
+    run_number: int
     run_date: date | None = None
     locks: tuple[str, ...] = ()
     shared_locks: tuple[str, ...] = ()

@@ -111,10 +111,10 @@ def _is_settled(marker: markers.Marker | None, claim: Claim, is_done: Callable[[
         return is_done is None
     if claim.run_date and marker.run_date and marker.run_date > claim.run_date:
         return True
-    if marker.run_started > claim.run_started:
+    if marker.run_number > claim.run_number and not marker.voided:
         raise SupersededError(
-            f"{claim.task} {claim.source}: a run that began at {marker.run_started.astimezone():%H:%M:%S} has loaded"
-            " newer input; run again if this was meant to win"
+            f"{claim.task} {claim.source}: a run that began later has loaded newer input at"
+            f" {marker.inserted.astimezone():%H:%M:%S}; run again if this was meant to win"
         )
     return False
 
@@ -169,7 +169,7 @@ def _finish(load: Load) -> None:
         load.cursor.execute(
             """
             INSERT INTO etl.table_updates
-                (update_id, target_table, fingerprint, inputs, batch_id, holds, objects, run_date, run_started)
+                (update_id, target_table, fingerprint, inputs, batch_id, holds, objects, run_date, run_number)
             VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)
             """,
             (
@@ -181,7 +181,7 @@ def _finish(load: Load) -> None:
                 json.dumps(load.holds),
                 list(load.objects),
                 claim.run_date,
-                claim.run_started,
+                claim.run_number,
             ),
         )
 

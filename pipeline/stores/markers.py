@@ -7,13 +7,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import cache
+from typing import Any
 
 from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 
+from pipeline.days import today
 from pipeline.stores.postgres import session
 from pipeline.stores.retries import retrying
-from pipeline.stores.statements import fetch_value
+from pipeline.stores.statements import execute_file, fetch_value
 
 REDO = "redo"
 """Stands in place of the fingerprint in a marker that was voided: by an operator, or since a check failed."""
@@ -25,7 +27,8 @@ class Marker:
 
     `missing` names something the marker counts on that was dropped or emptied behind its back. `outdated`
     says that files landed or left and were not merged: a run ended between the two, and what the files hold
-    by now may be what the marker says.
+    by now may be what the marker says. `future_day` is the `run_date` of a load for a day that has not come, which
+    earlier versions allowed: it is newer than nothing, so `run_date` is None then.
     """
 
     update_id: str
@@ -37,7 +40,8 @@ class Marker:
     holds: dict[str, int]
     objects: tuple[str, ...]
     run_date: date | None
-    run_started: datetime
+    run_number: int
+    future_day: date | None = None
     missing: str | None = None
     outdated: str | None = None
 
@@ -51,8 +55,6 @@ class Marker:
         """Whether the load is to be done again, whatever its inputs."""
         return self.fingerprint == REDO
 
-
-COLUMNS = "update_id, target_table, inserted, fingerprint, inputs, batch_id, holds, objects, run_date, run_started"
 
 OBJECTS_QUERY = """
     SELECT relnamespace::regnamespace::text || '.' || relname AS name
@@ -135,13 +137,11 @@ def read_markers(cursor: Cursor, update_ids: Iterable[str] | None = None) -> dic
     """
     if not fetch_value(cursor, "SELECT to_regclass('etl.table_updates') IS NOT NULL"):
         return {}
-    query = f"SELECT {COLUMNS} FROM etl.table_updates"  # noqa: S608 (a constant of this module)
-    if update_ids is None:
-        cursor.execute(query)
-    else:
-        cursor.execute(query + " WHERE update_id = ANY(%s)", (list(update_ids),))
-    rows = [(*row[:7], tuple(row[7]), *row[8:]) for row in cursor.fetchall()]
-    markers = [Marker(*row) for row in rows]
+    # As JSON, since a table of an earlier version lacks columns until `CreatePostgresTables` has run.
+    query = "SELECT to_jsonb(updates) FROM etl.table_updates AS updates"
+    named = None if update_ids is None else list(update_ids)
+    cursor.execute(query + " WHERE %(named)s IS NULL OR update_id = ANY(%(named)s)", {"named": named})
+    markers = [_marker(row) for (row,) in cursor.fetchall()]
     if not markers:
         return {}
     objects = set(existing_objects(cursor))
@@ -158,6 +158,24 @@ def read_markers(cursor: Cursor, update_ids: Iterable[str] | None = None) -> dic
         )
         for marker in markers
     }
+
+
+def _marker(row: dict[str, Any]) -> Marker:
+    day = row["run_date"] and date.fromisoformat(row["run_date"])
+    has_come = day is None or day <= today()
+    return Marker(
+        update_id=row["update_id"],
+        target_table=row["target_table"],
+        inserted=datetime.fromisoformat(row["inserted"]),
+        fingerprint=row["fingerprint"],
+        inputs=row["inputs"],
+        batch_id=row["batch_id"],
+        holds=row["holds"],
+        objects=tuple(row["objects"]),
+        run_date=day if has_come else None,
+        run_number=row.get("run_number") or 0,
+        future_day=None if has_come else day,
+    )
 
 
 def _raw_table(marker: Marker) -> str | None:
@@ -249,8 +267,9 @@ def forget() -> None:
 
 
 @cache
-def run_started() -> datetime:
-    """Return when this run began, on the clock of the server: the order of runs that meet."""
+def run_number() -> int:
+    """Return the place of this run in the order of all runs that meet; no clock has a say in it."""
     with session() as cursor:
-        started: datetime = fetch_value(cursor, "SELECT clock_timestamp()")
-    return started
+        if not fetch_value(cursor, "SELECT to_regclass('etl.run_numbers') IS NOT NULL"):
+            execute_file(cursor, "etl/00_schema.sql")
+        return int(fetch_value(cursor, "SELECT nextval('etl.run_numbers')"))

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from datetime import date as Date
 from pathlib import Path
 from typing import ClassVar
 
-import luigi
-
+from pipeline.days import DayParameter
 from pipeline.stores import ledger, markers
 from pipeline.targets import FolderTarget
 from pipeline.task import PostgresTask
@@ -20,7 +18,7 @@ class DayFolderTask(PostgresTask):
     `shows` is the task whose marker says which day is loaded: an older folder must not take its place.
     """
 
-    date = luigi.DateParameter(default=Date.today(), description="day of the run")
+    date = DayParameter()
     shows: ClassVar[str]
 
     @property
@@ -41,6 +39,8 @@ class DayFolderTask(PostgresTask):
     def first_time_cause(self) -> str | None:
         """Tell a new day from a task that never ran."""
         marker = markers.markers().get(self.shows)
+        if marker is not None and marker.future_day:
+            return f"what is loaded is of {marker.future_day}, which has not come"
         if marker is None or marker.run_date is None or marker.run_date == self.date:
             return None
         return f"new day: {marker.run_date} → {self.date}"

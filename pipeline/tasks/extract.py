@@ -56,12 +56,18 @@ class ExtractMongoToCsv(DayFolderTask):
         """Return the batch that is extracted again, since its folder is not there as it was or `redo` asks for it.
 
         MongoDB may hold something else by now, so what was made of that batch is made anew. As long as the folder
-        stands, this stays what it was when the folder was written.
+        stands, this stays what it was when the folder was written. So is one that is older than what was loaded for a
+        day that has not come.
         """
-        marker = marked_folder(markers.markers().get(self.update_id), self.folder)
+        marker, loaded = (
+            marked_folder(markers.markers().get(self.update_id), self.folder),
+            markers.markers().get(CATALOGUE),
+        )
         if marker is None:
             return NOTHING
-        return marker.inputs.get("repeats", NOTHING) if marker.intact and not marker.voided else str(marker.batch_id)
+        is_behind = loaded and loaded.future_day and loaded.inserted > marker.inserted
+        stands = marker.intact and not marker.voided and not is_behind
+        return marker.inputs.get("repeats", NOTHING) if stands else str(marker.batch_id)
 
     @property
     def parent(self) -> Path:

@@ -73,7 +73,7 @@ class LoadJsonToMongo(FileTask):
             source=self.path,
             fingerprint=self.fingerprint,
             inputs=self.inputs,
-            run_started=markers.run_started(),
+            run_number=markers.run_number(),
             report=self.report,
         )
         with refusals_noted(self, go_on=self.go_on):

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import date as Date
 from typing import ClassVar
 
 import luigi
 
+from pipeline.days import DayParameter
 from pipeline.loads.merge import MergedTable, merge
 from pipeline.stores.claims import Load
 from pipeline.task import BEFORE_SESSIONS, PipelineTask, PostgresTask
@@ -42,7 +42,7 @@ VIEWING_SESSIONS = MergedTable(
 class LoadNormalizedJsonsToPostgres(PostgresTask):
     """Brings the catalogue in `processed` to the state of the day's extraction."""
 
-    date = luigi.DateParameter(default=Date.today(), description="day of the run")
+    date = DayParameter()
     allow_empty = luigi.BoolParameter(significant=False, description="accept a collection that has become empty")
     sql: ClassVar = (
         "load/sync_*.sql",
@@ -138,7 +138,7 @@ class LoadUsers(MergeTask):
 class LoadViewingSessions(MergeTask):
     """Loads sessions; one whose user or title is not there waits."""
 
-    date = luigi.DateParameter(default=Date.today(), description="day of the run")
+    date = DayParameter()
     sql: ClassVar = (
         *MERGE_SQL,
         "load/typed_viewing_sessions.sql",

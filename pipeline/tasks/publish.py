@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import date as Date
 from pathlib import Path
 from typing import ClassVar
 
 import luigi
 
+from pipeline.days import DayParameter
 from pipeline.loads.checks import run_checks
 from pipeline.loads.publish import publish
 from pipeline.loads.rollups import SQL as ROLLUP_SQL
@@ -24,7 +24,7 @@ from pipeline.tasks.load import LoadNormalizedJsonsToPostgres, LoadUsers, LoadVi
 class PublishingTask(PostgresTask):
     """A task over all tables of `processed`."""
 
-    date = luigi.DateParameter(default=Date.today(), description="day of the run")
+    date = DayParameter()
 
     def builds_on(self) -> list[PipelineTask]:
         """The loads."""

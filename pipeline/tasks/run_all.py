@@ -8,6 +8,7 @@ from functools import cache
 
 import luigi
 
+from pipeline.days import DayParameter
 from pipeline.loads.leftovers import clear_leftovers
 from pipeline.stores import markers
 from pipeline.tasks.create import CreateMongodbCollections, CreatePostgresTables
@@ -30,6 +31,12 @@ def day_to_reach(day: Date) -> Date:
     since are taken up in full.
     """
     catalogue = markers.markers().get(CATALOGUE)
+    if catalogue is not None and catalogue.future_day:
+        logger.warning(
+            "%s is loaded, a day that has not come: it counts as none, and the run of %s loads everything of its day",
+            catalogue.future_day,
+            day,
+        )
     if catalogue is None or catalogue.run_date is None or catalogue.run_date <= day:
         return day
     logger.warning("%s is loaded already; the run of %s brings that day up to date", catalogue.run_date, day)
@@ -43,7 +50,7 @@ class RunAll(luigi.WrapperTask):
     look below a complete task: damage at a leaf is seen too.
     """
 
-    date = luigi.DateParameter(default=Date.today(), description="day of the run")
+    date = DayParameter()
     allow_empty = luigi.BoolParameter(
         significant=False, description="accept files and collections that have become empty"
     )

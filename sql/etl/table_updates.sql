@@ -8,8 +8,12 @@ CREATE TABLE IF NOT EXISTS etl.table_updates (
     holds        jsonb NOT NULL DEFAULT '{}',
     objects      text[] NOT NULL DEFAULT '{}',
     run_date     date,
-    run_started  timestamptz NOT NULL
+    run_number   bigint NOT NULL DEFAULT 0
 );
+
+-- What earlier versions had: the order of runs by a clock.
+ALTER TABLE etl.table_updates DROP COLUMN IF EXISTS run_started;
+ALTER TABLE etl.table_updates ADD COLUMN IF NOT EXISTS run_number bigint NOT NULL DEFAULT 0;
 
 COMMENT ON TABLE etl.table_updates IS 'Markers: what is loaded now. Grain: one current row for each target.';
 COMMENT ON COLUMN etl.table_updates.update_id IS 'The target: task family and the parameters that tell its targets apart.';
@@ -21,7 +25,7 @@ COMMENT ON COLUMN etl.table_updates.batch_id IS 'The batch of the ledger that ma
 COMMENT ON COLUMN etl.table_updates.holds IS 'Relation to rows after the load; one that is gone, or empty though it held rows, voids the marker.';
 COMMENT ON COLUMN etl.table_updates.objects IS 'Relations and constraints whose absence voids the marker.';
 COMMENT ON COLUMN etl.table_updates.run_date IS 'Date of the run for targets that depend on it; an older date never overwrites a newer one.';
-COMMENT ON COLUMN etl.table_updates.run_started IS 'Start of the run on the clock of the server; an older run never overwrites a newer one.';
+COMMENT ON COLUMN etl.table_updates.run_number IS 'Place of the run in the order of runs; an older run never overwrites a newer one.';
 
 -- Markers of folders once had their place in the name; the day stands for it.
 DELETE FROM etl.table_updates WHERE update_id ~ '^(ExtractMongoToCsv|BuildReport) .*/';
