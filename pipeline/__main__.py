@@ -35,6 +35,7 @@ def up(
 
     Example: python -m pipeline up --no-luigid
     """
+    from pipeline.scheduling import is_missing
     from pipeline.stores import mongo, postgres
     from pipeline.stores.embedded import ensure_scheduler
 
@@ -42,7 +43,7 @@ def up(
         pass
     typer.echo(f"PostgreSQL  {postgres.server_name()}  {postgres.dsn('analyst')}")
     typer.echo(f"MongoDB     {mongo.server_name()}")
-    if luigid:
+    if luigid and not is_missing(get_settings()):
         typer.echo(f"Luigi       {ensure_scheduler(get_settings())}")
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import luigi.configuration
 from luigi.configuration import LuigiConfigParser
+from luigi.interface import core
 
 from pipeline.settings import PACKAGE_ROOT, Settings
 
@@ -26,6 +27,8 @@ def read(settings: Settings) -> None:
     project = next((root / NAME for root in roots if (root / NAME).is_file()), None)
     if project is not None:
         config.read([project, NAME, os.environ.get("LUIGI_CONFIG_PATH", "")], encoding="utf-8")
+    # Luigi reads these elsewhere, and would warn that it does not know them.
+    core.ignore_unconsumed |= {"rpc_retry_attempts", "rpc_retry_wait", "rpc_connect_timeout", "rpc_log_retries"}
     logging_file = Path(config.get("core", "logging_conf_file", ""))  # type: ignore[no-untyped-call]
     for root in roots:
         if (root / logging_file).is_file():

@@ -13,6 +13,7 @@ from typing import Any, TextIO
 from urllib.parse import quote
 
 from concurrent_log_handler import ConcurrentRotatingFileHandler
+from luigi.rpc import RPCError
 from pydantic import SecretStr
 from pythonjsonlogger.json import JsonFormatter
 
@@ -197,6 +198,8 @@ def cause_of(record: logging.LogRecord) -> str:
     """Return what an exception says that a record carries, or quotes in its message; nothing without one."""
     if record.exc_info and record.exc_info[1]:
         error = record.exc_info[1]
+        if isinstance(error, RPCError):
+            return f"the connection to Luigi's scheduler is lost ({error}); run again: what is complete stays"
         said = "".join(traceback.format_exception_only(error)).strip()
     else:
         _, found, quoted = record.getMessage().rpartition(TRACEBACK)

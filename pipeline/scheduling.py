@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
-import contextlib
+import json
+import os
 import socket
 import sys
+import urllib.error
+import urllib.request
 from functools import cache
+from http.client import HTTPException
 from typing import Any
 
 import luigi
 import luigi.configuration
+from luigi.interface import core
 from luigi.rpc import RemoteScheduler, RPCError
 from luigi.task_register import Register
 
 from pipeline.settings import Settings
 from pipeline.stores import local_scheduler
 from pipeline.stores.local_process import birth
+
+SECONDS_TO_ANSWER = 3.0
+# Answered by every luigid at once, whatever it has to do.
+HEALTH = "api/is_paused"
+MOST_BYTES = 10_000
 
 
 def choose(settings: Settings) -> None:
@@ -26,17 +36,53 @@ def choose(settings: Settings) -> None:
     config = luigi.configuration.get_config()  # type: ignore[no-untyped-call]
     if address := local_scheduler.address(settings):
         host, port = address
-        with contextlib.suppress(OSError), socket.create_connection(address, timeout=0.5):
+        fault = _fault(host, port)
+        if fault is None:
             config.set("core", "scheduler_host", host)
             config.set("core", "scheduler_port", str(port))
+            _bypass_proxies(host)
             if "luigi.cmdline" in sys.modules:  # a run, as opposed to a command for operators
                 _ask_again()
             return
-        print(f"warning: luigid ({host}:{port}) does not answer; this run does without", file=sys.stderr)
+        print(f"warning: {fault}; this run does without", file=sys.stderr)
     config.set("core", "local_scheduler", "true")
     # Waiting for other workers is for the central scheduler, and so is what `tell_failed` does.
     config.set("worker", "keep_alive", "false")
     config.set("scheduler", "retry_count", "1")
+
+
+def _fault(host: str, port: int) -> str | None:
+    """Ask a scheduler directly, by no proxy, how it is; return what is wrong, None if nothing is."""
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with direct.open(f"http://{host}:{port}/{HEALTH}", timeout=SECONDS_TO_ANSWER) as answer:
+            is_luigid = "response" in json.loads(answer.read(MOST_BYTES))
+    except urllib.error.HTTPError:
+        is_luigid = False
+    except OSError:
+        return f"luigid ({host}:{port}) does not answer"
+    except (HTTPException, ValueError, TypeError):
+        is_luigid = False
+    return None if is_luigid else f"what answers at {host}:{port} is not luigid"
+
+
+def is_missing(settings: Settings) -> bool:
+    """Tell whether the scheduler that `LUIGID_HOST` names did not answer when the process began."""
+    return settings.luigid_host is not None and page(settings) is None
+
+
+def page(settings: Settings) -> str | None:
+    """Return the address of the page that shows this run; None if no central scheduler knows of it."""
+    address = local_scheduler.address(settings)
+    is_alone = core().local_scheduler  # type: ignore[no-untyped-call]
+    return None if address is None or is_alone else local_scheduler.page(*address)
+
+
+def _bypass_proxies(host: str) -> None:
+    """Have a host reached directly, whatever proxies the environment names: it was, when it was asked how it is."""
+    known = os.environ.get("no_proxy") or os.environ.get("NO_PROXY")
+    for name in ("no_proxy", "NO_PROXY"):
+        os.environ[name] = f"{known},{host}" if known else host
 
 
 def _ask_again() -> None:

@@ -15,9 +15,9 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from pipeline import scheduling
 from pipeline.errors import PipelineError
 from pipeline.settings import get_settings
-from pipeline.stores import local_scheduler
 from pipeline.stores.postgres import session
 from pipeline.watching.record import COMPLETE, FAILED, NOT_RUN, RAN, REFUSED, Outcome
 
@@ -152,9 +152,9 @@ def _next_steps(outcomes: list[Outcome]) -> Iterator[tuple[str, str]]:
     yield "data", f"{python()} -m pipeline psql -c '{EXAMPLE}'"
     reports = sorted(settings.reports_path.glob("*/index.html"))
     if reports:
-        yield "report", f"file://{reports[-1]}"
-    if address := local_scheduler.address(settings):
-        yield "visualizer", local_scheduler.page(*address)
+        yield "report", reports[-1].as_uri()
+    if page := scheduling.page(settings):
+        yield "visualizer", page
 
 
 def python() -> str:

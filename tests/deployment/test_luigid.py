@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import http.server
 import json
+import os
+import signal
 import socket
+import subprocess
+import sys
+import threading
+import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,8 +23,10 @@ from playwright.sync_api import Browser, expect
 from pipeline.settings import Settings
 from pipeline.stores import local_daemon, local_scheduler
 from pipeline.stores.local_process import accepts
-from tests.project import Project
-from tests.small_input import ANN, USER_COLUMNS, movie
+from tests.comparing import assert_loaded
+from tests.oracle import expected
+from tests.project import DAY, Project
+from tests.small_input import ANN, USER_COLUMNS, movie, write_all
 
 
 def settings_in(folder: Path) -> Settings:
@@ -140,6 +149,65 @@ def test_a_run_does_without_a_scheduler_that_is_gone(project: Project) -> None:
     run = project.task("CreatePostgresTables", LUIGID_HOST="127.0.0.1", LUIGID_PORT="1")
     assert (run.code, run.ran) == (0, ["CreatePostgresTables"])
     assert "warning: luigid (127.0.0.1:1) does not answer; this run does without" in run.output
+
+
+def test_no_proxy_stands_between_a_run_and_its_scheduler(project: Project, settings: Settings) -> None:
+    local_scheduler.ensure(settings)
+    proxies = dict.fromkeys(("http_proxy", "HTTP_PROXY", "all_proxy"), "http://127.0.0.1:9")
+    run = project.task("CreatePostgresTables", no_proxy="", NO_PROXY="", **proxies, **variables(settings))
+    assert (run.code, run.output.count("WARNING")) == (0, 0), run.output
+    assert list(tasks(settings, "DONE")) == ["CreatePostgresTables"]
+
+
+class Foreign(http.server.BaseHTTPRequestHandler):
+    """Another program's pages, which it shows for every address."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"<html>welcome</html>")
+
+
+@pytest.mark.parametrize(
+    ("is_silent", "told"),
+    [(False, "what answers at {} is not luigid"), (True, "luigid ({}) does not answer")],
+)
+def test_a_run_does_without_what_is_no_scheduler(project: Project, is_silent: bool, told: str) -> None:
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Foreign) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        if not is_silent:  # otherwise connections are taken, by the system, and never served
+            thread.start()
+        port = server.server_port
+        begun = time.monotonic()
+        run = project.task("CreatePostgresTables", LUIGID_HOST="127.0.0.1", LUIGID_PORT=str(port))
+        assert time.monotonic() - begun < 60
+        if not is_silent:
+            server.shutdown()
+    assert (run.code, run.ran) == (0, ["CreatePostgresTables"])
+    assert f"warning: {told.format(f'127.0.0.1:{port}')}; this run does without\n" in run.output
+    assert "visualizer" not in run.output
+
+
+def test_a_scheduler_that_is_killed_costs_seconds(project: Project, settings: Settings, tmp_path: Path) -> None:
+    write_all(project)
+    local_scheduler.ensure(settings)
+    running = local_daemon.running(local_scheduler.home(settings))
+    assert running is not None
+    output = tmp_path / "output"
+    with output.open("wb") as file:
+        command = [sys.executable, "-m", "luigi", "--module", "pipeline", "RunAll", "--date", DAY]
+        env = {**project.env, **variables(settings)}
+        process = subprocess.Popen(command, cwd=project.env["PROJECT_ROOT"], env=env, stderr=file)
+    assert project.wait_for_task(process, "LoadCsvToPostgres")
+    os.kill(running.pid, signal.SIGKILL)
+    assert process.wait(60) == 40
+    told = output.read_text()
+    assert "Traceback" not in told
+    [line] = [line for line in told.splitlines() if "ERROR" in line]
+    assert "the connection to Luigi's scheduler is lost" in line
+    assert line.endswith("run again: what is complete stays")
+    project.must_run()
+    assert_loaded(project, expected(project.raw))
 
 
 def test_up_starts_it_and_the_runs_of_the_project_find_it(project: Project, embedded: Path) -> None:

@@ -13,7 +13,7 @@ from pipeline.stores.local_cluster import find_binaries
 from tests.comparing import assert_loaded
 from tests.in_process import settings_of
 from tests.oracle import expected
-from tests.project import Project
+from tests.project import DAY, Project
 from tests.small_input import ANN, BOB, session, write_all, write_sessions, write_users
 
 SPANISH = "U3,30,México,Básico,2024-01-02,1.5"
@@ -69,7 +69,9 @@ def countries(project: Project) -> list[tuple[str, str]]:
 def test_hostile_variables_change_nothing(project: Project) -> None:
     write_all(project)
     write_spanish(project)
-    project.must_run(**HOSTILE_VARIABLES)
+    project.env["REPORTS_PATH"] = f"{project.folder}/réports of us"
+    run = project.must_run(**HOSTILE_VARIABLES)
+    assert f"{project.folder.as_uri()}/r%C3%A9ports%20of%20us/{DAY}/index.html" in run.output
     assert countries(project) == [("México", "Básico")]
     assert_loaded(project, expected(project.raw))
     assert "México" in next(Path(project.env["REPORTS_PATH"]).glob("*/index.html")).read_text(encoding="utf-8")
