@@ -6,12 +6,13 @@ import csv
 import gzip
 import io
 import time
+import tracemalloc
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from pipeline.sources import csv_files
+from pipeline.sources import csv_files, csv_lines, csv_records
 from pipeline.sources.csv_files import CsvStream, RejectedRecord
 from pipeline.sources.files import FileRefusedError
 from pipeline.sources.text_rules import BLANKS
@@ -23,39 +24,47 @@ BLOCK_SIZES = (1, 2, 3, 5, 8, 13, 64)
 class Read:
     """All that a stream makes of a file: what COPY is given is read back with the csv module."""
 
-    def __init__(self, data: bytes, block_size: int = 1 << 20, prefix: bytes = b"7,") -> None:
+    def __init__(
+        self, data: bytes, block_size: int = 1 << 20, prefix: bytes = b"7,", declared: tuple[str, ...] = ()
+    ) -> None:
         self.rejected: list[RejectedRecord] = []
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(csv_files, "BLOCK_SIZE", block_size)
-            stream = CsvStream(io.BytesIO(data), "users.csv", self.rejected.append)
+            patch.setattr(csv_lines, "BLOCK_SIZE", block_size)
+            stream = CsvStream(io.BytesIO(data), "users.csv", self.rejected.append, declared)
             self.columns = stream.columns
             self.chunks = list(stream.lines(prefix))
         self.records = stream.records
         self.padded = stream.padded
+        self.blank_rows = stream.blank_rows
+        self.delimiter = stream.delimiter
         text = b"".join(self.chunks).decode("utf-8")
         emitted = list(csv.reader(io.StringIO(text, newline=""), strict=True))
         assert all(batch == "7" for batch, *_ in emitted)
         self.rows: list[Row] = [(int(number), fields) for _, number, *fields in emitted]
 
     @property
+    def said(self) -> tuple[object, ...]:
+        return self.columns, self.delimiter, self.rows, self.rejected, self.blank_rows, self.padded
+
+    @property
     def reasons(self) -> list[tuple[int, str]]:
         return [(each.record, each.reason) for each in self.rejected]
 
 
-def read(data: bytes) -> Read:
+def read(data: bytes, *declared: str) -> Read:
     """Read a file, and make sure that the size of the blocks makes no difference."""
-    whole = Read(data)
+    whole = Read(data, declared=declared)
     for block_size in BLOCK_SIZES:
-        parts = Read(data, block_size)
-        assert (parts.columns, parts.rows, parts.rejected) == (whole.columns, whole.rows, whole.rejected), block_size
+        parts = Read(data, block_size, declared=declared)
+        assert parts.said == whole.said, block_size
     return whole
 
 
-def refusal(data: bytes) -> str:
+def refusal(data: bytes, *declared: str) -> str:
     messages = set()
     for block_size in (1 << 20, *BLOCK_SIZES):
         with pytest.raises(FileRefusedError) as refused:
-            Read(data, block_size)
+            Read(data, block_size, declared=declared)
         messages.add(str(refused.value))
     [message] = messages
     return message
@@ -119,15 +128,16 @@ def test_records_with_blanks_around_a_value_are_noted(blank: str) -> None:
             assert [Read(data, size).padded for size in (1 << 20, *BLOCK_SIZES)] == [noted] * 8
 
 
-def test_quoted_records_count_as_padded_and_more_of_them_than_are_kept_are_unknown() -> None:
-    most = b'"1", 2\n1,2\n' * csv_files.MAX_PADDED
+def test_more_padded_records_than_are_kept_are_unknown() -> None:
+    most = b'"1", 2\n"1","2"\n' * csv_files.MAX_PADDED
     assert read(b"a,b\n" + most).padded == list(range(1, 2 * csv_files.MAX_PADDED, 2))
     assert read(b"a,b\n" + most + b"1 ,2\n1,2\n").padded is None
 
 
 def test_a_column_alone() -> None:
     found = read(b'a\n1\n\n""\n  \n2\n')
-    assert found.rows == [(1, ["1"]), (2, [""]), (3, ["  "]), (4, ["2"])]
+    assert found.blank_rows == 2
+    assert found.rows == [(1, ["1"]), (2, ["2"])]
 
 
 def test_a_header_alone_has_no_records() -> None:
@@ -138,6 +148,30 @@ def test_a_header_alone_has_no_records() -> None:
 def test_columns_named_like_sql_or_with_special_characters_are_kept() -> None:
     found = read('select,"a ""b""",x;y,two words,naïve,%s,{}\n1,2,3,4,5,6,7\n'.encode())
     assert found.columns == ["select", 'a "b"', "x;y", "two words", "naïve", "%s", "{}"]
+
+
+@pytest.mark.parametrize("delimiter", [";", "\t", "|"])
+@pytest.mark.parametrize("first", ["", "sep={}\n", '\ufeff"SEP={}"\r\n'])
+def test_other_delimiters_are_told_by_the_declared_columns(delimiter: str, first: str) -> None:
+    lines = ["A;b; c ", '1;"2;2";3', "4;5,5;", "6;7; 8", ";;", "9;10"]
+    data = (first.format(delimiter) + "\n".join(lines).replace(";", delimiter)).encode()
+    found = read(data, "c", "a")
+    assert (found.columns, found.delimiter, found.blank_rows) == (["a", "b", "c"], delimiter, 1)
+    assert found.rows == [(1, ["1", f"2{delimiter}2", "3"]), (2, ["4", "5,5", ""]), (3, ["6", "7", " 8"])]
+    assert found.padded == [3]
+    assert found.reasons == [(4, "too few columns: 2 instead of 3")]
+
+
+def test_the_delimiter_of_a_table_that_nobody_declared() -> None:
+    assert read(b"a;b\n1;2\n").rows == [(1, ["1", "2"])]
+    assert read(b"a,b;c\n1,2\n").columns == ["a", "b;c"]
+    assert read(b"a;b,c\n1,2\n", "c").columns == ["a;b", "c"]
+
+
+def test_a_plain_file_with_other_delimiters_is_read_by_the_block() -> None:
+    data = b"a;b\n" + b"1;2\n" * 1000
+    assert len(Read(data).chunks) == 1
+    assert len(Read(data).rows) == 1000
 
 
 def test_a_value_as_long_as_several_blocks() -> None:
@@ -174,8 +208,21 @@ def test_too_few_and_too_many_columns() -> None:
     ]
 
 
-def test_a_line_of_blanks_is_no_blank_line() -> None:
-    assert read(b"a,b\n   \n1,2\n").reasons == [(1, "too few columns: 1 instead of 2")]
+@pytest.mark.parametrize(
+    "row", ["   ", ",", ",,,,", " , ", '"",""', '"  ",', "\ufeff", "\u00a0,\u200b", '"\n",""', "\t,\v\f"]
+)
+def test_rows_of_nothing_but_separators_are_passed_over_and_counted(row: str) -> None:
+    for lines in ([row, "1,2", row, row, "3,4", row], [row, '1,"2"', "3,4", row, row, row]):
+        for line_end in ("\n", "\r\n"):
+            found = read(line_end.join(["a,b", *lines]).encode())
+            assert found.rows == [(1, ["1", "2"]), (2, ["3", "4"])]
+            assert (found.rejected, found.blank_rows, found.records) == ([], 4, 2)
+
+
+def test_a_row_of_a_reject_file_without_values_is_none_of_nothing() -> None:
+    found = read(b"a,b,_reject_record,_reject_reason\n,,17,a is missing\n,,,\n1,2,18,\n")
+    assert found.rows == [(1, ["", ""]), (2, ["1", "2"])]
+    assert found.blank_rows == 1
 
 
 def test_bytes_that_are_not_utf8_are_rejected_with_their_offset_and_shown() -> None:
@@ -231,15 +278,31 @@ def test_a_quote_that_makes_a_record_of_the_wrong_width_costs_its_own_line_only(
     found = read(b'a,b\n1,"two\n3,4\n5,six",7\n8,9\n')
     assert found.reasons == [
         (1, "too many columns: 3 instead of 2, if its quote closes 2 lines below"),
-        (3, "a quote is never closed"),
+        (3, "too many columns: 3 instead of 2"),
     ]
     assert found.rows == [(2, ["3", "4"]), (4, ["8", "9"])]
 
 
 def test_a_quote_within_an_unquoted_value() -> None:
-    found = read(b'a,b\n1,5" disk\n2,a "b" c\n3,"x"y\n4,5\n')
-    assert found.reasons == [(1, "a quote is never closed")]
-    assert found.rows == [(2, ["2", 'a "b" c']), (3, ["3", "xy"]), (4, ["4", "5"])]
+    found = read(b'a,b\n1,5" disk\n2,a "b" c\n3,4""\n4,5\n')
+    assert found.reasons == []
+    assert found.rows == [(1, ["1", '5" disk']), (2, ["2", 'a "b" c']), (3, ["3", '4""']), (4, ["4", "5"])]
+
+
+def test_quotes_that_do_not_tell_the_value_are_rejected() -> None:
+    found = read(b'a,b\n1,"x"y\n2,"TV \\"55\\""\n3,TV \\"55\\"\n4,"5""\n6,7\n8,"C:\\"\n9,"\\""9\\"""\n')
+    after = "text after a closing quote: a quote within quotes is written twice"
+    assert found.reasons == [
+        (1, after), (2, after), (3, "a backslash before a quote: a quote is written twice, within quotes"),
+        (4, "a quote is never closed"),
+    ]  # fmt: skip
+    assert found.rows == [(5, ["6", "7"]), (6, ["8", "C:\\"]), (7, ["9", '\\"9\\"'])]
+
+
+def test_blanks_around_quotes_are_passed_over() -> None:
+    found = read('a,b\n1, "sp"\n"2" , \ufeff\t"x, y"\u00a0\n3," z "\n'.encode())
+    assert found.rows == [(1, ["1", "sp"]), (2, ["2", "x, y"]), (3, ["3", " z "])]
+    assert found.padded == [3]
 
 
 def test_a_quote_that_opens_after_a_stray_one_on_the_same_line() -> None:
@@ -249,7 +312,7 @@ def test_a_quote_that_opens_after_a_stray_one_on_the_same_line() -> None:
 
 
 def test_a_quote_open_for_longer_than_a_record_may_be(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(csv_files, "MAX_RECORD_BYTES", 1000)
+    monkeypatch.setattr(csv_records, "MAX_RECORD_BYTES", 1000)
     inside = b"".join(b"%d,%d\n" % (n, n) for n in range(500))
     found = read(b'a,b\nx,"y\n' + inside + b'z"\n1,2\n')
     assert found.reasons[0] == (1, "a quote is never closed")
@@ -264,6 +327,29 @@ def test_many_forgotten_quotes_are_read_in_one_pass() -> None:
     assert time.process_time() - began < 10  # seconds; line by line to the end of the file would take hours
 
 
+def test_a_line_filled_with_nul_bytes_is_one_short_reject() -> None:
+    data = b"a,b\n1,2\n3," + bytes(30_000_000) + b",4\n5,6\n7" + bytes(30_000_000)
+    tracemalloc.start()
+    found = Read(data)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert found.rows == [(1, ["1", "2"]), (3, ["5", "6"])]
+    assert found.reasons == [(2, "a NUL byte at byte 3 of the record"), (4, "a NUL byte at byte 2 of the record")]
+    assert found.rejected[1].row["_reject_line"].startswith("7\\x00\\x00")  # type: ignore[attr-defined]
+    assert str(found.rejected[1].row["_reject_line"]).endswith("… (shortened: 30,000,001 bytes)")
+    assert all(len(str(value)) < 11_000 for each in found.rejected for value in each.row.values())
+    assert peak < 20_000_000
+
+
+def test_a_record_that_is_too_long_is_rejected_while_it_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(csv_lines, "MAX_RECORD_BYTES", 1 << 20)
+    for line_end in (b"\n", b"\r\n", b"\r"):
+        found = Read(line_end.join([b"a,b", b"1," + b"x" * 3_000_000, b"2,3", b"4," + b"x" * 3_000_000]), 1 << 16)
+        assert found.rows == [(2, ["2", "3"])]
+        assert found.reasons == [(1, "longer than 1 MiB"), (3, "longer than 1 MiB")]
+        assert str(found.rejected[0].row["_reject_line"]).endswith("… (shortened: 3,000,002 bytes)")
+
+
 # What is refused
 
 
@@ -276,7 +362,7 @@ def test_a_file_without_a_header(data: bytes) -> None:
     ("header", "problem"),
     [
         ("a,,b", "column 2 has no name"),
-        ("a,b,", "column 3 has no name"),
+        ("a,b,", "the header ends with ',': remove that, and from each line if all end so"),
         ("a,b, A ", "the column 'a' stands there twice"),
         ("a,b\0", "the name of column 2 holds a NUL character"),
         ("a,_row", "the column name '_row' is reserved"),
@@ -304,6 +390,28 @@ def test_a_header_that_is_not_utf8() -> None:
 
 def test_a_header_with_an_open_quote() -> None:
     assert "a quote in the header is never closed" in refusal(b'a,"b\nc"\n1,2\n')
+
+
+def test_a_title_above_the_header() -> None:
+    header = "a,b\n1,2\n"
+    assert refusal(b"Users\n" + header.encode(), "a", "b") == (
+        "users.csv: the line above the header must be removed: 'Users'"
+    )
+    message = refusal(f"Users of\x07 2024,\n\nas of today,\n{header}".encode(), "b")
+    assert message == "users.csv: the 3 lines above the header must be removed: 'Users of\\x07 2024,'"
+
+
+def test_what_cannot_be_seen_in_a_header_is_shown() -> None:
+    message = refusal("a\u200bb,a\u200bb\n1,2\n".encode())
+    assert message == (
+        "users.csv: the column 'a\\u200bb' stands there twice; correct the header, which is: a\\u200bb, a\\u200bb"
+    )
+    long = refusal(b"a," * 5000 + b"a\n")
+    assert len(long) < 3000
+
+
+def test_a_separator_that_is_none_of_those_known() -> None:
+    assert "the line sep=x names what separates columns; that must be one of , ; tab |" in refusal(b"sep=x\naxb\n")
 
 
 def test_more_columns_than_a_table_takes() -> None:
@@ -383,11 +491,16 @@ def test_what_the_csv_module_writes_comes_through_field_by_field(
     found = Read(text.encode("utf-8"), block_size)
     assert found.rejected == []
     kept = [0, 2] if reordered else [0, 1, 2]
-    assert found.rows == [(n, [row[position] for position in kept]) for n, row in enumerate(rows, start=1)]
+    written = [row for row in rows if any(value.strip(BLANKS) for value in row)]
+    assert found.rows == [(n, [row[position] for position in kept]) for n, row in enumerate(written, start=1)]
+    assert found.blank_rows == len(rows) - len(written)
 
 
 @settings(deadline=None, max_examples=100)
-@given(rows=st.lists(st.tuples(TEXTS, TEXTS), min_size=1, max_size=8), bad=st.sampled_from([b"1", b"1,2,3", b"\xff,"]))
+@given(
+    rows=st.lists(st.tuples(TEXTS.filter(lambda text: text.strip(BLANKS)), TEXTS), min_size=1, max_size=8),
+    bad=st.sampled_from([b"1", b"1,2,3", b"\xff,"]),
+)
 def test_a_bad_line_changes_nothing_for_the_others(rows: list[tuple[str, str]], bad: bytes) -> None:
     lines = []
     for row in rows:
@@ -397,6 +510,23 @@ def test_a_bad_line_changes_nothing_for_the_others(rows: list[tuple[str, str]], 
     found = Read(b"a,b\r\n" + b"".join(line + bad + b"\n" for line in lines))
     assert found.rows == [(2 * n - 1, list(row)) for n, row in enumerate(rows, start=1)]
     assert [each.record for each in found.rejected] == [2 * n for n in range(1, len(rows) + 1)]
+
+
+@settings(deadline=None, max_examples=400)
+@given(lines=st.lists(st.text('ab", \\', min_size=1, max_size=12), max_size=8))
+def test_quotes_are_read_as_the_csv_module_reads_them_strictly(lines: list[str]) -> None:
+    """But for what is rejected here and taken there, or the other way round: backslashes, and blanks around quotes."""
+    found = Read("\n".join(["a,b", *lines]).encode())
+    if any('\\"' in line or ' "' in line or '" ' in line for line in lines):
+        return
+    try:
+        records = list(csv.reader(io.StringIO("\n".join(lines), newline=""), strict=True))
+    except csv.Error:
+        assert found.rejected
+        return
+    values = [fields for fields in records if any(value.strip() for value in fields)]
+    if all(len(fields) == 2 for fields in records if fields):
+        assert (found.rejected, [fields for _, fields in found.rows]) == ([], values)
 
 
 def test_gzip_makes_no_difference() -> None:
