@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pipeline.settings import get_settings
 from pipeline.sources.csv_files import CsvStream
+from pipeline.sources.csv_header import value_among
 from pipeline.sources.files import FileRefusedError, open_raw, table_of
 
 TABLE_NAME = re.compile(r"[a-z][a-z0-9_]{0,58}")
@@ -38,6 +39,11 @@ def declare_table(name: str) -> Path:
         )
     with open_raw(folder, name) as file:
         columns = CsvStream(file, name, reject=lambda _: None).columns
+    if value := value_among(columns):
+        raise FileRefusedError(
+            f"{name}: the first line looks like a record ('{value}'), not like a header: put the names of the columns"
+            f" above it, {len(columns):,} of them"
+        )
     path.write_text(_definition(table, columns), encoding="utf-8")
     return path
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import logging
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import IO
 
 import psycopg2
@@ -15,7 +16,8 @@ from pipeline.loads.drift import in_words, new_columns, vanished_columns
 from pipeline.loads.reject_limit import enforce_limit, enforce_limit_on_values
 from pipeline.loads.rejects import RejectSpool, digests_of, forget_files, forget_refused, write_files
 from pipeline.settings import get_settings
-from pipeline.sources.csv_files import CsvStream
+from pipeline.sources.csv_files import COMMA, CsvStream
+from pipeline.sources.csv_header import DELIMITERS, names_shown, value_among
 from pipeline.sources.files import FileEmptiedError, FileRefusedError, open_raw, table_of
 from pipeline.stores.claims import Load
 from pipeline.stores.markers import Marker
@@ -26,6 +28,7 @@ logger = logging.getLogger("pipeline")
 # Begins the comment of a column that came with a file and is declared nowhere.
 UNDECLARED = "Undeclared"
 COPY_BUFFER = 1 << 18
+LIMIT_EXCEEDED = "54"  # the class of PostgreSQL's errors for too many columns, or a row that is too long
 
 
 class _Chunks(io.RawIOBase):
@@ -79,12 +82,14 @@ def land(load: Load, name: str, digest: str, *, allow_empty: bool, was_refused: 
     with open_raw(get_settings().data_raw_path, name, digest) as file:
         stream = _open_stream(cursor, table, name, file, spool)
         # New columns come before anything is deleted: files that land side by side never wait for each other.
-        added = _match(cursor, table, name, stream.columns)
+        with limits_told(name):
+            added = _match(cursor, table, name, stream.columns)
         vanished = vanished_columns(load, table, stream.columns)
         if load.previous:
             load.details["rejected_before"] = digests_of(cursor, load.previous.batch_id)
         remove(cursor, table, load.previous, keep_later_rejects=batch_id != load.batch_id)
-        loaded = _copy(cursor, table, stream, batch_id)
+        with limits_told(name):
+            loaded = _copy(cursor, table, stream, batch_id)
     if not stream.records and had_rows and not allow_empty:
         raise FileEmptiedError(
             f"{name}: no records, but {had_rows:,} rows of it are loaded; if it is meant to be empty, run"
@@ -101,8 +106,7 @@ def land(load: Load, name: str, digest: str, *, allow_empty: bool, was_refused: 
     write_files(cursor, [batch_id])
     load.rows_read, load.rows_loaded, load.rows_rejected = stream.records, loaded, spool.count
     load.holds = {f"raw.{table}": loaded}
-    if stream.padded is not None:
-        load.details["padded"] = stream.padded
+    _note_reading(load, name, stream)
     drift = [*new_columns(load, table, added, batch_id), *vanished]
     if drift:
         load.details["drift"] = drift
@@ -110,12 +114,41 @@ def land(load: Load, name: str, digest: str, *, allow_empty: bool, was_refused: 
         logger.warning("%s: %s", name, in_words(each))
 
 
-def _open_stream(cursor: Cursor, table: str, name: str, file: IO[bytes], spool: RejectSpool) -> CsvStream:
+def _note_reading(load: Load, name: str, stream: CsvStream) -> None:
+    """Keep how a file was read beside its counts, and tell what is unusual."""
+    if stream.padded is not None:
+        load.details["padded"] = stream.padded
+    if stream.blank_rows:
+        load.details["blank_rows"] = stream.blank_rows
+    if stream.delimiter != COMMA:
+        load.details["delimiter"] = stream.delimiter
+        logger.info("%s: its columns are separated by %s", name, DELIMITERS[stream.delimiter])
+
+
+@contextmanager
+def limits_told(name: str) -> Iterator[None]:
+    """Refuse a file that is more than PostgreSQL can take.
+
+    Raises:
+        FileRefusedError: names the file and the limit.
+    """
     try:
-        return CsvStream(file, name, spool.add)
+        yield
+    except psycopg2.OperationalError as error:
+        if not (error.pgcode or "").startswith(LIMIT_EXCEEDED):
+            raise
+        raise FileRefusedError(
+            f"{name}: PostgreSQL cannot take it: {error.diag.message_primary}; deliver it with fewer columns, or"
+            " shorter values"
+        ) from error
+
+
+def _open_stream(cursor: Cursor, table: str, name: str, file: IO[bytes], spool: RejectSpool) -> CsvStream:
+    declared = declared_columns(cursor, table)
+    try:
+        return CsvStream(file, name, spool.add, declared)
     except FileRefusedError as error:
-        needs = ", ".join(declared_columns(cursor, table))
-        raise FileRefusedError(f"{error}\n  raw.{table} needs: {needs}") from error
+        raise FileRefusedError(f"{error}\n  raw.{table} needs: {', '.join(declared)}") from error
 
 
 def _copy(cursor: Cursor, table: str, stream: CsvStream, batch_id: int) -> int:
@@ -175,9 +208,11 @@ def _match(cursor: Cursor, table: str, name: str, columns: list[str]) -> list[st
     declared = declared_columns(cursor, table)
     missing = [column for column in declared if column not in columns]
     if missing:
+        value = value_among(columns)
+        hint = f" The first line looks like a record ('{value}'): is the header missing?" if value else ""
         raise FileRefusedError(
-            f"{name}: declared columns are missing: {', '.join(missing)}.\n"
-            f"  the file has:      {', '.join(columns)}\n"
+            f"{name}: declared columns are missing: {', '.join(missing)}.{hint}\n"
+            f"  the file has:      {names_shown(columns)}\n"
             f"  raw.{table} needs: {', '.join(declared)}\n"
             "  Correct the header, or the name of the file if it is meant for another table."
         )

@@ -83,7 +83,7 @@ def _first_line(file: str, blocks: LineBlocks) -> tuple[deque[bytes], str]:
         while lines:
             line = lines.popleft()
             text = _text(file, line)
-            if not all(is_blank(_names(text, delimiter) or [text]) for delimiter in DELIMITERS):
+            if not any(is_blank(_names(text, delimiter) or [text]) for delimiter in DELIMITERS):
                 return lines, text
     raise FileRefusedError(f"{file}: the file is empty, it has no header; deliver it again")
 
@@ -143,10 +143,14 @@ def _check_names(file: str, header: list[str], delimiter: str) -> None:
         else:
             seen.add(name)
             continue
-        shown = ", ".join(visible(each) for each in header)[:SHOWN_HEADER]
-        raise FileRefusedError(f"{file}: {problem}; correct the header, which is: {shown}")
+        raise FileRefusedError(f"{file}: {problem}; correct the header, which is: {names_shown(header)}")
     if all(name.startswith(REJECT_COLUMN_PREFIX) for name in header):
         raise FileRefusedError(f"{file}: the header has no columns but those that reject files add")
+
+
+def names_shown(names: list[str]) -> str:
+    """Return the names of a header for a message."""
+    return visible(", ".join(names), SHOWN_HEADER)
 
 
 def value_among(names: list[str]) -> str | None:

@@ -21,6 +21,10 @@ NOT_A_DATE = "not a date (YYYY-MM-DD)"
 # Narrower than what Decimal reads, which includes "1_000", "NaN" and digits of other scripts.
 _NUMERAL = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,4})?", re.ASCII)
 
+# What may follow a day, as in the CSV files: etl.date_problem in sql/etl/typing.sql.
+_TIME = re.compile(r"[T ]\d", re.ASCII)
+_MIDNIGHT = re.compile(r"[T ]00:00(:00(\.0+)?)?( ?(Z|[+-]\d{2}(:?\d{2})?))?", re.ASCII)
+
 
 def wrong(reason: str) -> PydanticCustomError:
     """The error of a value that breaks a rule; `reason` is shown to people as it is."""
@@ -48,7 +52,7 @@ def to_decimal(value: object) -> Decimal | None:
 
 
 def to_date(value: object) -> date | None:
-    """Read `YYYY-MM-DD` or a BSON date (its day in UTC); null and blank text are None.
+    """Read `YYYY-MM-DD`, at midnight if a time follows, or a BSON date (its day in UTC); null and blank text are None.
 
     Raises:
         PydanticCustomError: not a date, or outside 1900-2100.
@@ -74,6 +78,10 @@ def text_to_date(value: str) -> date | None:
     text = trim(value)
     if not text:
         return None
+    if len(text) > DATE_LENGTH and _TIME.match(text, DATE_LENGTH):
+        if not _MIDNIGHT.fullmatch(text, DATE_LENGTH):
+            raise wrong("a time where a date belongs")
+        text = text[:DATE_LENGTH]
     # date.fromisoformat alone would also take 20240501 and 2024-W18-3.
     if len(text) != DATE_LENGTH or not text[4] == "-" == text[7]:
         raise wrong(NOT_A_DATE)

@@ -80,4 +80,7 @@ class Load:
 
     def summary(self) -> str:
         """Return the row counts in words, those that are zero left out."""
-        return ", ".join(f"{rows:,} {word}" for word, rows in self.counts().items() if rows) or "nothing new"
+        words = [f"{rows:,} {word}" for word, rows in self.counts().items() if rows]
+        if blank_rows := self.details.get("blank_rows"):
+            words.append(f"{blank_rows:,} without any value passed over")
+        return ", ".join(words) or "nothing new"

@@ -76,6 +76,8 @@ class LoadCsvToPostgres(FileTask, CsvTask):
         "pipeline.loads.raw_table",
         "pipeline.sources.csv_files",
         "pipeline.sources.csv_header",
+        "pipeline.sources.csv_lines",
+        "pipeline.sources.csv_records",
         "pipeline.sources.csv_text",
         "pipeline.sources.file_kinds",
         "pipeline.sources.files",

@@ -105,16 +105,18 @@ LANGUAGE sql STABLE PARALLEL SAFE
 RETURN CASE
     -- Written out, a day looks as it came in ISO format only.
     WHEN value IS NULL OR (plain::text = value AND plain BETWEEN '1900-01-01' AND '2100-12-31') THEN NULL
-    WHEN value NOT LIKE '____-__-__' OR translate(value, '0123456789', '') <> '--'
+    WHEN (value NOT LIKE '____-__-__' OR translate(value, '0123456789', '') <> '--')
+        -- As programs write a day that keep days as times, whatever their zone.
+        AND value !~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ]00:00(:00(\.0+)?)?( ?(Z|[+-][0-9]{2}(:?[0-9]{2})?))?$'
         THEN CASE
             WHEN value ~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]' THEN 'a time where a date belongs'
             ELSE 'not an ISO date (YYYY-MM-DD)'
         END
     WHEN plain IS NULL THEN 'no such day'
-    WHEN value NOT BETWEEN '1900-01-01' AND '2100-12-31' THEN 'out of range: 1900-01-01 to 2100-12-31'
+    WHEN plain NOT BETWEEN '1900-01-01' AND '2100-12-31' THEN 'out of range: 1900-01-01 to 2100-12-31'
 END;
 
-COMMENT ON FUNCTION etl.date_problem(text, date) IS 'Why a cleaned value is no ISO date from 1900 to 2100; null if it is one, or is null.';
+COMMENT ON FUNCTION etl.date_problem(text, date) IS 'Why a cleaned value is no ISO date from 1900 to 2100, at midnight if it has a time; null if it is one, or is null.';
 
 CREATE OR REPLACE FUNCTION etl.problem(column_name text, value text, reason text) RETURNS jsonb
 LANGUAGE sql STABLE PARALLEL SAFE

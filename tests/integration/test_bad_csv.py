@@ -18,6 +18,10 @@ from tests.project import DAY, REPOSITORY, Project, Run
 from tests.small_input import ANN, BOB, SESSION_COLUMNS, USER_COLUMNS, movie, session, write_sessions, write_users
 
 REFUSED = 30  # exit code of a run in which a task failed
+MIDNIGHTS = (
+    "2024-05-01 00:00:00", "2024-05-01T00:00", "2024-05-01T00:00:00.000Z", "2024-05-01T00:00:00+02:00",
+    "2024-05-01 00:00:00-1130", "2024-05-01 00:00:00.000000 +00",
+)  # fmt: skip
 NEEDS = f"raw.users needs: {USER_COLUMNS.replace(',', ', ')}"
 
 
@@ -423,6 +427,10 @@ def test_the_values_of_users(project: Project) -> None:
         ("limits", "0,,,1900-01-01,0", (0, None, None, "1900-01-01", "0.00")),
         ("limits2", "120,,,2100-12-31,99999999.99", (120, None, None, "2100-12-31", "99999999.99")),
         ("rounded", "1,,,2024-02-29,1.005", (1, None, None, "2024-02-29", "1.01")),
+        *(
+            (f"midnight{number}", f",,,{day},", (None, None, None, day[:10], None))
+            for number, day in enumerate(MIDNIGHTS)
+        ),
         (scripts, f"1,{scripts},vip,,", (1, scripts, "vip", None, None)),
         ("long", f"1,{long},,,", (1, long, None, None, None)),
         ("ID", "1,upper,,,", (1, "upper", None, None, None)),
@@ -458,21 +466,21 @@ def test_the_values_of_users(project: Project) -> None:
         "2024-05-01 BC",
     ):
         bad.append((f",,,{value},", "registration_date", value, "not an ISO date (YYYY-MM-DD)"))
-    for value in ("2024-02-30", "0000-00-00", "2023-02-29", "2024-13-01"):
+    for value in ("2024-02-30", "0000-00-00", "2023-02-29", "2024-13-01", "2024-02-30 00:00:00"):
         bad.append((f",,,{value},", "registration_date", value, "no such day"))
-    for value in ("1899-12-31", "2101-01-01", "0001-01-01"):
+    for value in ("1899-12-31", "2101-01-01", "0001-01-01", "1899-12-31T00:00:00Z"):
         bad.append((f",,,{value},", "registration_date", value, "out of range: 1900-01-01 to 2100-12-31"))
     for value in ("2024-05-01T10:00:00", "2024-05-01 10:00:00+02:00", "2024-05-01T10:00Z"):
         bad.append((f",,,{value},", "registration_date", value, "a time where a date belongs"))
     write_users(project, *(f"{user_id},{line}" for user_id, line, _ in good))
     write_users(project, *(f"B{number},{line}" for number, (line, *_) in enumerate(bad)), name="users-bad.csv")
-    keys = ["", '""', "  \t", "x" * 513]
-    write_users(project, *(f"{key},,,,," for key in keys), f"{'y' * 512},,,,,", name="users-keys.csv")
+    keys = ["", '""', "  \t", "x" * 513, "y" * 512]
+    write_users(project, *(f"{key},1,,,," for key in keys), name="users-keys.csv")
     load_users(project)
     columns = "age, country, subscription_type, registration_date::text, total_watch_time_hours::text"
     loaded = {row[0]: row[1:] for row in project.rows(f"SELECT user_id, {columns} FROM processed.users")}
     good = [(user_id.strip("\u00a0"), text, wanted) for user_id, text, wanted in good]
-    assert loaded.pop("y" * 512) == (None, None, None, None, None)
+    assert loaded.pop("y" * 512) == (1, None, None, None, None)
     assert loaded == {user_id: wanted for user_id, _, wanted in good}
     found = rejected(project)
     assert found[: len(bad)] == [
@@ -489,7 +497,7 @@ def test_the_values_of_users(project: Project) -> None:
     assert raw == [(" 30\t", "\t Peru ")], "raw keeps the text as it came"
     batch_id = project.value("SELECT DISTINCT batch_id FROM etl.rejected_rows WHERE source = 'users-keys.csv'")
     kept = (project.folder / f"rejected/users-rejected-{batch_id}.csv").read_text(encoding="utf-8")
-    assert kept.splitlines()[1] == ",,,,,,1,user_id is missing,"
+    assert kept.splitlines()[1] == ",1,,,,,1,user_id is missing,"
 
 
 def test_the_values_of_sessions(project: Project) -> None:

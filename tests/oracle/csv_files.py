@@ -1,8 +1,6 @@
 """CSV files to typed rows, the bad records told from the good ones."""
 
-import csv
-import io
-import sys
+import re
 from collections.abc import Callable, Iterator
 from datetime import date
 from typing import Any
@@ -12,8 +10,7 @@ from .warehouse import User, ViewingSession
 
 Row = User | ViewingSession
 
-# A field may be as long as the file.
-csv.field_size_limit(sys.maxsize)
+_LINE = re.compile(r"[^\r\n]*(?:\r\n|\n|\r|\Z)")
 
 
 def _day(text: str) -> date:
@@ -54,76 +51,102 @@ class RefusedError(Exception):
     """Nothing of a file can be used; the message says why."""
 
 
-class _Lines:
-    """Hands lines to ``csv.reader`` and notices when it asks for one too many."""
-
-    def __init__(self, lines: list[str], position: int) -> None:
-        self.lines = lines
-        self.position = position
-        self.exhausted = False
-
-    def __iter__(self) -> "_Lines":
-        return self
-
-    def __next__(self) -> str:
-        if self.position == len(self.lines):
-            self.exhausted = True
-            raise StopIteration
-        self.position += 1
-        return self.lines[self.position - 1]
-
-
-def split_records(data: bytes) -> Iterator[list[bytes] | None]:
-    """Yield the fields of each record, blank lines skipped; None for a line whose quote never closes.
-
-    Latin-1 maps each byte to one character and back, and no byte of a longer UTF-8 character looks
-    like a delimiter: so records are told apart before it is known which of them are UTF-8.
-    """
-    lines = list(io.StringIO(data.decode("latin-1"), newline=""))
-    start = 0
-    while start < len(lines):
-        source = _Lines(lines, start)
-        for fields in csv.reader(source):
-            if source.exhausted:
-                # The file ended inside quotes: only the first line is lost, reading resumes after it.
-                start += 1
-                yield None
-                break
-            start = source.position
-            if fields:
-                yield [field.encode("latin-1") for field in fields]
+def _fields(text: str, start: int, delimiter: str) -> tuple[list[str] | None, int]:  # noqa: PLR0912 (one a state)
+    """The fields of the record that starts there and where the next line starts; None if it is none, or never ends."""
+    fields, place = [""], start
+    state = "begin"
+    while place < len(text):
+        character = text[place]
+        ends_line = character in "\r\n"
+        if state == "quoted":
+            if text.startswith('""', place):
+                fields[-1] += '"'
+                place += 1
+            elif character == '"':
+                state = "closed"
+            else:
+                fields[-1] += character
+        elif ends_line:
+            place += 2 if text.startswith("\r\n", place) else 1
+            return fields, place
+        elif character == delimiter:
+            fields.append("")
+            state = "begin"
+        elif state == "closed":
+            if character not in values.BLANKS:
+                return None, place
+        elif character == '"' and state == "begin" and not fields[-1].strip(values.BLANKS):
+            fields[-1] = ""
+            state = "quoted"
+        elif character == '"' and fields[-1].endswith("\\"):
+            return None, place
         else:
-            return
+            fields[-1] += character
+            if character not in values.BLANKS:
+                state = "plain"
+        place += 1
+    return (None if state == "quoted" else fields), place
 
 
-def _header(fields: list[bytes] | None, table: str) -> list[str]:
-    """Column names, trimmed and in lower case.
+def split_records(text: str, delimiter: str = ",", width: int | None = None) -> Iterator[list[str] | None]:
+    """Yield the fields of each record, rows without any value skipped; None for a line that makes no record.
+
+    Args:
+        text: The file, bytes that are no UTF-8 as surrogates.
+        delimiter: What separates columns.
+        width: How many there are. A record of several lines must have as many: else a quote was forgotten in its
+            first line, which is lost alone.
+    """
+    start = 0
+    while start < len(text):
+        line = _LINE.match(text, start)
+        assert line
+        fields, end = _fields(text, start, delimiter)
+        if fields is None or (end > line.end() and len(fields) != width):
+            fields, end = None, line.end()
+        start = end
+        if fields is None or any(field.strip(values.BLANKS) for field in fields):
+            yield fields
+
+
+def _header(data: bytes, table: str) -> tuple[list[str], str, str]:
+    """Column names, trimmed and in lower case; what separates them; the text below them.
 
     Raises:
         RefusedError: They are no header of this table.
     """
-    if fields is None:
-        raise RefusedError("the header's quote is never closed")
-    try:
-        names = [field.decode().strip(values.BLANKS).lower() for field in fields]
-    except UnicodeDecodeError as error:
-        raise RefusedError("the header is not UTF-8") from error
-    if any("\0" in name or len(name.encode()) > 63 for name in names):
+    text = data.decode("utf-8", "surrogateescape")
+    lines = [line for line in _LINE.findall(text) if line]
+    while lines and not lines[0].strip(values.BLANKS + ",;|"):
+        lines.pop(0)
+    delimiters = ",;\t|"
+    if lines and (told := re.fullmatch(r'"?sep=([,;\t|])"?', lines[0].strip(values.BLANKS.replace("\t", "")), re.I)):
+        delimiters = told[1]
+        lines.pop(0)
+    if not lines:
+        raise RefusedError("no header")
+    for delimiter in delimiters:
+        fields, _ = _fields(lines[0].rstrip("\r\n"), 0, delimiter)
+        names = [field.strip(values.BLANKS).lower() for field in fields or []]
+        if not _PARSERS[table].keys() - set(names):
+            break
+    else:
+        raise RefusedError("it has not all columns")
+    if any("\0" in name or len(name.encode("utf-8", "surrogateescape")) > 63 or not name for name in names):
         raise RefusedError("a column name no table can have")
     if len(set(names)) < len(names):
         raise RefusedError("a column name twice")
-    missing = _PARSERS[table].keys() - set(names)
-    if missing:
-        raise RefusedError(f"missing columns: {sorted(missing)}")
-    return names
+    if any("\udc80" <= character <= "\udcff" for character in lines[0]):
+        raise RefusedError("the header is not UTF-8")
+    return names, delimiter, "".join(lines[1:])
 
 
-def _row(fields: list[bytes] | None, names: list[str], table: str) -> Row:
+def _row(fields: list[str] | None, names: list[str], table: str) -> Row:
     if fields is None:
         raise values.RejectedError("a quote is never closed")
     if len(fields) != len(names):
         raise values.RejectedError("another number of fields than the header")
-    texts = [field.decode() for field in fields]
+    texts = [field.encode("utf-8", "surrogateescape").decode() for field in fields]
     if any("\0" in text for text in texts):
         raise values.RejectedError("a NUL byte")
     record = {name: text.strip(values.BLANKS) for name, text in zip(names, texts, strict=True)}
@@ -137,19 +160,15 @@ def read_csv(data: bytes, table: str) -> list[Row | None]:
     """The typed row of each data record in order, None for a rejected one.
 
     Args:
-        data: The file, unpacked.
+        data: The file, unpacked, in UTF-8.
         table: One of ``TABLES``.
 
     Raises:
         RefusedError: The file has no header of this table.
     """
-    records = split_records(data.removeprefix(b"\xef\xbb\xbf"))
-    try:
-        names = _header(next(records), table)
-    except StopIteration:
-        raise RefusedError("no header") from None
+    names, delimiter, text = _header(data, table)
     rows: list[Row | None] = []
-    for fields in records:
+    for fields in split_records(text, delimiter, len(names)):
         try:
             rows.append(_row(fields, names, table))
         except ValueError:

@@ -1,6 +1,8 @@
 """From a folder of raw files to the processed tables and the outcome of every record."""
 
+import bz2
 import gzip
+import lzma
 import os
 import re
 import zlib
@@ -12,13 +14,14 @@ from .documents import COLLECTIONS, Title, document_id, read_documents, read_tit
 from .warehouse import Genre, MovieDetails, Outcome, SeriesDetails, User, ViewingSession, Warehouse
 
 
-def _files(raw_folder: Path, suffix: str) -> Iterator[tuple[str, Path]]:
-    """(relative name, path) of the plain and gzip files of a kind, in the byte order of the names."""
+def _files(raw_folder: Path, *suffixes: str) -> Iterator[tuple[str, Path]]:
+    """(relative name, path) of the plain and packed files of a kind, in the byte order of the names."""
     found = {}
     for path in [*raw_folder.glob("*"), *raw_folder.glob("*/*")]:
         relative = path.relative_to(raw_folder)
         hidden = any(part.startswith(".") for part in relative.parts)
-        if not hidden and path.is_file() and path.name.removesuffix(".gz").endswith(suffix):
+        name = re.sub(r"\.(gz|bz2|xz)$", "", path.name)
+        if not hidden and path.is_file() and name.endswith(suffixes):
             found[relative.as_posix()] = path
     yield from sorted(found.items(), key=lambda item: os.fsencode(item[0]))
 
@@ -30,13 +33,19 @@ def _table(name: str) -> str:
 
 
 def _content(path: Path) -> bytes:
+    """What is in a file, unpacked if its first bytes say that it is packed, as UTF-8 if they say UTF-16."""
     data = path.read_bytes()
-    if path.suffix != ".gz":
-        return data
-    try:
-        return gzip.decompress(data)
-    except (OSError, EOFError, zlib.error) as error:
-        raise RefusedError(f"not a whole gzip file: {error}") from error
+    unpackers = {b"\x1f\x8b": gzip.decompress, b"BZh": bz2.decompress, b"\xfd7zXZ": lzma.decompress}
+    for start, unpack in unpackers.items():
+        if data.startswith(start):
+            try:
+                data = unpack(data)
+            except (OSError, EOFError, zlib.error, ValueError, lzma.LZMAError) as error:
+                raise RefusedError(f"not a whole packed file: {error}") from error
+            break
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return data.decode("utf-16").encode()
+    return data
 
 
 def _read_catalogue(raw_folder: Path, warehouse: Warehouse) -> None:
@@ -77,7 +86,7 @@ def _read_catalogue(raw_folder: Path, warehouse: Warehouse) -> None:
 def _read_tables(raw_folder: Path, warehouse: Warehouse) -> dict[str, dict[str, tuple[str, Row]]]:
     """The winning (file, row) by table and key; the outcome of each file, winners counted as loaded."""
     winners: dict[str, dict[str, tuple[str, Row]]] = {table: {} for table in TABLES}
-    for name, path in _files(raw_folder, ".csv"):
+    for name, path in _files(raw_folder, ".csv", ".tsv"):
         table = _table(name)
         if table not in winners:
             continue
@@ -106,7 +115,7 @@ def expected(raw_folder: Path) -> Warehouse:
     """What a load of this folder from scratch must leave in the processed tables.
 
     Args:
-        raw_folder: Its CSV and JSON files, plain or gzip, in it or in its folders one level down. Dot
+        raw_folder: Its CSV and JSON files, plain or packed, in it or in its folders one level down. Dot
             files and CSV files of other tables are ignored.
 
     Raises:

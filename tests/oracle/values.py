@@ -17,7 +17,7 @@ BLANKS = "".join(
 
 _WHOLE = re.compile(r"([+-]?[0-9]+)(\.0+)?")
 _DECIMAL = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)")
-_ISO_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_ISO_DATE = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})([T ]00:00(:00(\.0+)?)?( ?(Z|[+-][0-9]{2}(:?[0-9]{2})?))?)?")
 
 
 class RejectedError(ValueError):
@@ -61,10 +61,11 @@ def numeric(text: str, precision: int, scale: int, high: int | None = None) -> D
 
 
 def iso_date(text: str, first_year: int, last_year: int) -> date:
-    """A real day, written YYYY-MM-DD and nothing else."""
-    if not _ISO_DATE.fullmatch(text):
+    """A real day, written YYYY-MM-DD, and midnight of that day at most."""
+    match = _ISO_DATE.fullmatch(text)
+    if not match:
         raise RejectedError("not an ISO date")
-    day = date.fromisoformat(text)
+    day = date.fromisoformat(match[1])
     if not first_year <= day.year <= last_year:
         raise RejectedError("out of range")
     return day

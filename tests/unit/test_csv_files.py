@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import re
 import time
 import tracemalloc
 
@@ -16,6 +17,7 @@ from pipeline.sources import csv_files, csv_lines, csv_records
 from pipeline.sources.csv_files import CsvStream, RejectedRecord
 from pipeline.sources.files import FileRefusedError
 from pipeline.sources.text_rules import BLANKS
+from tests.oracle.csv_files import split_records
 
 Row = tuple[int, list[str]]
 BLOCK_SIZES = (1, 2, 3, 5, 8, 13, 64)
@@ -535,3 +537,16 @@ def test_gzip_makes_no_difference() -> None:
     stream = CsvStream(packed, "users.csv.gz", rejected.append)  # type: ignore[arg-type]
     assert b"".join(stream.lines()) == b"1,1,2\n"
     assert [each.record for each in rejected] == [2]
+
+
+@settings(deadline=None, max_examples=500)
+@given(content=BODIES | st.text('a,"\\ \n', max_size=40).map(str.encode))
+def test_records_are_those_of_the_oracle(content: bytes) -> None:
+    found = Read(b"a,b\n" + content)
+    body = content.decode("utf-8", "surrogateescape")
+    wanted = []
+    for fields in split_records(body, width=2):
+        is_row = fields and len(fields) == 2 and not any(re.search("[\0\udc80-\udcff]", field) for field in fields)
+        wanted.append(fields if is_row else None)
+    rows = dict(found.rows)
+    assert [rows.get(number) for number in range(1, found.records + 1)] == wanted
