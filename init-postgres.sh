@@ -116,6 +116,9 @@ ALTER ROLE data_analyst SET default_transaction_read_only = on;
 ALTER ROLE data_analyst SET search_path = trusted;
 ALTER ROLE data_analyst SET idle_in_transaction_session_timeout = '10min';
 
+-- So that the pipeline can name who keeps it waiting, and what is being read; analysts have no right that it lacks.
+GRANT data_analyst TO :"pipeline_user" WITH INHERIT TRUE, SET FALSE;
+
 -- The database. Text sorts by code point, the same on every server.
 SELECT format(
     $f$CREATE DATABASE %I OWNER %I TEMPLATE template0 ENCODING 'UTF8'

@@ -13,11 +13,11 @@ from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import cursor as Cursor
 
 from pipeline.interrupts import cancelling
-from pipeline.settings import get_settings
 from pipeline.stores import disk, markers
 from pipeline.stores.claims import Claim, Load, RefusedLoadError, SupersededError
+from pipeline.stores.lock_holders import LockHeldError, held_too_long, table_holders
 from pipeline.stores.locks import take_locks
-from pipeline.stores.postgres import PostgresError, connect, permissions_named
+from pipeline.stores.postgres import PostgresError, connect, permissions_named, session
 from pipeline.stores.retries import ConnectionLostError, retrying
 from pipeline.stores.statements import fetch_value
 
@@ -57,12 +57,12 @@ def execute(claim: Claim, work: Callable[[Load], None], is_done: Callable[[], bo
         for attempt in retrying(subject):
             with attempt:
                 _execute(claim, subject, work, is_done)
+    except LockHeldError as error:
+        raise PostgresError(held_too_long(subject, str(error))) from error
     except psycopg2.errors.LockNotAvailable as error:
-        raise PostgresError(
-            f"{subject}: another session held a lock for more than LOCK_TIMEOUT_SECONDS"
-            f" ({get_settings().lock_timeout_seconds} s): {' '.join(str(error).split())}"
-            "; pg_stat_activity and pg_locks tell whose"
-        ) from error
+        with session() as cursor:
+            holders = table_holders(cursor)
+        raise PostgresError(held_too_long(subject, holders)) from error
     except OSError as error:
         if not disk.is_full(error):
             raise

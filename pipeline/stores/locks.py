@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from psycopg2.errors import LockNotAvailable
 from psycopg2.extensions import cursor as Cursor
 
+from pipeline.stores.lock_holders import LockHeldError, advisory_holders
 from pipeline.stores.statements import fetch_value
 
 SPACE = 0x5650  # first key of our locks, apart from those of other programs
@@ -15,13 +17,20 @@ def take_locks(cursor: Cursor, *, alone: Collection[str], shared: Collection[str
     """Wait for locks, in the order of their names, so that two loads never wait for each other.
 
     Args:
-        cursor: of the session that is to hold them until it ends.
+        cursor: of the session that is to hold them until it ends, in autocommit mode.
         alone: names that nobody else may hold meanwhile.
         shared: names that others may hold as shared, too.
+
+    Raises:
+        LockHeldError: another session held one for `LOCK_TIMEOUT_SECONDS`.
     """
     for name in sorted({*alone, *shared}):
         function = "pg_advisory_lock" if name in alone else "pg_advisory_lock_shared"
-        cursor.execute(f"SELECT {function}(%s, hashtext(%s))", (SPACE, name))
+        try:
+            cursor.execute(f"SELECT {function}(%s, hashtext(%s))", (SPACE, name))
+        except LockNotAvailable as error:
+            holders = advisory_holders(cursor, SPACE, name, is_shared=name not in alone)
+            raise LockHeldError(holders) from error
 
 
 def is_free(cursor: Cursor, name: str) -> bool:

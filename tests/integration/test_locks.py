@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from pipeline.stores.locks import SPACE
 from tests.project import Project
 from tests.small_input import write_all
 
@@ -45,14 +46,24 @@ def test_a_long_query_delays_a_publish_and_is_not_drawn_into_a_deadlock(changed:
     assert changed.value(comment) == "Another text."
 
 
-def test_a_lock_that_is_not_released_is_named_after_a_time(changed: Project) -> None:
+def test_who_holds_a_lock_too_long_is_named(changed: Project) -> None:
+    held = "PublishTrusted processed: another session held a lock for more than LOCK_TIMEOUT_SECONDS (1 s): process"
     with changed.connection("analyst") as connection, connection.cursor() as cursor:
         connection.autocommit = False
-        cursor.execute("SELECT count(*) FROM trusted.daily_viewing")
-        run = changed.run_all(LOCK_TIMEOUT_SECONDS="2")
+        cursor.execute("SELECT count(*)  FROM trusted.daily_viewing")
+        run = changed.run_all(LOCK_TIMEOUT_SECONDS="1")
+        pid = connection.info.backend_pid
     assert run.code == 30
-    assert (
-        "PublishTrusted processed: another session held a lock for more than LOCK_TIMEOUT_SECONDS (2 s)" in run.output
-    )
+    assert f"{held} {pid} (data_analyst from this machine, idle in transaction since " in run.output
+    assert ": SELECT count(*) FROM trusted.daily_viewing); let it end, or end it" in run.output
     assert "Traceback" not in run.output
+
+    [(name,)] = changed.rows("SELECT update_id FROM etl.table_updates WHERE update_id LIKE 'PublishTrusted%%'")
+    with changed.connection() as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_lock(%s, hashtext(%s))", (SPACE, name))
+        run = changed.run_all(LOCK_TIMEOUT_SECONDS="1")
+        pid = connection.info.backend_pid
+    assert run.code == 30
+    assert f"{held} {pid} (pipeline from this machine, idle since " in run.output
+    assert ": SELECT pg_advisory_lock(" in run.output
     changed.must_run()

@@ -63,8 +63,11 @@ def test_analysts_have_no_right_on_schemas_functions_and_sequences_but_the_use_o
         WHERE relkind = 'S' AND has_sequence_privilege('data_analyst', pg_class.oid, right_name)
         """
     ) == [("trusted", "USAGE")]
-    roles = "SELECT count(*) FROM pg_auth_members WHERE member IN ('data_analyst'::regrole, 'pipeline'::regrole)"
-    assert loaded.value(roles) == 0
+    roles = """
+        SELECT roleid::regrole::text, member::regrole::text, admin_option, set_option FROM pg_auth_members
+        WHERE member IN ('data_analyst'::regrole, 'pipeline'::regrole)
+    """
+    assert loaded.rows(roles) == [("data_analyst", "pipeline", False, False)]
     database = "SELECT has_database_privilege('data_analyst', current_database(), %s)"
     assert [loaded.value(database, right) for right in ("CONNECT", "TEMPORARY", "CREATE")] == [True, False, False]
 
