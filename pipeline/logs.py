@@ -128,7 +128,7 @@ class RunHandler(logging.Handler):
         from pipeline.watching.summary import print_summary
 
         outcomes = self._record.outcomes()
-        print_summary(outcomes, sys.stderr)
+        print_summary(outcomes, self._record.warnings(), sys.stderr)
         notify(outcomes, get_settings().logs_path / LOG_NAME)
 
 

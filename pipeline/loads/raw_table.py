@@ -29,6 +29,8 @@ logger = logging.getLogger("pipeline")
 UNDECLARED = "Undeclared"
 COPY_BUFFER = 1 << 18
 LIMIT_EXCEEDED = "54"  # the class of PostgreSQL's errors for too many columns, or a row that is too long
+# A delivery of less than this share of the rows it had may have been cut short.
+SHRUNKEN = 0.5
 
 
 class _Chunks(io.RawIOBase):
@@ -107,6 +109,8 @@ def land(load: Load, name: str, digest: str, *, allow_empty: bool, was_refused: 
     load.rows_read, load.rows_loaded, load.rows_rejected = stream.records, loaded, spool.count
     load.holds = {f"raw.{table}": loaded}
     _note_reading(load, name, stream)
+    if loaded < had_rows * SHRUNKEN:
+        load.warnings.append(f"{name}: {loaded:,} rows, where it had {had_rows:,} before")
     drift = [*new_columns(load, table, added, batch_id), *vanished]
     if drift:
         load.details["drift"] = drift
@@ -185,6 +189,7 @@ def forget_batch(load: Load, table: str) -> None:
     remove(load.cursor, table, load.previous)
     if load.previous:
         forget_files(table, load.previous.batch_id)
+        load.rows_withdrawn = sum(load.previous.holds.values())
     load.keep_marker = False
 
 

@@ -50,7 +50,7 @@ class Load:
 
     `rows_read` must equal loaded + rejected + superseded + waiting when the work ends; the ledger refuses
     anything else. `previous` is the marker as it was; `marked_batch_id` is the batch that the new one names,
-    if not that of the ledger row.
+    if not that of the ledger row. `rows_withdrawn` left with their file; `warnings` stand in the summary of the run.
     """
 
     claim: Claim
@@ -63,6 +63,8 @@ class Load:
     rows_rejected: int = 0
     rows_superseded: int = 0
     rows_waiting: int = 0
+    rows_withdrawn: int = 0
+    warnings: list[str] = field(default_factory=list)
     holds: dict[str, int] = field(default_factory=dict)
     objects: tuple[str, ...] = ()
     details: dict[str, object] = field(default_factory=dict)
@@ -76,6 +78,7 @@ class Load:
             "rejected": self.rows_rejected,
             "superseded": self.rows_superseded,
             "waiting": self.rows_waiting,
+            **({"withdrawn": self.rows_withdrawn} if self.rows_withdrawn else {}),
         }
 
     def summary(self) -> str:

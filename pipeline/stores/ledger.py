@@ -94,6 +94,8 @@ def _execute(claim: Claim, subject: str, work: Callable[[Load], None], is_done: 
     seconds = time.monotonic() - started
     facts = {"event": "load", "batch": load.batch_id, "rows": load.counts(), "seconds": round(seconds, 3)}
     logger.info("%s: %s (%.1f s)", subject, load.summary(), seconds, extra=facts)
+    for warning in load.warnings:
+        logger.warning("%s", warning, extra={"event": "warning"})
     claim.report(load.summary())
 
 

@@ -42,13 +42,17 @@ class FileTask(PipelineTask):
         """The file."""
         return str(self.path)
 
+    def is_kept(self) -> bool:
+        """Tell whether what the file brought before stays as it is, since the file cannot be read."""
+        return inventory().why_unreadable(self.path) is not None
+
     @cached_property
     def _kept(self) -> CurrentState | None:
-        return self.loaded() if inventory().why_unreadable(self.path) else None
+        return self.loaded() if self.is_kept() else None
 
     @cached_property
     def inputs(self) -> dict[str, str]:
-        """What the rows of the file were made of, if it cannot be read now."""
+        """What the rows of the file were made of, if they stay as they are."""
         return self._kept.inputs if self._kept else super().inputs
 
     @cached_property

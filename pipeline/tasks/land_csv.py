@@ -14,15 +14,8 @@ from pipeline.stores.claims import Load
 from pipeline.targets import WithdrawnTarget
 from pipeline.task import BEFORE_SESSIONS, PostgresTask
 from pipeline.tasks.create import CreatePostgresTables
-from pipeline.tasks.file_task import FileTask
-from pipeline.tasks.raw_folder import (
-    csv_paths,
-    declared_tables,
-    digest_of,
-    is_unreadable,
-    require_input,
-    unreadable_tables,
-)
+from pipeline.tasks.file_task import GO_ON, FileTask
+from pipeline.tasks.raw_folder import declared_tables, digest_of, is_unreadable, unreadable_tables
 from pipeline.tasks.refused import (
     content_facts,
     fail_if_refused,
@@ -32,6 +25,7 @@ from pipeline.tasks.refused import (
     refusals_noted,
     refused_before,
 )
+from pipeline.tasks.table_files import WITHDRAWAL_REFUSED, WithdrawalRefusedError, files_of, require_rows_left
 
 
 class CsvTask(PostgresTask):
@@ -93,6 +87,12 @@ class LoadCsvToPostgres(FileTask, CsvTask):
         """Return the marker of what the file brought before."""
         return markers.markers().get(self.update_id)
 
+    def is_kept(self) -> bool:
+        """Tell whether the file cannot be read, or left and must not take the last rows of its table along."""
+        files = files_of(table_of(self.path))
+        is_gone = self.path in files.gone and files.are_kept(allow_empty=self.allow_empty)
+        return super().is_kept() or is_gone
+
     def run(self) -> None:
         """Land the file."""
         # What keeps its old fingerprint would count as loaded, and its refusal stand nowhere.
@@ -121,13 +121,26 @@ class LoadCsvToPostgres(FileTask, CsvTask):
 class WithdrawCsv(CsvTask):
     """Takes the rows of a file out of `raw` that is not in the raw folder any more."""
 
+    allow_empty = luigi.BoolParameter(significant=False, description="take the last rows of the table too")
+    go_on = luigi.BoolParameter(significant=False, description=GO_ON)
+
+    def runs_after(self) -> list[luigi.Task]:
+        """The tables; and if all rows are leaving, the files that may bring others in their place."""
+        files = files_of(table_of(self.path))
+        if not files.would_empty or self.allow_empty or self.path not in files.gone:
+            return super().runs_after()
+        # One waits for those files, and the others for that one: the plan stays small.
+        first = withdrawn(table_of(self.path))[0]
+        return [*super().runs_after(), *(_landing(files.incoming) if first == self else [first])]
+
     def output(self) -> luigi.Target:
         """Return the absence of the file's marker."""
         return WithdrawnTarget(self.update_id)
 
     def run(self) -> None:
         """Withdraw the file, unless another run has meanwhile."""
-        ledger.execute(self.claim(), self.load, is_done=self.is_done)
+        with refusals_noted(self, go_on=self.go_on):
+            ledger.execute(self.claim(), self.load, is_done=self.is_done)
 
     def is_done(self) -> bool:
         """Tell whether another run has withdrawn the file meanwhile."""
@@ -136,6 +149,13 @@ class WithdrawCsv(CsvTask):
 
     def load(self, load: Load) -> None:
         """Delete the rows and the marker."""
+        if not self.allow_empty:
+            try:
+                require_rows_left(load.cursor, table_of(self.path))
+            except WithdrawalRefusedError:
+                if files_of(table_of(self.path)).incoming:  # else the plan reckoned with it
+                    load.details[WITHDRAWAL_REFUSED] = True
+                raise
         forget_batch(load, table_of(self.path))
 
 
@@ -160,16 +180,18 @@ class LoadCsvsToPostgres(luigi.WrapperTask):
 
 @cache
 def landed(table: str) -> list[LoadCsvToPostgres]:
-    """Return the landing tasks of a table's files: those there are, and those loaded that cannot be read now."""
-    kept = [path for path in loaded_files(table) if is_unreadable(path)]
-    return _landing([*csv_paths().get(table, []), *kept])
+    """Return the landing tasks of a table's files: those there are, and those loaded that stay as they are."""
+    files = files_of(table)
+    kept = files.gone if files.are_kept(allow_empty=landing().allow_empty) else []
+    return _landing([*files.present, *files.unseen, *kept])
 
 
 @cache
 def unreadable(table: str) -> list[LoadCsvToPostgres]:
     """Return a task for each file or folder of a table that cannot be read and never was; it is refused."""
+    seen = files_of(table).unseen
     return _landing(
-        [path for path, of in unreadable_tables().items() if of == table and path not in loaded_files(table)]
+        [path for path, its_table in unreadable_tables().items() if its_table == table and path not in seen]
     )
 
 
@@ -180,13 +202,7 @@ def _landing(paths: list[str]) -> list[LoadCsvToPostgres]:
 
 @cache
 def withdrawn(table: str) -> list[WithdrawCsv]:
-    """Return a task for each file of a table that is loaded but not there any more."""
-    require_input()
-    known = csv_paths().get(table, [])
-    return [WithdrawCsv(path=path) for path in loaded_files(table) if path not in known and not is_unreadable(path)]
-
-
-def loaded_files(table: str) -> list[str]:
-    """Return the files of a table that are loaded, sorted."""
-    loaded = [marker for marker in markers.markers().values() if marker.target_table == f"raw.{table}"]
-    return sorted(marker.update_id.partition(":")[2] for marker in loaded)
+    """Return a task for each file of a table that is loaded but not there any more; one, if it is to be refused."""
+    files, wanted = files_of(table), landing()
+    paths = files.gone[:1] if files.are_kept(allow_empty=wanted.allow_empty) else files.gone
+    return [WithdrawCsv(path=path, allow_empty=wanted.allow_empty, go_on=wanted.go_on) for path in paths]

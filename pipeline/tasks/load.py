@@ -14,6 +14,7 @@ from pipeline.tasks.create import CreatePostgresTables
 from pipeline.tasks.extract import ExtractMongoToCsv
 from pipeline.tasks.land_csv import LoadCsvToPostgres, landed, unreadable, withdrawn
 from pipeline.tasks.refused import fail_if_refused, landing, note_refused
+from pipeline.tasks.table_files import withdrawal_facts
 
 MERGE_MODULES = (
     "pipeline.loads.merge",
@@ -94,6 +95,10 @@ class MergeTask(PostgresTask):
     def builds_on(self) -> list[PipelineTask]:
         """The files of the table."""
         return [*landed(self.merged.name)]
+
+    def facts(self) -> dict[str, str]:
+        """Whether files that left may take their rows along, where that is not known before files land."""
+        return withdrawal_facts(self.merged.name, allow_empty=landing().allow_empty)
 
     @property
     def source(self) -> str:

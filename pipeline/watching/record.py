@@ -12,6 +12,8 @@ import luigi
 from luigi.cmdline_parser import CmdlineParser
 
 COMPLETE, RAN, REFUSED, FAILED, NOT_RUN = "complete", "ran", "refused", "FAILED", "not run"
+WARNING = "warning"
+"""The event of a log record that stands in the summary of the run."""
 
 
 @dataclass
@@ -69,8 +71,11 @@ class RunRecord:
         self._notes = SharedLines()
 
     def note(self, record: logging.LogRecord) -> None:
-        """Keep what a log record says of a task: the records of `events`, of loads, and errors."""
+        """Keep what a log record says of a task: the records of `events`, of loads, and errors; and warnings."""
         event = getattr(record, "event", None)
+        if event == WARNING:
+            self._notes.append(json.dumps({"event": WARNING, "text": record.getMessage()}))
+            return
         is_error = record.name == "pipeline" and record.levelno >= logging.ERROR
         if not hasattr(record, "task") or not (event or is_error):
             return
@@ -82,8 +87,9 @@ class RunRecord:
         """Return what came of each task of the run, in the order of the flow."""
         planned = _planned()
         found = {_key(task): Outcome(*_key(task)) for task in planned}
-        for line in self._notes.lines():
-            note = json.loads(line)
+        for note in map(json.loads, self._notes.lines()):
+            if note["event"] == WARNING:
+                continue
             key = (note["task"], note["file"])
             _add(found.setdefault(key, Outcome(*key)), note)
         # Luigi does not look below a complete task, which comes after those in the plan.
@@ -95,6 +101,11 @@ class RunRecord:
         # Tasks that only group others count when something is wrong with them.
         groups = {task.task_family for task in planned if isinstance(task, luigi.WrapperTask)}
         return [outcome for outcome in found.values() if outcome.is_wrong or outcome.task not in groups]
+
+    def warnings(self) -> list[str]:
+        """Return what is to be looked at although nothing went wrong, each once."""
+        notes = map(json.loads, self._notes.lines())
+        return list(dict.fromkeys(note["text"] for note in notes if note["event"] == WARNING))
 
 
 def _key(task: luigi.Task) -> tuple[str, str | None]:

@@ -18,6 +18,7 @@ from rich.text import Text
 from pipeline import scheduling
 from pipeline.errors import PipelineError
 from pipeline.settings import get_settings
+from pipeline.sources.files import table_of
 from pipeline.stores.postgres import session
 from pipeline.watching.record import COMPLETE, FAILED, NOT_RUN, RAN, REFUSED, Outcome
 
@@ -42,10 +43,12 @@ REJECTIONS = """
 """
 SHOWN_REJECTIONS = 3
 SHOWN_CAUSES = 3
+SHOWN_NAMES = 3
+SHOWN_WARNINGS = 10
 SHOWN_CAUSE_LINES = 4
 
 
-def print_summary(outcomes: list[Outcome], file: IO[str]) -> None:
+def print_summary(outcomes: list[Outcome], warnings: list[str], file: IO[str]) -> None:
     """Print the table, if there were tasks; with colours and in the terminal's width only if `file` is one."""
     if not outcomes:
         return
@@ -59,6 +62,9 @@ def print_summary(outcomes: list[Outcome], file: IO[str]) -> None:
         console.print(Padding(Text(_shortened(outcome.cause or "see the log")), (0, 0, 0, 2)))
     if len(causes) > SHOWN_CAUSES:
         console.print(f"… and {len(causes) - SHOWN_CAUSES:,} more: {python()} -m pipeline status", soft_wrap=True)
+    for line in [*_withdrawals(outcomes), *_warnings(warnings)]:
+        # Names and commands in it are to be copied.
+        console.print(Text(f"\n{line}", style="yellow"), soft_wrap=True)
     for line in _rejections(outcomes):
         console.print(Text(line), no_wrap=True, overflow="ellipsis")
     console.print()
@@ -78,7 +84,8 @@ def _table(outcomes: list[Outcome]) -> Table:
         total: Counter[str] = Counter()
         for each in group:
             total.update(each.rows)
-        counts = [f"{total[name]:,}" if any(total.values()) else "" for name in COUNTS]
+        has_counts = any(total[name] for name in COUNTS)
+        counts = [f"{total[name]:,}" if has_counts else "" for name in COUNTS]
         seconds = f"{sum(each.seconds for each in group):.1f}" if state not in (COMPLETE, NOT_RUN) else ""
         table.add_row(_group_name(group), Text(state, style=STYLES.get(state, "")), *counts, seconds)
     return table
@@ -118,6 +125,25 @@ def _shortened(cause: str) -> str:
     lines = [line for line in cause.splitlines() if line.strip()]
     more = ["…"] if len(lines) > SHOWN_CAUSE_LINES else []
     return "\n".join([*lines[:SHOWN_CAUSE_LINES], *more])
+
+
+def _withdrawals(outcomes: list[Outcome]) -> Iterator[str]:
+    """Say how many rows left, for each table."""
+    by_table: dict[str, list[Outcome]] = {}
+    for each in outcomes:
+        if each.file and each.rows.get("withdrawn"):
+            by_table.setdefault(table_of(each.file), []).append(each)
+    for table, group in by_table.items():
+        rows = sum(each.rows["withdrawn"] for each in group)
+        named = ", ".join(str(each.file) for each in group[:SHOWN_NAMES])
+        more = f" and {len(group) - SHOWN_NAMES:,} more" if len(group) > SHOWN_NAMES else ""
+        yield f"withdrawn: {rows:,} rows of raw.{table}, since their files are gone: {named}{more}"
+
+
+def _warnings(warnings: list[str]) -> Iterator[str]:
+    yield from (f"warning: {text}" for text in warnings[:SHOWN_WARNINGS])
+    if len(warnings) > SHOWN_WARNINGS:
+        yield f"… and {len(warnings) - SHOWN_WARNINGS:,} more warnings: see the log"
 
 
 def _rejections(outcomes: list[Outcome]) -> Iterator[str]:
