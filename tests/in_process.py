@@ -16,7 +16,7 @@ from pipeline import fingerprints
 from pipeline.settings import get_settings
 from pipeline.sources import inventory
 from pipeline.stores import markers, mongo
-from pipeline.tasks import land_csv, land_json, raw_folder, refused, run_all
+from pipeline.tasks import land_csv, land_json, raw_folder, refused, run_all, table_files
 from pipeline.tasks.publish import BuildReport
 from tests.project import DAY, REPOSITORY, Project
 
@@ -26,6 +26,7 @@ FROZEN = (
     inventory.inventory,
     markers.run_number,
     raw_folder.csv_paths,
+    table_files.files_of,
     land_csv.landed,
     land_csv.withdrawn,
     land_csv.unreadable,
@@ -65,7 +66,12 @@ def settings_of(project: Project) -> Iterator[None]:
 
 
 def settle(
-    project: Project, day: str = DAY, *, only: type[luigi.Task] | None = None, report: bool = False
+    project: Project,
+    day: str = DAY,
+    *,
+    only: type[luigi.Task] | None = None,
+    report: bool = False,
+    allow_empty: bool = False,
 ) -> list[str]:
     """Bring everything up to date, and return the tasks that did.
 
@@ -74,6 +80,7 @@ def settle(
         day: date of the run.
         only: run this task alone, with what it requires.
         report: build the report too, which takes longer than the rest.
+        allow_empty: let the last rows of a table leave.
     """
     ran: list[str] = []
     failures: list[Exception] = []
@@ -85,7 +92,7 @@ def settle(
         failures.append(error)
 
     with settings_of(project):
-        everything = run_all.RunAll(date=date.fromisoformat(day)).requires()
+        everything = run_all.RunAll(date=date.fromisoformat(day), allow_empty=allow_empty).requires()
         wanted = only or luigi.Task
         tasks = [
             task for task in everything if isinstance(task, wanted) and (report or not isinstance(task, BuildReport))
