@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterable
+from collections.abc import Collection
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -59,14 +59,14 @@ def size(path: Path) -> int:
     return sum(file.stat().st_size for file in files)
 
 
-def delete_all(paths: Iterable[Path]) -> None:
-    """Delete files and folders; the list of reports names those that are left."""
+def delete_all(paths: Collection[Path]) -> None:
+    """Delete files and folders; the list of reports names those that are left, first of all."""
     from pipeline.report.index import write_index
 
+    if get_settings().reports_path.is_dir():
+        write_index(get_settings().reports_path, leaving=paths)
     for path in paths:
         delete(path)
-    if get_settings().reports_path.is_dir():
-        write_index(get_settings().reports_path)
 
 
 def _age(path: Path) -> float:

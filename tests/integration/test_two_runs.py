@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -19,7 +20,7 @@ from pipeline.sample import write_sample
 from tests.comparing import assert_loaded
 from tests.oracle import expected
 from tests.project import DAY, Project, Run
-from tests.small_input import session, write_all, write_sessions, write_users
+from tests.small_input import movie, session, write_all, write_sessions, write_users
 
 DOCUMENTED = (10, 25)  # already_running, not_run
 SECONDS_OF_RETRIES = 5  # longer than a scheduler of ours keeps anything back
@@ -122,6 +123,20 @@ def test_a_complete_task_that_a_killed_run_left_running_at_the_central_scheduler
     finally:
         process.kill()
     assert scheduler.must_run().ran == []
+
+
+def test_two_runs_that_began_together_repeat_an_extraction_once(project: Project) -> None:
+    write_all(project)
+    project.must_run()
+    shutil.rmtree(project.folder / "processed" / DAY)
+    with project.mongo() as db:
+        db.movies.insert_one(movie("M7", title="Added by another program"))
+    assert [run.code for run in two_runs_at_once(project)] == [0, 0], project.logged()[-3000:]
+    assert project.value("SELECT count(*) FROM trusted.content_summary WHERE content_id = 'M7'") == 1
+    repeated = ["ExtractMongoToCsv", "LoadNormalizedJsonsToPostgres"]
+    counts = "SELECT task, count(*) FROM etl.batches WHERE status = 'loaded' GROUP BY task"
+    assert {task: count for task, count in project.rows(counts) if task in repeated} == dict.fromkeys(repeated, 2)
+    assert project.must_run().ran == []
 
 
 @contextmanager
