@@ -40,7 +40,7 @@ def plain(key: Any) -> Any:
 class Figures:
     """The page's tables and figures for a warehouse."""
 
-    def __init__(self, warehouse: Warehouse) -> None:
+    def __init__(self, warehouse: Warehouse, day: date = date.max) -> None:
         self.users = self._frame(warehouse.users)
         self.content = self._frame(warehouse.content)
         self.genres = self._frame(warehouse.genres)
@@ -50,15 +50,18 @@ class Figures:
         ).merge(self.content[["content_id", "type", "title"]], on="content_id", validate="m:1")
         days = pd.to_datetime(self.sessions["watch_date"])
         self.sessions["month"] = [day.date() for day in days.dt.to_period("M").dt.to_timestamp()]
-        self.first_month = self.sessions.groupby("user_id")["month"].min()
+        # Days and months leave out what is dated after the day of the run.
+        self.watched = self.sessions[self.sessions["watch_date"] <= day]
+        self.first_month = self.watched.groupby("user_id")["month"].min()
 
     @staticmethod
     def _frame(rows: list[Any]) -> pd.DataFrame:
         return pd.DataFrame([row._asdict() for row in rows], columns=list(rows[0]._fields), dtype=object)
 
     def _groups(self, *keys: str) -> list[tuple[Any, pd.DataFrame]]:
-        known = self.sessions.assign(
-            **{key: self.sessions[key].map(lambda value: NULL if pd.isna(value) else value) for key in keys}
+        sessions = self.watched if keys[0] in ("month", "watch_date") else self.sessions
+        known = sessions.assign(
+            **{key: sessions[key].map(lambda value: NULL if pd.isna(value) else value) for key in keys}
         )
         return [(tuple(map(plain, key)), group) for key, group in known.groupby(list(keys), sort=True)]
 
@@ -229,7 +232,7 @@ class Figures:
         return rows
 
     def retention(self) -> Rows:
-        activity = self.sessions[["user_id", "month"]].drop_duplicates()
+        activity = self.watched[["user_id", "month"]].drop_duplicates()
         activity = activity.assign(cohort=activity["user_id"].map(self.first_month))
         last = activity["month"].max()
         rows = []

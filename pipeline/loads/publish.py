@@ -6,6 +6,7 @@ import logging
 
 from psycopg2 import sql
 
+from pipeline.days import today
 from pipeline.loads import rollups
 from pipeline.settings import get_settings
 from pipeline.stores.claims import Load
@@ -28,7 +29,8 @@ def publish(load: Load) -> None:
     load.cursor.execute("SET LOCAL work_mem = '192MB'")
     folder = get_settings().sql_path / "trusted"
     known = load.previous.inputs if load.previous and not load.previous.voided else {}
-    rollups.bring_up_to_date(load.cursor, rebuild=_must_rebuild(load, known))
+    day = load.claim.run_date or today()
+    rollups.bring_up_to_date(load.cursor, day, rebuild=_must_rebuild(load, known))
     existing = _existing(load)
     views = [path.stem for path in sorted(folder.glob("*.sql")) if not path.stem.startswith("00_")]
     same = {name for name in views if known.get(key := f"sql trusted/{name}.sql") == load.claim.inputs[key]}

@@ -6,6 +6,9 @@ load, or where too much changed, everything is built afresh.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import date
+
 from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 
@@ -22,6 +25,7 @@ TABLES = (
     "etl.rollup_title_countries",
     "etl.rollup_title_viewers",
     "etl.rollup_days",
+    "etl.rollup_ahead",
 )
 # The others may be emptied on purpose.
 LASTING_TABLES = tuple(name for name in TABLES if name != "etl.rollup_title_countries")
@@ -29,26 +33,34 @@ SUMS = "SELECT count(*) FROM etl.rollup_titles"
 REBUILD_FROM_SHARE = 0.05  # of the sessions changed: the users concerned are then most users
 
 
-def bring_up_to_date(cursor: Cursor, *, rebuild: bool) -> None:
+def bring_up_to_date(cursor: Cursor, day: date, *, rebuild: bool) -> None:
     """Bring the rollups to the present sessions.
 
     Args:
         cursor: in the transaction that publishes, in whose snapshot everything is read.
+        day: the day of the run; months and days leave out what is dated after it.
         rebuild: build them afresh in any case.
     """
-    if rebuild or not _can_be_kept_up(cursor):
-        _rebuild(cursor)
+    given = {"day": sql.Literal(day)}
+    if rebuild or not _can_be_kept_up(cursor, day):
+        _rebuild(cursor, given)
         return
-    if fetch_value(cursor, "SELECT EXISTS (SELECT FROM etl.session_changes)"):
-        _keep_up(cursor)
+    if fetch_value(
+        cursor,
+        "SELECT EXISTS (SELECT FROM etl.session_changes)"
+        " OR EXISTS (SELECT FROM etl.rollup_ahead WHERE watch_date <= %s)",
+        (day,),
+    ):
+        _keep_up(cursor, given)
+    cursor.execute("UPDATE etl.rollup_state SET day = %s WHERE day <> %s", (day, day))
     if not fetch_value(cursor, "SELECT EXISTS (SELECT FROM etl.rollup_title_countries)"):
         # Users left, or their country is another: the sums by country start afresh, if there are any.
         execute_file(cursor, "rollups/title_countries.sql", parts=WHOLE)
 
 
-def _can_be_kept_up(cursor: Cursor) -> bool:
-    """Tell whether the rollups are there, and neither too much has changed nor too many sums are to be added up."""
-    if not fetch_value(cursor, "SELECT EXISTS (SELECT FROM etl.rollup_state)"):
+def _can_be_kept_up(cursor: Cursor, day: date) -> bool:
+    """Tell whether the rollups are there, of no later day, and neither too much changed nor too many sums are there."""
+    if not fetch_value(cursor, "SELECT EXISTS (SELECT FROM etl.rollup_state WHERE day <= %s)", (day,)):
         return False
     changed = fetch_value(cursor, "SELECT count(*) FROM etl.session_changes")
     sessions = fetch_value(cursor, "SELECT coalesce(sum(sessions), 0) FROM etl.rollup_days")
@@ -69,22 +81,25 @@ THEIRS = {
 CHANGES = {"sessions": sql.SQL("changes"), "sign": sql.SQL("sign * "), "sign_sum": sql.SQL("sum(sign)")}
 
 
-def _rebuild(cursor: Cursor) -> None:
+def _rebuild(cursor: Cursor, given: Mapping[str, sql.Composable]) -> None:
     cursor.execute(f"TRUNCATE {', '.join(TABLES)}")
     _forget_changes(cursor)
     cursor.execute("DELETE FROM etl.rollup_state")
     for name in ("user_devices", "user_months", "users", "titles", "title_countries", "viewers", "days"):
-        execute_file(cursor, f"rollups/{name}.sql", parts=WHOLE)
-    cursor.execute(f"INSERT INTO etl.rollup_state (title_rows) {SUMS}")
+        execute_file(cursor, f"rollups/{name}.sql", parts={**WHOLE, **given})
+    ahead = sql.SQL("SELECT EXISTS (SELECT FROM etl.rollup_days WHERE watch_date > {day})").format(**given)
+    if fetch_value(cursor, ahead):
+        execute_file(cursor, "rollups/ahead.sql", parts={**WHOLE, **given})
+    cursor.execute(sql.SQL(f"INSERT INTO etl.rollup_state (title_rows, day) SELECT ({SUMS}), {{day}}").format(**given))
     cursor.execute(f"ANALYZE {', '.join(TABLES)}")
 
 
-def _keep_up(cursor: Cursor) -> None:
-    execute_file(cursor, "rollups/begin_changes.sql")
+def _keep_up(cursor: Cursor, given: Mapping[str, sql.Composable]) -> None:
+    execute_file(cursor, "rollups/begin_changes.sql", parts=given)
     for name in ("user_devices", "user_months", "users"):
-        execute_file(cursor, f"rollups/{name}.sql", parts=THEIRS)
-    for name in ("titles", "changed_viewers", "days"):
-        execute_file(cursor, f"rollups/{name}.sql", parts=CHANGES)
+        execute_file(cursor, f"rollups/{name}.sql", parts={**THEIRS, **given})
+    for name in ("titles", "changed_viewers", "days", "ahead"):
+        execute_file(cursor, f"rollups/{name}.sql", parts={**CHANGES, **given})
     if fetch_value(cursor, "SELECT EXISTS (SELECT FROM etl.rollup_title_countries)"):
         execute_file(cursor, "rollups/title_countries.sql", parts=CHANGES)
     _forget_changes(cursor)

@@ -12,6 +12,7 @@ import psycopg2
 from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import cursor as Cursor
 
+from pipeline.days import today
 from pipeline.interrupts import cancelling
 from pipeline.stores import disk, markers
 from pipeline.stores.claims import Claim, Load, RefusedLoadError, SupersededError
@@ -133,6 +134,9 @@ def _begin(cursor: Cursor, claim: Claim) -> int | None:
 def _run(connection: Connection, load: Load, work: Callable[[Load], None]) -> None:
     connection.autocommit = False
     try:
+        # For checks: what a run finds depends on its day, not on when it is made.
+        day = load.claim.run_date or today()
+        load.cursor.execute("SET LOCAL pipeline.run_day = %s", (day.isoformat(),))
         work(load)
         if load.batch_id is None:
             load.batch_id = _begin(load.cursor, load.claim)

@@ -14,8 +14,13 @@ CREATE TABLE IF NOT EXISTS etl.session_changes (
 
 CREATE TABLE IF NOT EXISTS etl.rollup_state (
     built      timestamptz NOT NULL DEFAULT clock_timestamp(),
-    title_rows bigint NOT NULL
+    title_rows bigint NOT NULL,
+    day        date
 );
+
+-- What earlier versions did not have.
+ALTER TABLE etl.rollup_state ADD COLUMN IF NOT EXISTS title_rows bigint NOT NULL DEFAULT 0;
+ALTER TABLE etl.rollup_state ADD COLUMN IF NOT EXISTS day date;
 
 CREATE TABLE IF NOT EXISTS etl.rollup_user_devices (
     user_id               text NOT NULL,
@@ -78,6 +83,13 @@ CREATE TABLE IF NOT EXISTS etl.rollup_days (
     viewers               bigint NOT NULL
 );
 
+CREATE TABLE IF NOT EXISTS etl.rollup_ahead (
+    user_id    text NOT NULL,
+    content_id text NOT NULL,
+    watch_date date NOT NULL,
+    sessions   bigint NOT NULL
+);
+
 CREATE OR REPLACE FUNCTION etl.log_session_changes() RETURNS trigger
 LANGUAGE plpgsql AS $$
 BEGIN
@@ -122,7 +134,8 @@ COMMENT ON TABLE etl.rollup_state IS
     'One row while the rollups, with etl.session_changes added, say what processed.viewing_sessions says; else none.';
 COMMENT ON COLUMN etl.rollup_state.title_rows IS 'Rows of etl.rollup_titles then; once there are many more, all is built afresh.';
 COMMENT ON TABLE etl.rollup_user_devices IS 'Grain: one row for each user, device_type and quality_level.';
-COMMENT ON TABLE etl.rollup_user_months IS 'Grain: one row for each user and month with a session.';
+COMMENT ON TABLE etl.rollup_user_months IS
+    'Sessions up to the day that is published. Grain: one row for each user and month with a session.';
 COMMENT ON TABLE etl.rollup_users IS 'Grain: one row for each user with a session.';
 COMMENT ON TABLE etl.rollup_title_countries IS
     'Sums to be added up, negative ones for sessions that left; empty once the country of a user is another. '
@@ -134,6 +147,9 @@ COMMENT ON TABLE etl.rollup_title_viewers IS
     'Numbers of users to be added up. Grain: title, one row for each publication that changed it.';
 COMMENT ON TABLE etl.rollup_days IS
     'Sums to be added up, negative ones for sessions that left. Grain: day, one row for each publication that changed it.';
+COMMENT ON TABLE etl.rollup_ahead IS
+    'Sessions dated after the day that is published, which days and months leave out until their day comes: sums to be '
+    'added up. Grain: user, title and day, one row for each publication that changed it.';
 COMMENT ON FUNCTION etl.log_session_changes() IS 'Trigger: notes what changes in processed.viewing_sessions.';
 COMMENT ON FUNCTION etl.log_user_changes() IS
     'Trigger: empties the sums by country when users leave or their country changes.';
@@ -147,6 +163,11 @@ COMMENT ON COLUMN etl.session_changes.completion_percentage IS 'Share of the tit
 COMMENT ON COLUMN etl.session_changes.device_type IS 'Kind of device.';
 COMMENT ON COLUMN etl.session_changes.quality_level IS 'Picture quality.';
 COMMENT ON COLUMN etl.rollup_state.built IS 'When they were built afresh.';
+COMMENT ON COLUMN etl.rollup_state.day IS 'Day of the run that published: what is dated after it counts in no day and month.';
+COMMENT ON COLUMN etl.rollup_ahead.user_id IS 'Who is to watch.';
+COMMENT ON COLUMN etl.rollup_ahead.content_id IS 'What is to be watched.';
+COMMENT ON COLUMN etl.rollup_ahead.watch_date IS 'Day of the session.';
+COMMENT ON COLUMN etl.rollup_ahead.sessions IS 'Number of sessions.';
 COMMENT ON COLUMN etl.rollup_user_devices.user_id IS 'Who watched.';
 COMMENT ON COLUMN etl.rollup_user_devices.device_type IS 'Kind of device.';
 COMMENT ON COLUMN etl.rollup_user_devices.quality_level IS 'Picture quality.';

@@ -1,7 +1,13 @@
 -- What changed, and all sessions of the users concerned: whether one counts depends on their other sessions.
 CREATE TEMP TABLE changes ON COMMIT DROP AS SELECT * FROM etl.session_changes;
 
-CREATE TEMP TABLE changed_users ON COMMIT DROP AS SELECT DISTINCT user_id FROM changes;
+-- Of users with sessions whose day has come, months change too.
+CREATE TEMP TABLE changed_users ON COMMIT DROP AS
+SELECT user_id FROM changes
+UNION
+SELECT user_id FROM etl.rollup_ahead WHERE watch_date <= {day};
+
+DELETE FROM etl.rollup_ahead WHERE watch_date <= {day};
 
 ANALYZE changes, changed_users;
 

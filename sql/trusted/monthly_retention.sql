@@ -46,7 +46,7 @@ CREATE UNIQUE INDEX monthly_retention_key
 COMMENT ON MATERIALIZED VIEW trusted.monthly_retention IS
     'How many users of a cohort come back in later months. A user belongs to the cohort of the month of the first '
     'session, under the present plan. Grain: one row for each cohort_month, subscription_type and month_number, '
-    'from 0 to the last month of the data, zeros included. '
+    'from 0 to the last month of the data up to the day of the run, zeros included. '
     'Example: SELECT cohort_month, month_number, round(100 * sum(active_users) / sum(cohort_users), 2) '
     'AS retention FROM trusted.monthly_retention GROUP BY cohort_month, month_number ORDER BY '
     'cohort_month, month_number';

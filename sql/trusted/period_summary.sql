@@ -6,6 +6,7 @@ WITH viewing AS (
         sum(minutes) AS minutes,
         sum(completion_hundredths) / 100 / nullif(sum(completions), 0) AS avg_completion
     FROM etl.rollup_days
+    WHERE watch_date <= (SELECT day FROM etl.rollup_state)
     GROUP BY 1
     HAVING sum(sessions) > 0
 ),
@@ -25,7 +26,14 @@ newcomers AS (
 titles AS (
     SELECT month, count(*) AS titles_watched
     FROM (
-        SELECT content_id, month FROM etl.rollup_titles GROUP BY content_id, month HAVING sum(sessions) > 0
+        SELECT content_id, month
+        FROM (
+            SELECT content_id, month, sessions FROM etl.rollup_titles
+            UNION ALL
+            SELECT content_id, date_trunc('month', watch_date::timestamp)::date, -sessions FROM etl.rollup_ahead
+        ) AS up_to_the_day
+        GROUP BY content_id, month
+        HAVING sum(sessions) > 0
     ) AS title_months
     GROUP BY month
 )
@@ -46,7 +54,7 @@ LEFT JOIN newcomers AS n USING (month);
 CREATE UNIQUE INDEX period_summary_key ON trusted.period_summary (month);
 
 COMMENT ON MATERIALIZED VIEW trusted.period_summary IS
-    'Viewing by month. Grain: one row for each month with a session. '
+    'Viewing by month, up to the day of the run. Grain: one row for each month with a session. '
     'Example: SELECT month, sessions, active_users, new_users, watch_hours FROM trusted.period_summary '
     'ORDER BY month';
 COMMENT ON COLUMN trusted.period_summary.month IS 'The month, as its first day.';

@@ -68,18 +68,19 @@ class Tally:
 
 
 class Joined:
-    """The warehouse, its sessions joined to their users and titles."""
+    """The warehouse, its sessions joined to their users and titles; `watched` are those up to a day."""
 
-    def __init__(self, warehouse: Warehouse) -> None:
+    def __init__(self, warehouse: Warehouse, day: date) -> None:
         self.warehouse = warehouse
         self.sessions = warehouse.viewing_sessions
+        self.watched = [session for session in self.sessions if session.watch_date <= day]
         self.users = {row.user_id: row for row in warehouse.users}
         self.content = {row.content_id: row for row in warehouse.content}
         self.genres: dict[str, list[str]] = defaultdict(list)
         for content_id, genre in warehouse.genres:
             self.genres[content_id].append(genre)
         self.first_month: dict[str, date] = {}
-        for session in sorted(self.sessions, key=lambda session: session.watch_date):
+        for session in sorted(self.watched, key=lambda session: session.watch_date):
             self.first_month.setdefault(session.user_id, month_of(session.watch_date))
 
     def genre_groups(self, content_id: str) -> list[str | None]:
@@ -97,7 +98,15 @@ class Joined:
 
     def tally(self, key: Callable[[ViewingSession], Hashable]) -> dict[Any, Tally]:
         """The sessions by key; looking up a key without sessions gives an empty group."""
+        return self._tally(self.sessions, key)
+
+    def tally_watched(self, key: Callable[[ViewingSession], Hashable]) -> dict[Any, Tally]:
+        """The same, of the sessions that are not dated after the day."""
+        return self._tally(self.watched, key)
+
+    @staticmethod
+    def _tally(sessions: list[ViewingSession], key: Callable[[ViewingSession], Hashable]) -> dict[Any, Tally]:
         groups: dict[Any, Tally] = defaultdict(Tally)
-        for session in self.sessions:
+        for session in sessions:
             groups[key(session)].add(session)
         return groups

@@ -3,6 +3,7 @@
 from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Callable
+from datetime import date
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
@@ -61,7 +62,7 @@ def session_details(joined: Joined) -> Rows:
 def daily_viewing(joined: Joined) -> Rows:
     return [
         (day, of.sessions, len(of.viewers), of.watch_hours, of.avg_duration, of.avg_completion)
-        for day, of in joined.tally(lambda session: session.watch_date).items()
+        for day, of in joined.tally_watched(lambda session: session.watch_date).items()
     ]
 
 
@@ -140,7 +141,7 @@ def monthly_retention(joined: Joined) -> Rows:
 
     sizes = Counter(cohort(user_id) for user_id in joined.first_month)
     # One entry for each user and month with sessions, however many.
-    active_months = {(session.user_id, month_of(session.watch_date)) for session in joined.sessions}
+    active_months = {(session.user_id, month_of(session.watch_date)) for session in joined.watched}
     active: Counter[tuple[Any, ...]] = Counter()
     for user_id, month in active_months:
         active[(*cohort(user_id), months_between(joined.first_month[user_id], month))] += 1
@@ -199,7 +200,7 @@ def country_engagement(joined: Joined) -> Rows:
 def period_summary(joined: Joined) -> Rows:
     new_users = Counter(joined.first_month.values())
     rows: Rows = []
-    for month, of in joined.tally(lambda session: month_of(session.watch_date)).items():
+    for month, of in joined.tally_watched(lambda session: month_of(session.watch_date)).items():
         counts = (of.sessions, len(of.viewers), new_users[month])
         rows.append((month, *counts, of.watch_hours, of.avg_completion, len(of.titles)))
     return rows
@@ -224,12 +225,13 @@ _VIEWS: dict[Callable[[Joined], Rows], int] = {
 }
 
 
-def trusted_views(warehouse: Warehouse) -> dict[str, Rows]:
+def trusted_views(warehouse: Warehouse, day: date = date.max) -> dict[str, Rows]:
     """The rows of each data view by its name: key first, sorted by key, None last.
 
-    Text sorts by code points. Titles without genres have an empty list in ``content_summary``.
+    Days and months leave out what is dated after ``day``. Text sorts by code points. Titles without genres have an
+    empty list in ``content_summary``.
     """
-    joined = Joined(warehouse)
+    joined = Joined(warehouse, day)
     return {
         view.__name__: sorted(view(joined), key=lambda row: [(part is None, part) for part in row[:width]])
         for view, width in _VIEWS.items()

@@ -1,7 +1,8 @@
 -- severity: warn
--- description: A day among the last 60 days of the data has no session: a file may be missing.
+-- description: A day among the last 60 days of the data, up to the day of the run, has no session: a file may be missing.
 WITH days AS (
     SELECT DISTINCT watch_date FROM processed.viewing_sessions
+    WHERE watch_date <= (SELECT current_setting('pipeline.run_day')::date)
 )
 
 SELECT day::date AS watch_date

@@ -1,6 +1,6 @@
 -- severity: warn
--- description: A session is dated on a day that has begun nowhere on earth (UTC+14).
+-- description: A session is dated after the day of the run: days and months leave it out until its day comes.
 SELECT session_id, watch_date
 FROM processed.viewing_sessions
 -- As a subquery it is evaluated once, not for each session.
-WHERE watch_date > (SELECT (now() AT TIME ZONE 'UTC' + interval '14 hours')::date)
+WHERE watch_date > (SELECT current_setting('pipeline.run_day')::date)

@@ -26,6 +26,7 @@ GROUP BY user_id, device_type, quality_level;
 CREATE TEMP TABLE user_months AS
 SELECT user_id, date_trunc('month', watch_date::timestamp)::date AS month, count(*) AS sessions
 FROM processed.viewing_sessions
+WHERE watch_date <= current_date
 GROUP BY 1, 2;
 
 CREATE TEMP TABLE active_users AS
@@ -122,6 +123,12 @@ CREATE TEMP TABLE days AS
 SELECT d.*, v.viewers
 FROM day_sums AS d
 LEFT JOIN day_viewers AS v USING (watch_date);
+
+CREATE TEMP TABLE ahead AS
+SELECT content_id, date_trunc('month', watch_date::timestamp)::date AS month, count(*) AS sessions
+FROM processed.viewing_sessions
+WHERE watch_date > current_date AND EXISTS (SELECT FROM days WHERE days.watch_date > current_date)
+GROUP BY 1, 2;
 
 ANALYZE user_devices, user_months, active_users, titles, title_countries, title_viewers, days;
 
@@ -240,6 +247,7 @@ SELECT
     round(sum(minutes) / nullif(sum(durations), 0), 2) AS avg_duration_minutes,
     round(sum(completion_hundredths) / 100 / nullif(sum(completions), 0), 2) AS avg_completion
 FROM days
+WHERE watch_date <= current_date
 GROUP BY watch_date
 HAVING sum(sessions) > 0;
 
@@ -357,6 +365,7 @@ WITH viewing AS (
         sum(minutes) AS minutes,
         sum(completion_hundredths) / 100 / nullif(sum(completions), 0) AS avg_completion
     FROM days
+    WHERE watch_date <= current_date
     GROUP BY 1
     HAVING sum(sessions) > 0
 ),
@@ -376,7 +385,14 @@ newcomers AS (
 titles AS (
     SELECT month, count(*) AS titles_watched
     FROM (
-        SELECT content_id, month FROM titles GROUP BY content_id, month HAVING sum(sessions) > 0
+        SELECT content_id, month
+        FROM (
+            SELECT content_id, month, sessions FROM titles
+            UNION ALL
+            SELECT content_id, month, -sessions FROM ahead
+        ) AS up_to_today
+        GROUP BY content_id, month
+        HAVING sum(sessions) > 0
     ) AS title_months
     GROUP BY month
 )
