@@ -14,7 +14,7 @@ CREATE TABLE IF NOT EXISTS etl.session_changes (
 
 CREATE TABLE IF NOT EXISTS etl.rollup_state (
     built      timestamptz NOT NULL DEFAULT clock_timestamp(),
-    title_rows bigint NOT NULL,
+    title_rows bigint NOT NULL DEFAULT 0,
     day        date
 );
 
