@@ -207,8 +207,8 @@ def redo(
     from pipeline.commands.markers import redo as void
 
     voided = void(task, _day(day), with_downstream=downstream)
-    for name in voided:
-        typer.echo(f"{name}: the next run does it again")
+    for sentence in voided:
+        typer.echo(sentence)
     if not voided:
         typer.echo(f"{task} never ran; the next run does it anyway")
 

@@ -112,6 +112,22 @@ class MongoMarkerTarget(luigi.Target):
         return marker is not None and marker.intact and marker.fingerprint == self.fingerprint
 
 
+class DeliveryTarget(MongoMarkerTarget):
+    """A delivery of documents: in MongoDB with its marker, and in PostgreSQL with its audit and its rejects."""
+
+    def __init__(self, update_id: str, fingerprint: str, audit_id: str) -> None:
+        super().__init__(update_id, fingerprint)
+        self.audit_id = audit_id
+
+    def current(self) -> mongo.MongoMarker | None:
+        """Return MongoDB's marker, whatever its fingerprint; what PostgreSQL lacks of it is `missing`."""
+        marker = super().current()
+        audited = markers.markers().get(self.audit_id)
+        if marker and marker.intact and not (audited and audited.fingerprint == marker.fingerprint):
+            return replace(marker, missing="its audit and its rejects are not in PostgreSQL")
+        return marker
+
+
 class FolderTarget(MarkerTarget):
     """A folder of files, moved into place in one rename, and marked in PostgreSQL.
 

@@ -39,11 +39,13 @@ class PipelineTask(luigi.Task):
 
     Subclasses declare what their result depends on: `sql` (patterns below `sql/`), `modules` (Python
     modules), `builds_on()` (tasks whose result they use) and `facts()` (anything else, by name). What
-    must merely be done first is in `runs_after()`: it rebuilds nothing.
+    must merely be done first is in `runs_after()`: it rebuilds nothing. `redo_warning` says what an operator
+    should know who has the task done again.
     """
 
     sql: ClassVar[tuple[str, ...]] = ()
     modules: ClassVar[tuple[str, ...]] = ()
+    redo_warning: ClassVar[str] = ""
 
     def builds_on(self) -> list[PipelineTask]:
         """Return the tasks whose result this one uses: if they change, it runs again."""

@@ -31,6 +31,7 @@ FROZEN = (
     land_csv.withdrawn,
     land_csv.unreadable,
     land_json.deliveries,
+    land_json.landing_priorities,
     refused.landing,
     refused.refused_contents,
     run_all.day_to_reach,

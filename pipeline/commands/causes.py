@@ -91,7 +91,7 @@ def judge(task: PipelineTask, depth: int = 0) -> Verdict:
     changed = {
         name: (current.inputs.get(name), task.inputs.get(name))
         for name in {**task.inputs, **current.inputs}
-        if current.inputs.get(name) != task.inputs.get(name)
+        if current.inputs.get(name) != task.inputs.get(name) and name != "again"
     }
     causes += [in_words(name, *values) for name, values in changed.items()]
     if not causes and isinstance(current, Marker) and current.outdated:

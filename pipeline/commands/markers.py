@@ -27,7 +27,7 @@ def redo(name: str, day: date, *, with_downstream: bool) -> list[str]:
         with_downstream: void what builds on it, too.
 
     Returns:
-        The tasks whose marker was voided; those that never ran have none.
+        What the next run does again, one sentence for each task; those that never ran have no marker to void.
 
     Raises:
         UnknownTaskError: there is no such task.
@@ -35,7 +35,11 @@ def redo(name: str, day: date, *, with_downstream: bool) -> list[str]:
     tasks = select(name, day)
     if with_downstream:
         tasks = downstream(tasks, day)
-    return [label(task) for task in tasks if _mark(task, REDO, None)]
+    return [
+        f"{label(task)}: the next run does it again" + (f"; {task.redo_warning}" if task.redo_warning else "")
+        for task in tasks
+        if _mark(task, REDO, None)
+    ]
 
 
 def accept(name: str, day: date) -> list[str]:
@@ -90,7 +94,7 @@ def _mark(task: PipelineTask, fingerprint: str, inputs: dict[str, str] | None) -
         forget()
     elif isinstance(target, MongoMarkerTarget):
         with mongo.database() as db:
-            mongo.write_marker(db, task.update_id, fingerprint, inputs or current.inputs, current.holds)
+            mongo.write_marker(db, task.update_id, fingerprint, inputs or current.inputs, current.holds, current.facts)
     else:
         return False
     return True

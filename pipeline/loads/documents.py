@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-import json
+import logging
 import tempfile
 from collections import Counter
+from collections.abc import Collection
+from dataclasses import dataclass, field
 from typing import IO, Protocol
 
-from psycopg2.extensions import cursor as Cursor
-
 from pipeline.loads.document_batches import write_spooled
-from pipeline.loads.reject_limit import too_many
+from pipeline.loads.document_rejects import DocumentRejects
+from pipeline.loads.reject_limit import TooManyRejectsError, too_many
 from pipeline.loads.storable import Storable, storable
 from pipeline.settings import get_settings
 from pipeline.sources.document_problems import DocumentError
 from pipeline.sources.documents import COLLECTIONS
-from pipeline.sources.extended_json import extended_json, shown
-from pipeline.sources.files import FileRefusedError, open_raw
-from pipeline.sources.json_files import Document, read_documents
-from pipeline.stores import mongo
+from pipeline.sources.files import open_raw
+from pipeline.sources.json_files import read_documents
+from pipeline.stores import deliveries, mongo
 from pipeline.stores.claims import Load
-from pipeline.stores.postgres import session
+
+logger = logging.getLogger("pipeline")
 
 
 class JsonDelivery(Protocol):
@@ -41,98 +42,127 @@ class JsonDelivery(Protocol):
         """Digests of the inputs by name; `content` is the file's."""
 
 
+@dataclass
+class Inspection:
+    """What a file holds: good documents by collection, and how many of all were rejected or are not to be written."""
+
+    good: Counter[str] = field(default_factory=Counter)
+    rejected: int = 0
+    superseded: int = 0
+    reasons: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def read(self) -> int:
+        """Number of documents."""
+        return self.good.total() + self.rejected
+
+
 def land_documents(load: Load, task: JsonDelivery) -> None:
-    """Land a JSON file in MongoDB and mark it there; `load` gets the counts for the ledger.
+    """Land a JSON file in MongoDB and mark it there; `load` gets counts and rejects for PostgreSQL.
 
     A file that is cut short, bad as a whole or changed while it is read must not be half-loaded. So it is
     read and checked to its end first, into a temporary file; MongoDB gets what that holds.
 
+    Of a delivery that landed before, only what MongoDB lost is written: if one collection was emptied, what
+    the others hold may be newer. If PostgreSQL alone lost it, nothing is written, but its rejects are kept again.
+
     Raises:
-        FileRefusedError, ChangedWhileReadError: see `inspect`; MongoDB is as it was.
+        FileRefusedError, TooManyRejectsError, ChangedWhileReadError: MongoDB is as it was.
         MongoError: MongoDB is not there, or refuses.
     """
     if load.batch_id is None:
         raise RuntimeError("the ledger is missing; CreatePostgresTables comes first")
-    with tempfile.TemporaryFile() as spool:
-        counts = inspect(task.path, task.inputs["content"], load.batch_id, spool)
-        load.rows_read, load.rows_rejected = counts.total(), counts["rejected"]
-        load.rows_loaded = load.rows_read - load.rows_rejected
-        holds = {collection: counts[collection] for collection in COLLECTIONS if counts[collection]}
+    content = task.inputs["content"]
+    with mongo.database() as db:
+        deliveries.mark_lost(db)
+        markers = mongo.read_markers(db)
+    marker = markers.get(task.update_id)
+    known = deliveries.numbers(load.cursor, markers)
+    number = known.get((task.path, content), max(known.values(), default=0) + 1)
+    is_there = marker is not None and marker.intact and marker.fingerprint == task.fingerprint
+    lost = marker.lost if marker and marker.inputs["content"] == content else []
+    if lost or (marker is None and "again" in task.inputs):
+        logger.warning(
+            "%s: lands again, since MongoDB has lost %s; what other programs changed there is not in it",
+            task.path,
+            " and ".join(lost) or "all of it",
+        )
+    with tempfile.TemporaryFile() as spool, DocumentRejects(load.batch_id, task.path) as rejects:
+        found = inspect(task.path, content, spool, rejects, only=lost or COLLECTIONS)
+        rejects.replace(load.cursor)
+        if not is_there:
+            enforce_limit(load, task.path, found)
+        load.rows_read, load.rows_rejected, load.rows_superseded = found.read, found.rejected, found.superseded
+        load.rows_loaded = found.good.total() - found.superseded
+        load.details |= {"content": content, "delivery": number}
+        if is_there and marker is not None:
+            report_difference(task.path, sum(marker.holds.values()), found.good.total())
+            return
         spool.seek(0)
         with mongo.database() as db:
             write_spooled(db, spool)
-            mongo.write_marker(db, task.update_id, task.fingerprint, task.inputs, holds)
+            mongo.write_marker(
+                db, task.update_id, task.fingerprint, task.inputs, dict(found.good), {"delivery": number}
+            )
 
 
-def inspect(name: str, digest: str, batch_id: int, spool: IO[bytes]) -> Counter[str]:
+def inspect(name: str, digest: str, spool: IO[bytes], rejects: DocumentRejects, only: Collection[str]) -> Inspection:
     """Read a file to its end: good documents go to `spool`, the others are kept with their reasons.
 
     Args:
         name: path of the file relative to the raw folder.
         digest: the digest of its content when the run began.
-        batch_id: the batch that rejected documents belong to.
         spool: a file to be written, for `write_spooled`.
-
-    Returns:
-        Number of good documents by collection, and of rejected ones under the key `rejected`.
+        rejects: takes the rejected documents.
+        only: the collections that are to be written; documents of others are counted as superseded.
 
     Raises:
-        FileRefusedError: the file as a whole cannot be loaded, or too many of its documents are rejected.
+        FileRefusedError: the file as a whole cannot be loaded.
         ChangedWhileReadError: its content is not the one with the digest any more.
     """
-    counts: Counter[str] = Counter()
-    reasons: Counter[str] = Counter()
-    with session() as cursor:
-        cursor.execute("DELETE FROM etl.rejected_rows WHERE source = %s AND stage = 'land'", (name,))
-        with open_raw(get_settings().data_raw_path, name, digest) as file:
-            for document in read_documents(file, name):
-                try:
-                    good: Storable = storable(document)
-                except DocumentError as error:
-                    counts["rejected"] += 1
-                    reasons[error.problems[0].reason] += 1
-                    keep_rejected(cursor, batch_id, name, document, error)
-                else:
-                    counts[document.collection] += 1
-                    good.dump(spool)
-    _enforce_limit(name, counts, reasons)
-    return counts
+    found = Inspection()
+    with open_raw(get_settings().data_raw_path, name, digest) as file:
+        for document in read_documents(file, name):
+            try:
+                good: Storable = storable(document)
+            except DocumentError as error:
+                found.rejected += 1
+                found.reasons[error.problems[0].reason] += 1
+                rejects.add(document, error)
+                continue
+            found.good[document.collection] += 1
+            if document.collection in only:
+                good.dump(spool)
+            else:
+                found.superseded += 1
+    return found
 
 
-def _enforce_limit(name: str, counts: Counter[str], reasons: Counter[str]) -> None:
-    limit, read, rejected = get_settings().max_reject_ratio, counts.total(), counts["rejected"]
-    if too_many(read, rejected):
-        commonest = "; ".join(f"{reason} ({count:,})" for reason, count in reasons.most_common(3))
-        raise FileRefusedError(
-            f"{name}: {rejected:,} of {read:,} documents were rejected, more than the {limit:.0%} that"
-            f" MAX_REJECT_RATIO allows: {commonest}. Correct the file, or raise the limit."
+def enforce_limit(load: Load, name: str, found: Inspection) -> None:
+    """Refuse a file too many of whose documents were rejected.
+
+    Raises:
+        TooManyRejectsError: the share is above `MAX_REJECT_RATIO`; the message names the commonest reasons.
+    """
+    if load.batch_id is not None and too_many(found.read, found.rejected):
+        commonest = "; ".join(f"{reason} ({count:,})" for reason, count in found.reasons.most_common(3))
+        raise TooManyRejectsError(
+            f"{name}: {found.rejected:,} of {found.read:,} documents were rejected, more than the"
+            f" {get_settings().max_reject_ratio:.0%} that MAX_REJECT_RATIO allows: {commonest}."
+            " Correct the file, or raise the limit.",
+            load.cursor,
+            load.batch_id,
+            name,
         )
 
 
-def keep_rejected(cursor: Cursor, batch_id: int, source: str, document: Document, error: DocumentError) -> None:
-    """Keep a rejected document with its reasons in `etl.rejected_rows`."""
-    first = error.problems[0]
-    problems = [{"column": each.path or None, "value": each.value, "reason": each.reason} for each in error.problems]
-    try:
-        row = extended_json({"_reject_line": document.content} if document.fault else document.content)
-    except ValueError:
-        row = json.dumps({"_reject_line": shown(document.content)})
-    cursor.execute(
-        """
-        INSERT INTO etl.rejected_rows
-            (batch_id, stage, table_name, source, record, document_id, column_name, value, reason, problems, row)
-        VALUES (%s, 'land', %s, %s, %s, %s, %s, %s, %s, %s, %s)
-        """,
-        (
-            batch_id,
-            document.collection,
-            source,
-            document.number,
-            error.document_id,
-            first.path or None,
-            first.value,
-            first.reason,
-            json.dumps(problems),
-            row,
-        ),
-    )
+def report_difference(name: str, landed: int, good: int) -> None:
+    """Warn if documents that were rejected when a file landed would be taken by now: they are not in MongoDB."""
+    if good > landed:
+        logger.warning(
+            "%s: %d documents of it were rejected when it landed and would be taken now; to land it again, over what"
+            " is newer in MongoDB: python -m pipeline redo 'LoadJsonToMongo %s'",
+            name,
+            good - landed,
+            name,
+        )

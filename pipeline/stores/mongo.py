@@ -6,7 +6,7 @@ import atexit
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -148,14 +148,19 @@ def read_snapshot(work: Callable[[Batches], Result]) -> Result:
 
 @dataclass(frozen=True)
 class MongoMarker:
-    """What is loaded in a target of MongoDB now; `missing` names a collection that was dropped or emptied."""
+    """What is loaded in a target of MongoDB now.
+
+    `missing` says which collection was dropped or emptied, `lost` names those that held documents of this load.
+    """
 
     update_id: str
     inserted: datetime
     fingerprint: str
     inputs: dict[str, str]
     holds: dict[str, int]
-    missing: str | None
+    missing: str | None = None
+    lost: list[str] = field(default_factory=list)
+    facts: dict[str, Any] = field(default_factory=dict)
 
     @property
     def intact(self) -> bool:
@@ -187,7 +192,9 @@ def read_markers(db: Database[dict[str, Any]]) -> dict[str, MongoMarker]:
     filled: dict[str, bool] = {}
     found = {}
     for document in db[MARKERS].find():
-        missing = None
+        facts = document.get("facts", {})
+        lost = [*facts.get("lost", [])]
+        missing = f"the collection {lost[0]} was emptied" if lost else None
         for name, rows in document["holds"].items():
             if name not in filled:
                 filled[name] = name in collections and db[name].find_one({}, {"_id": 1}) is not None
@@ -195,6 +202,8 @@ def read_markers(db: Database[dict[str, Any]]) -> dict[str, MongoMarker]:
                 missing = f"the collection {name} is missing"
             elif rows and not filled[name]:
                 missing = f"the collection {name} was emptied"
+            if rows and not filled[name] and name not in lost:
+                lost.append(name)
         found[document["_id"]] = MongoMarker(
             update_id=document["_id"],
             inserted=document["inserted"],
@@ -203,14 +212,21 @@ def read_markers(db: Database[dict[str, Any]]) -> dict[str, MongoMarker]:
             inputs={entry["name"]: entry["digest"] for entry in document["inputs"]},
             holds=document["holds"],
             missing=missing,
+            lost=lost,
+            facts=facts,
         )
     return found
 
 
-def write_marker(
-    db: Database[dict[str, Any]], update_id: str, fingerprint: str, inputs: dict[str, str], holds: dict[str, int]
+def write_marker(  # noqa: PLR0917 (the fields of a marker)
+    db: Database[dict[str, Any]],
+    update_id: str,
+    fingerprint: str,
+    inputs: dict[str, str],
+    holds: dict[str, int],
+    facts: dict[str, Any] | None = None,
 ) -> None:
-    """Mark a target as loaded; `holds` maps collections to the documents the load brought."""
+    """Mark a target as loaded; `holds` maps collections to the documents the load brought, `facts` is anything else."""
     from pymongo import WriteConcern
 
     marker = {
@@ -219,6 +235,7 @@ def write_marker(
         "fingerprint": fingerprint,
         "inputs": [{"name": name, "digest": digest} for name, digest in inputs.items()],
         "holds": holds,
+        "facts": facts or {},
     }
     # The journal is written in order, so with the marker everything before it is safe: a server that is killed
     # must not keep the marker and lose the documents.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import ClassVar
 
 import luigi
 
@@ -11,11 +10,16 @@ from pipeline.sources.inventory import inventory, raw_files
 from pipeline.sources.names import is_csv, is_source
 from pipeline.stores import ledger, markers, mongo
 from pipeline.stores.claims import Claim, Load
-from pipeline.targets import MongoMarkerTarget
+from pipeline.stores.deliveries import PREFIX, numbers
+from pipeline.stores.markers import REDO
+from pipeline.stores.postgres import session
+from pipeline.targets import DeliveryTarget
 from pipeline.task import DOCUMENT_MODULES
 from pipeline.tasks.create import CreateMongodbCollections, CreatePostgresTables
 from pipeline.tasks.file_task import FileTask
+from pipeline.tasks.raw_folder import digest_of
 from pipeline.tasks.refused import (
+    content_facts,
     fail_if_refused,
     go_on_after_refusals,
     landing,
@@ -23,57 +27,95 @@ from pipeline.tasks.refused import (
     refusals_noted,
 )
 
+# A file that was refused is tried again under another fingerprint once one of these changes.
+READING_MODULES = (
+    "pipeline.loads.documents",
+    "pipeline.loads.document_batches",
+    "pipeline.loads.document_rejects",
+    "pipeline.loads.storable",
+    "pipeline.sources.json_files",
+    "pipeline.sources.json_text",
+    "pipeline.sources.file_kinds",
+    "pipeline.sources.files",
+    "pipeline.sources.unpacking",
+    *DOCUMENT_MODULES,
+)
+
+NEW = float("inf")
+
 
 class LoadJsonToMongo(FileTask):
-    """Lands one JSON file in MongoDB: its documents replace those with the same content_id."""
+    """Lands one JSON file in MongoDB: its documents replace those with the same content_id.
 
-    modules: ClassVar = (
-        "pipeline.loads.documents",
-        "pipeline.loads.document_batches",
-        "pipeline.loads.storable",
-        "pipeline.sources.json_files",
-        "pipeline.sources.json_text",
-        "pipeline.sources.file_kinds",
-        "pipeline.sources.files",
-        "pipeline.sources.unpacking",
-        *DOCUMENT_MODULES,
-    )
+    A delivery lands once, whatever becomes of code and contract: what MongoDB holds by then may be newer. It
+    lands again if MongoDB lost its documents, or if an operator asks for it.
+    """
 
-    # One after the other: of two files with the same title, the last by name wins.
+    redo_warning = "what is newer in MongoDB is overwritten"
+
+    # One after the other: of two files with the same title, the one that comes later wins.
     resources = {"mongodb_landing": 1}  # noqa: RUF012 (declared so by Luigi)
 
     @property
     def priority(self) -> int:  # type: ignore[override]
-        """Files land in the order of their names. To the scheduler a priority below zero is none."""
-        return len(deliveries()) - deliveries().index(self) if self in deliveries() else 0
+        """Files land in the order in which they first came, new ones in that of their names."""
+        return landing_priorities().get(self.path, 0)
 
     def runs_after(self) -> list[luigi.Task]:
         """The collections and the ledger come first."""
         return [CreateMongodbCollections(), CreatePostgresTables()]
 
+    def facts(self) -> dict[str, str]:
+        """The content of the file; once it has landed, all that counted then.
+
+        `again` tells a repeated landing from the first one, so that what builds on it is made again too.
+        """
+        content = digest_of(self.path)
+        marker = self.loaded()
+        if marker and marker.intact and marker.fingerprint != REDO and marker.inputs["content"] == content:
+            return marker.inputs
+        audited = self._audited()
+        again = {"again": str(audited.batch_id)} if audited else {}
+        return {**content_facts(self.path, modules=READING_MODULES), **again}
+
+    def _audited(self) -> markers.Marker | None:
+        """Return PostgreSQL's marker if it says that this content landed."""
+        marker = markers.markers().get(self.audit_id)
+        return marker if marker and marker.inputs["content"] == digest_of(self.path) else None
+
+    def first_time_cause(self) -> str | None:
+        """Tell a file that is new from one whose marker MongoDB lost."""
+        return "MongoDB has lost it" if self._audited() else super().first_time_cause()
+
     @property
     def update_id(self) -> str:
         """One target for each file."""
-        return f"LoadJsonToMongo:{self.path}"
+        return f"{PREFIX}{self.path}"
+
+    @property
+    def audit_id(self) -> str:
+        """Name of the marker in PostgreSQL."""
+        return f"{self.update_id} in {mongo.server_name()}"
 
     def loaded(self) -> mongo.MongoMarker | None:
         """Return the marker of what the file brought before."""
         return mongo.markers().get(self.update_id)
 
     def output(self) -> luigi.Target:
-        """Return the marker in MongoDB."""
-        return MongoMarkerTarget(self.update_id, self.fingerprint)
+        """Return the marker in MongoDB, with its counterpart in PostgreSQL."""
+        return DeliveryTarget(self.update_id, self.fingerprint, self.audit_id)
 
     def run(self) -> None:
         """Land the file under its lock, with a row in the ledger."""
         claim = Claim(
-            update_id=f"{self.update_id} in {mongo.server_name()}",
+            update_id=self.audit_id,
             task=self.task_family,
             target_table="MongoDB",
             source=self.path,
             fingerprint=self.fingerprint,
             inputs=self.inputs,
             run_number=markers.run_number(),
+            locks=(f"landing in {mongo.server_name()}",),
             report=self.report,
         )
         with refusals_noted(self, go_on=self.go_on):
@@ -90,6 +132,7 @@ class LoadJsonToMongo(FileTask):
     def is_done(self) -> bool:
         """Tell whether another run has landed the file meanwhile."""
         mongo.forget()
+        markers.forget()
         return bool(self.complete())
 
 
@@ -114,3 +157,14 @@ def deliveries() -> list[LoadJsonToMongo]:
     """Return the landing tasks of all JSON files."""
     paths = [path for path in (*raw_files(), *inventory().unreadable) if is_source(path) and not is_csv(path)]
     return [LoadJsonToMongo(path=path, go_on=landing().go_on) for path in paths]
+
+
+@cache
+def landing_priorities() -> dict[str, int]:
+    """Return the priority of each file, from 1 on. To the scheduler a priority below zero is none."""
+    tasks = deliveries()
+    if sum(not task.complete() for task in tasks) > 1:
+        with session() as cursor:
+            known = numbers(cursor, mongo.markers())
+        tasks = sorted(tasks, key=lambda task: known.get((task.path, task.inputs["content"]), NEW))
+    return {task.path: len(tasks) - place for place, task in enumerate(tasks)}

@@ -63,12 +63,13 @@ def refusal_cause(path: str) -> str | None:
     return "it was refused, and is tried again" if refused_before(path) else None
 
 
-def content_facts(path: str, declaration: tuple[str, ...] = ()) -> dict[str, str]:
+def content_facts(path: str, declaration: tuple[str, ...] = (), modules: tuple[str, ...] = ()) -> dict[str, str]:
     """Return what the landing of a file depends on.
 
     Args:
         path: the file.
         declaration: files below `sql/` that say what it must look like.
+        modules: Python modules that say so.
     """
     content = digest_of(path)
     if not refused_before(path):
@@ -78,6 +79,7 @@ def content_facts(path: str, declaration: tuple[str, ...] = ()) -> dict[str, str
         # Whether an emptied file is taken is not said by the file, so each attempt counts.
         "emptied": str(refused_contents()[path, content]),
         **fingerprints.sql_digests(declaration),
+        **{name: fingerprints.module_digest(name) for name in modules},
     }
     return {"content": content, "rules": fingerprints.combine(rules)}
 
