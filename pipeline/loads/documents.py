@@ -16,6 +16,7 @@ from pipeline.loads.storable import Storable, storable
 from pipeline.settings import get_settings
 from pipeline.sources.document_problems import DocumentError
 from pipeline.sources.documents import COLLECTIONS
+from pipeline.sources.extended_json import shown
 from pipeline.sources.files import open_raw
 from pipeline.sources.json_files import read_documents
 from pipeline.stores import deliveries, mongo
@@ -44,12 +45,16 @@ class JsonDelivery(Protocol):
 
 @dataclass
 class Inspection:
-    """What a file holds: good documents by collection, and how many of all were rejected or are not to be written."""
+    """What a file holds: good documents by collection, and how many of all were rejected or are not to be written.
+
+    `passed_over` names unknown collections, each with a sentence that says so.
+    """
 
     good: Counter[str] = field(default_factory=Counter)
     rejected: int = 0
     superseded: int = 0
     reasons: Counter[str] = field(default_factory=Counter)
+    passed_over: dict[str, str] = field(default_factory=dict)
 
     @property
     def read(self) -> int:
@@ -94,16 +99,15 @@ def land_documents(load: Load, task: JsonDelivery) -> None:
             enforce_limit(load, task.path, found)
         load.rows_read, load.rows_rejected, load.rows_superseded = found.read, found.rejected, found.superseded
         load.rows_loaded = found.good.total() - found.superseded
-        load.details |= {"content": content, "delivery": number}
+        load.details |= {"content": content, "delivery": number, "drift": unknown_collections(task.path, found)}
         if is_there and marker is not None:
             report_difference(task.path, sum(marker.holds.values()), found.good.total())
             return
         spool.seek(0)
         with mongo.database() as db:
             write_spooled(db, spool)
-            mongo.write_marker(
-                db, task.update_id, task.fingerprint, task.inputs, dict(found.good), {"delivery": number}
-            )
+            facts = {"delivery": number, "passed_over": [*found.passed_over.values()]}
+            mongo.write_marker(db, task.update_id, task.fingerprint, task.inputs, dict(found.good), facts)
 
 
 def inspect(name: str, digest: str, spool: IO[bytes], rejects: DocumentRejects, only: Collection[str]) -> Inspection:
@@ -122,7 +126,7 @@ def inspect(name: str, digest: str, spool: IO[bytes], rejects: DocumentRejects, 
     """
     found = Inspection()
     with open_raw(get_settings().data_raw_path, name, digest) as file:
-        for document in read_documents(file, name):
+        for document in read_documents(file, name, found.passed_over):
             try:
                 good: Storable = storable(document)
             except DocumentError as error:
@@ -135,7 +139,17 @@ def inspect(name: str, digest: str, spool: IO[bytes], rejects: DocumentRejects, 
                 good.dump(spool)
             else:
                 found.superseded += 1
+    for sentence in found.passed_over.values():
+        logger.warning("%s", sentence)
     return found
+
+
+def unknown_collections(name: str, found: Inspection) -> list[dict[str, str | None]]:
+    """Return the collections of a file that nobody declared as drift."""
+    return [
+        {"collection": name, "kind": "unknown collection", "path": shown(each), "example": None}
+        for each in found.passed_over
+    ]
 
 
 def enforce_limit(load: Load, name: str, found: Inspection) -> None:

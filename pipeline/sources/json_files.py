@@ -1,4 +1,4 @@
-"""JSON files as a stream of documents: an envelope of collections, an array, or JSON Lines.
+"""JSON files as a stream of documents: an envelope of collections, an array, JSON Lines, or one after another.
 
 Built on the decoder of the standard library, one document at a time: it knows the place of a fault, and a
 number or text that cannot be stored costs its document alone rather than the file.
@@ -8,18 +8,23 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import IO, Any
+from typing import IO, Any, NoReturn
 
 from pipeline.sources.documents import COLLECTIONS, FIELDS, Series
 from pipeline.sources.extended_json import shown
 from pipeline.sources.files import FileRefusedError, table_of
-from pipeline.sources.json_text import BLANKS, JsonText, decode, decode_line
+from pipeline.sources.json_text import JsonText
+from pipeline.sources.json_values import BLANKS, decode, decode_line, decode_several
 
-BYTE_ORDER_MARK = "\ufeff"
 SHOWN_PART = 60  # characters of a line that is not JSON, from the fault on
 ENVELOPE_START = re.compile(r'\{\s*"([^"\\]*)"\s*:\s*\[')
+WANTED = "{" + ", ".join(f'"{each}": […]' for each in COLLECTIONS) + "}"
+PAGES = frozenset({"data", "results", "items", "records", "documents", "docs", "value"})  # as APIs name their lists
+IDENTITY = frozenset({"_id", "content_id", "title"})
+DOCUMENT_FIELDS = frozenset({*IDENTITY, *FIELDS[Series]})
 
 
 @dataclass(frozen=True)
@@ -37,7 +42,7 @@ class Document:
     place: str | None = None
 
 
-def read_documents(file: IO[bytes], name: str) -> Iterator[Document]:
+def read_documents(file: IO[bytes], name: str, passed_over: dict[str, str] | None = None) -> Iterator[Document]:
     """Yield the documents of a file in their order, in memory for one document.
 
     Bytes that are not UTF-8 become lone surrogates, which the contract refuses in that document. The
@@ -45,94 +50,138 @@ def read_documents(file: IO[bytes], name: str) -> Iterator[Document]:
 
     Args:
         file: the content, decompressed.
-        name: path relative to the raw folder. The collection of an array or of JSON Lines follows from it.
+        name: path relative to the raw folder. The collection of an array or of documents one after another
+            follows from it.
+        passed_over: gets the unknown collections that were passed over, each with a sentence that says so.
 
     Raises:
         FileRefusedError: the content is not JSON (the message gives line and column, from 1, the column in
-            characters), or holds something else than documents of the known collections.
+            characters), or a page of an API.
     """
+    passed_over = {} if passed_over is None else passed_over
     text = JsonText(file, name)
     start = text.next_character()
     if not start:
         raise FileRefusedError(f"{name}: the file is empty; deliver it again")
-    if start == "[":
-        yield from _array(text, name)
-    elif _is_envelope(text.ahead(), name):
-        yield from _envelope(text, name)
+    collection = table_of(name)
+    if start == "{" and _is_envelope(text.ahead(), is_named=collection in COLLECTIONS):
+        yield from _envelope(text, name, passed_over)
+    elif collection not in COLLECTIONS:
+        if start not in "[{":
+            text.take("{")
+        passed_over[collection] = (
+            f"{name}: passed over, its name gives no known collection; if it is one, name it"
+            f" {' or '.join(f'{each}-….json' for each in COLLECTIONS)}, or put the documents into {WANTED}"
+        )
+    elif start == "[":
+        for number, content in enumerate(text.elements(), start=1):
+            yield Document(collection, number, content)
+        text.end()
     else:
-        yield from _lines(text, name)
+        yield from _one_after_another(text, name, collection)
 
 
-def _array(text: JsonText, name: str) -> Iterator[Document]:
-    collection = _collection(name)
-    for number, content in enumerate(text.elements(), start=1):
-        yield Document(collection, number, content)
-    text.end()
-
-
-def _envelope(text: JsonText, name: str) -> Iterator[Document]:
-    counts = dict.fromkeys(COLLECTIONS, 0)
+def _envelope(text: JsonText, name: str, passed_over: dict[str, str]) -> Iterator[Document]:
+    counts: Counter[str] = Counter()
     text.take("{")
     more = text.next_character() != "}" or text.take("}") == ","
     while more:
         collection = text.key()
-        if collection not in COLLECTIONS:
-            raise FileRefusedError(
-                f"{name}: unknown collection '{shown(collection)}'; known are {', '.join(COLLECTIONS)}"
-            )
+        counts[collection] += 0
         if text.next_character() not in ("[", ""):
-            raise FileRefusedError(f"{name}: '{collection}' must hold a list of documents")
+            if collection in COLLECTIONS:
+                raise FileRefusedError(f"{name}: '{collection}' must hold a list of documents")
+            _refuse_page(name, collection)
         for content in text.elements():
             counts[collection] += 1
-            yield Document(collection, counts[collection], content)
+            if collection in COLLECTIONS:
+                yield Document(collection, counts[collection], content)
         more = text.take(",", "}") == ","
     text.end()
+    unknown = {key: count for key, count in counts.items() if key not in COLLECTIONS}
+    if unknown and len(unknown) == len(counts) and (table_of(name) in COLLECTIONS or not PAGES.isdisjoint(unknown)):
+        _refuse_page(name, next(iter(unknown)))
+    for key, count in unknown.items():
+        passed_over[key] = (
+            f"{name}: unknown collection '{shown(key)}' passed over (documents in it: {count:,});"
+            f" known are {', '.join(COLLECTIONS)}"
+        )
 
 
-def _lines(text: JsonText, name: str) -> Iterator[Document]:
-    collection = _collection(name)
-    first = True
+def _one_after_another(text: JsonText, name: str, collection: str) -> Iterator[Document]:
+    """Read JSON Lines, of which a bad line is rejected alone, or documents that span lines or share them."""
+    line = text.first_line()
+    written = line.rstrip(BLANKS)
+    try:
+        _, end = decode(written, 0)
+    except json.JSONDecodeError as error:
+        if error.pos < len(written):
+            text.refuse_fault(error.msg, error.pos)
+        # The first document goes on in the next line.
+        is_lines = False
+    except RecursionError:
+        is_lines = True
+    else:
+        is_lines = end == len(written)
+        if written[end:].lstrip(BLANKS).startswith(","):
+            text.refuse_commas()
+    found = (
+        _lines(text, collection)
+        if is_lines
+        else (Document(collection, number, content) for number, content in enumerate(text.values(), start=1))
+    )
+    for place, document in enumerate(found):
+        if not place and not document.fault and _is_page(document.content):
+            _refuse_page(name, next(iter(document.content)))
+        yield document
+
+
+def _lines(text: JsonText, collection: str) -> Iterator[Document]:
     for number, begin, line in text.lines():
-        written = line.strip(BLANKS + BYTE_ORDER_MARK)
+        written = line.strip(BLANKS)
         if not written:
             continue
         try:
             content = decode_line(written)
         except json.JSONDecodeError as error:
+            if several := decode_several(written):  # files were joined, of which one had no end of line
+                yield from (Document(collection, number, each) for each in several)
+                continue
             column = begin + line.index(written) + error.pos
-            if first:
-                raise FileRefusedError(
-                    f"{name}: not JSON ({error.msg}) at line {number}, column {column}; deliver it again"
-                ) from error
             fault = f"not JSON: {error.msg.removesuffix(' at').removesuffix(' starting')}"
             yield Document(collection, number, written, fault, f"column {column}: {written[error.pos :][:SHOWN_PART]}")
         except RecursionError:
             yield Document(collection, number, written, "nested too deeply")
         else:
             yield Document(collection, number, content)
-        first = False
 
 
-def _collection(name: str) -> str:
-    collection = table_of(name)
-    if collection not in COLLECTIONS:
-        raise FileRefusedError(
-            f"{name}: the name gives no known collection; name it {' or '.join(f'{c}-….json' for c in COLLECTIONS)},"
-            f' or put the documents into an envelope {{"{next(iter(COLLECTIONS))}": […]}}'
-        )
-    return collection
+def _is_envelope(start: str, *, is_named: bool) -> bool:
+    """Tell `{"movies": […` from a document, by its fields or, if it is long, by its start.
 
-
-def _is_envelope(start: str, name: str) -> bool:
-    """Tell `{"movies": […` from a first line of JSON Lines, by its fields or, if it is long, by its start."""
-    if table_of(name) not in COLLECTIONS:
-        return True
-    if not start.startswith("{"):
-        return False
-    fields = {"_id", *FIELDS[Series]}
+    A file whose name gives no collection is to hold an envelope, if anything; one that is cut must not be passed over.
+    """
     try:
         content, _ = decode(start, 0)
     except (json.JSONDecodeError, RecursionError):
         opening = ENVELOPE_START.match(start)
-        return opening is not None and opening[1] not in fields
-    return fields.isdisjoint(content) and any(isinstance(value, list) for value in content.values())
+        return not is_named or (opening is not None and opening[1] not in DOCUMENT_FIELDS)
+    if not DOCUMENT_FIELDS.isdisjoint(content):
+        return False
+    if any(isinstance(value, list) for value in content.values()):
+        return True
+    return not content or (not is_named and not content.keys().isdisjoint(COLLECTIONS))
+
+
+def _is_page(content: Any) -> bool:
+    if not isinstance(content, dict) or not IDENTITY.isdisjoint(content):
+        return False
+    lists = (value for value in content.values() if isinstance(value, list))
+    return any(value and isinstance(value[0], dict) and not IDENTITY.isdisjoint(value[0]) for value in lists)
+
+
+def _refuse_page(name: str, key: str) -> NoReturn:
+    raise FileRefusedError(
+        f"{name}: this looks like a page of an API ('{shown(key)}' is no collection); wanted is {WANTED}, or the list"
+        f" alone in a file named {' or '.join(f'{each}-….json' for each in COLLECTIONS)}; deliver it so"
+    )

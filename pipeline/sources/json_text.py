@@ -4,22 +4,18 @@ from __future__ import annotations
 
 import codecs
 import json
+import re
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import IO, Any, NoReturn
 
-from bson import json_util
-from bson.codec_options import DatetimeConversion
-from bson.datetime_ms import DatetimeMS
-from bson.errors import BSONError
-
 from pipeline.sources.files import FileRefusedError
+from pipeline.sources.json_values import BLANKS, decode, extended
 
 READ_SIZE = 1 << 16
 MAX_DOCUMENT = 1 << 27  # characters; MongoDB takes 16 MiB, which JSON may write several times as long
 LONGEST_TOKEN = 16  # of literals and escapes, which a read may have cut in two
-BLANKS = " \t\r\n"
-EXTENDED_JSON = json_util.JSONOptions(tz_aware=True, datetime_conversion=DatetimeConversion.DATETIME_AUTO)
+SHELL = re.compile(r"(?:new\s+)?(ObjectId|ISODate|Date|Number(?:Int|Long|Decimal)|Timestamp|BinData|UUID|DBRef)\s*\(")
 
 
 class JsonText:
@@ -31,7 +27,7 @@ class JsonText:
     def __init__(self, file: IO[bytes], name: str) -> None:
         self._file = file
         self._name = name
-        self._decoder = codecs.getincrementaldecoder("utf-8-sig")("surrogateescape")
+        self._decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
         self._text = ""
         self._at = 0  # the next character
         self._line, self._column = 1, 1  # of the text's first character
@@ -63,6 +59,17 @@ class JsonText:
     def _refuse_token(self, expected: str) -> NoReturn:
         cut = self._at == len(self._text)
         self._refuse(f"cut short, expecting {expected}" if cut else f"not JSON, expecting {expected}", self._at)
+
+    def refuse_fault(self, fault: str, offset: int) -> NoReturn:
+        """Refuse the file for what the decoder says of a place, as many characters behind what is used."""
+        at = self._at + offset
+        if shell := SHELL.match(self._text, at):
+            self._refuse(
+                f"not JSON but the language of MongoDB's shell ({shell[1]}(…)); export it with mongoexport, which"
+                ' writes {"$oid": "…"} and the like:',
+                at,
+            )
+        self._refuse(f"not JSON ({fault})", at)
 
     def next_character(self) -> str:
         """Skip blanks and return the character that follows, without using it; nothing at the end."""
@@ -107,13 +114,13 @@ class JsonText:
                     if in_text or error.pos == len(self._text):
                         where = f"({error.msg} column {self._position(error.pos)[1]})" if in_text else f"({error.msg})"
                         self._refuse(f"cut short {where}", len(self._text))
-                self._refuse(f"not JSON ({error.msg})", error.pos)
+                self.refuse_fault(error.msg, error.pos - self._at)
             except RecursionError:
                 self._refuse("a document is nested too deeply to be read; it begins", self._at)
             # A number that ends where the text does may go on.
             if isinstance(value, int | float | Decimal) and end > len(self._text) - LONGEST_TOKEN and self._fill():
                 continue
-            found = _extended(value, self._text, self._at, end)
+            found = extended(value, self._text, self._at, end)
             self._at = end
             return found
 
@@ -135,6 +142,30 @@ class JsonText:
         self.take(":")
         return key
 
+    def first_line(self) -> str:
+        """Return the rest of the present line without using it."""
+        searched = 0
+        while (end := self._text.find("\n", self._at + searched)) < 0:
+            searched = len(self._text) - self._at
+            if not self._fill():
+                return self._text[self._at :]
+        return self._text[self._at : end]
+
+    def values(self) -> Iterator[Any]:
+        """Use all values, which stand one after another, and yield each."""
+        while self.next_character():
+            yield self.value()
+            if self.next_character() == ",":
+                self.refuse_commas()
+
+    def refuse_commas(self) -> NoReturn:
+        """Refuse documents with commas between them and no brackets around."""
+        self._refuse(
+            "commas between documents, but no brackets around them; put [ before the first and ] behind the last, or"
+            " leave out the commas: they begin",
+            self._at,
+        )
+
     def lines(self) -> Iterator[tuple[int, int, str]]:
         """Use all lines and yield each with its number and the column where it begins, without its end."""
         number, column = self._position(self._at)
@@ -151,63 +182,3 @@ class JsonText:
                 if searched:
                     yield number, column, self._text[self._at :]
                 return
-
-
-_fast = json.JSONDecoder()
-# Python reads whole numbers of up to 4,300 digits; a longer one must not hide the document around it.
-_patient = json.JSONDecoder(parse_int=lambda digits: int(digits) if len(digits) < 4300 else Decimal(digits))  # noqa: PLR2004
-
-
-def decode(text: str, at: int) -> tuple[Any, int]:
-    """Decode the JSON value at a place of a text, and return it with the place behind it.
-
-    Raises:
-        json.JSONDecodeError: there is none.
-        RecursionError: it is nested too deeply.
-    """
-    try:
-        return _fast.raw_decode(text, at)
-    except json.JSONDecodeError:
-        raise
-    except ValueError:
-        return _patient.raw_decode(text, at)
-
-
-def decode_line(line: str) -> Any:
-    """Decode a line that holds one JSON value and nothing else.
-
-    Raises:
-        json.JSONDecodeError: it does not.
-        RecursionError: it is nested too deeply.
-    """
-    value, end = decode(line, 0)
-    if rest := line[end:].lstrip(BLANKS):
-        raise json.JSONDecodeError("Extra data", line, len(line) - len(rest))
-    return _extended(value, line, 0, end)
-
-
-def _extended(value: Any, text: str, start: int, end: int) -> Any:
-    """Convert Extended JSON; most documents have no name with a dollar, and are left alone."""
-    if text.find('"$', start, end) < 0 and text.find("\\u0024", start, end) < 0:
-        return value
-    try:
-        return _bson(value)
-    except RecursionError:
-        return value  # deeper than MongoDB takes, and refused for that
-
-
-def _bson(value: Any) -> Any:
-    """Replace what is written as MongoDB Extended JSON by the value it means; malformed marks stay as they are."""
-    if isinstance(value, dict):
-        converted = {key: _bson(item) for key, item in value.items()}
-        if any(key.startswith("$") for key in converted):
-            try:
-                meant = json_util.object_hook(converted, EXTENDED_JSON)
-            except (TypeError, ValueError, KeyError, ArithmeticError, BSONError):
-                return converted
-            # Not every server takes dates outside the years 1 to 9999; as they are written all do.
-            return {"$date": {"$numberLong": str(int(meant))}} if isinstance(meant, DatetimeMS) else meant
-        return converted
-    if isinstance(value, list):
-        return [_bson(item) for item in value]
-    return value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from functools import cache
 
 import luigi
@@ -27,6 +28,8 @@ from pipeline.tasks.refused import (
     refusals_noted,
 )
 
+logger = logging.getLogger("pipeline")
+
 # A file that was refused is tried again under another fingerprint once one of these changes.
 READING_MODULES = (
     "pipeline.loads.documents",
@@ -36,6 +39,7 @@ READING_MODULES = (
     "pipeline.sources.json_files",
     "pipeline.sources.json_text",
     "pipeline.sources.file_kinds",
+    "pipeline.sources.json_values",
     "pipeline.sources.files",
     "pipeline.sources.unpacking",
     *DOCUMENT_MODULES,
@@ -145,6 +149,7 @@ class LoadJsonsToMongo(luigi.WrapperTask):
     def requires(self) -> list[luigi.Task]:
         """Return a task for each file."""
         go_on_after_refusals()
+        warn_of_passed_over()
         return list(deliveries())
 
     def run(self) -> None:
@@ -168,3 +173,12 @@ def landing_priorities() -> dict[str, int]:
             known = numbers(cursor, mongo.markers())
         tasks = sorted(tasks, key=lambda task: known.get((task.path, task.inputs["content"]), NEW))
     return {task.path: len(tasks) - place for place, task in enumerate(tasks)}
+
+
+@cache
+def warn_of_passed_over() -> None:
+    """Name what was not landed of files that landed, since nobody declared it: in every run, as with CSV files."""
+    for task in deliveries():
+        if task.complete():
+            for sentence in mongo.markers()[task.update_id].facts.get("passed_over", ()):
+                logger.warning("%s", sentence)

@@ -30,9 +30,9 @@ COMMENT ON VIEW trusted.schema_drift IS
     'What the sources hold that was not declared, hold in another form, or no longer hold. Nothing of it stops a '
     'load. Grain: one row for each collection, kind and path, however often it was seen. '
     'Example: SELECT collection, kind, path, example FROM trusted.schema_drift ORDER BY last_seen DESC';
-COMMENT ON COLUMN trusted.schema_drift.collection IS 'MongoDB collection, or raw table with its schema.';
+COMMENT ON COLUMN trusted.schema_drift.collection IS 'MongoDB collection, raw table with its schema, or JSON file.';
 COMMENT ON COLUMN trusted.schema_drift.kind IS
-    'What happened: such as new field, new column, type changed, vanished field, vanished column.';
+    'What happened: such as new field, new column, type changed, vanished field, vanished column, unknown collection.';
 COMMENT ON COLUMN trusted.schema_drift.path IS 'The column, or the path of the field in its document.';
 COMMENT ON COLUMN trusted.schema_drift.example IS 'A value, shortened; null if there is none to show.';
 COMMENT ON COLUMN trusted.schema_drift.batches IS 'Number of loads that saw it.';

@@ -373,9 +373,10 @@ def test_refused_files_leave_mongodb_and_its_marker_untouched(project: Project) 
             "cut short (Expecting ':' delimiter) at line 2, column 16",
         ),
         "movies-1.json": (f"[{changed},\n{changed}}}", "not JSON, expecting ',' or ']' at line 2, column 41"),
-        "movies-2.jsonl": (f"{changed[:-1]}\n{changed}", "not JSON (Expecting ',' delimiter) at line 1, column 40"),
-        "b.json": (f'{{"movies": [{changed}], "films": []}}', "unknown collection 'films'; known are movies, series"),
-        "c.json": (f"[{changed}]", "the name gives no known collection"),
+        "movies-2.jsonl": (f"{changed[:-1]}\n{changed}", "not JSON (Expecting ',' delimiter) at line 2, column 1"),
+        "b.json": (f'{{"movies": [{changed}], "next": null}}', "this looks like a page of an API ('next' is no"),
+        "movies-6.jsonl": (f"{changed},\n{changed},\n", "commas between documents, but no brackets around them"),
+        "movies-7.json": ('{"_id": ObjectId("65f0"), "title": "A"}', "not JSON but the language of MongoDB's shell"),
         "d.json": ("", "the file is empty; deliver it again"),
         "movies-3.json": (
             "[" + ",".join([changed] * 95 + ['{"title": "No id"}'] * 6) + "]",
@@ -402,6 +403,34 @@ def test_refused_files_leave_mongodb_and_its_marker_untouched(project: Project) 
     assert after[0] == {"movies": before[0]["movies"]}
     marked = {each["_id"] for each in after[1]} - {each["_id"] for each in before[1]}
     assert marked == {"LoadJsonToMongo:series-good.json", "LoadJsonToMongo:movies-4.json.gz"}
+
+
+def test_every_form_is_read_and_unknown_collections_are_passed_over(project: Project) -> None:
+    def title(number: int) -> dict[str, Any]:
+        return {"content_id": f"M{number}", "title": "Amélie", "genre": ["Drama"]}
+
+    project.write("movies-pretty.json", "\n".join(json.dumps(title(n), indent=2) for n in (1, 2)))
+    project.write("movies-joined.json", "".join(json.dumps(title(n)) for n in (3, 4)))
+    project.write("movies-utf16.json", json.dumps([title(5)], ensure_ascii=False).encode("utf-16"))
+    project.write("movies-cut.jsonl", f'{json.dumps(title(6))}\n{{"content_id": "M7", "ti')
+    project.write_titles("content.json", movies=[title(8)], films=[title(9)])
+    project.write("movies_2024.json", json.dumps([title(10)]))
+    passed_over = [
+        "content.json: unknown collection 'films' passed over (documents in it: 1); known are movies, series",
+        "movies_2024.json: passed over, its name gives no known collection; if it is one, name it movies-….json",
+    ]
+    for _ in range(2):
+        run = load_catalogue(project, DAY)
+        assert run.code == 0, run.output
+        landed = project.task("LoadJsonsToMongo")
+        for sentence in passed_over:
+            assert sentence in landed.output
+    assert ids(project) == {"M1", "M2", "M3", "M4", "M5", "M6", "M8"}
+    assert project.rows("SELECT DISTINCT title FROM processed.content") == [("Amélie",)]
+    assert rejections(project, "land") == [("movies", 2, None, None, 'column 22: "ti', "not JSON: Unterminated string")]
+    status = project.pipeline("status").answer
+    assert "unknown collection films in content.json" in status
+    assert "unknown collection movies_2024 in movies_2024.json" in status
 
 
 def test_titles_leave_return_and_change_their_type(project: Project) -> None:

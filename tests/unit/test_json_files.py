@@ -390,25 +390,94 @@ def test_a_file_without_content_is_refused(content: bytes) -> None:
     assert refusal(content) == "movies.json: the file is empty; deliver it again"
 
 
+def passed_over(content: str | bytes, name: str) -> tuple[list[Any], dict[str, str]]:
+    told: dict[str, str] = {}
+    raw = content if isinstance(content, bytes) else content.encode()
+    return [document.content for document in read_documents(io.BytesIO(raw), name, told)], told
+
+
+def test_an_unknown_collection_of_an_envelope_is_passed_over() -> None:
+    content = b'{"caf\xe9": [], "films": [{"content_id": "F1"}], "movies": [{"content_id": "M1"}]}'
+    assert passed_over(content, "content.json") == (
+        [{"content_id": "M1"}],
+        {
+            "caf\udce9": "content.json: unknown collection 'caf\ufffd' passed over (documents in it: 0);"
+            " known are movies, series",
+            "films": "content.json: unknown collection 'films' passed over (documents in it: 1);"
+            " known are movies, series",
+        },
+    )
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["[1]", '[{"content_id": "M1"', '{"user_id": "U1"}\n{"user_id": "U2"}', '{\n"_id": 1,\n"titles": []\n}'],
+)
+def test_a_file_whose_name_gives_no_collection_is_passed_over(content: str) -> None:
+    assert passed_over(content, "films_2024.json") == (
+        [],
+        {
+            "films_2024": "films_2024.json: passed over, its name gives no known collection; if it is one, name it"
+            ' movies-….json or series-….json, or put the documents into {"movies": […], "series": […]}'
+        },
+    )
+
+
 @pytest.mark.parametrize("name", ["content.json", "movies.json"])
-def test_an_unknown_collection_refuses_the_file(name: str) -> None:
-    content = '{"films": [{"content_id": "M1", "title": "A"}]}'
-    assert refusal(content, name) == f"{name}: unknown collection 'films'; known are movies, series"
-
-
-def test_an_unknown_collection_that_is_no_text_can_be_told() -> None:
-    assert refusal(b'{"caf\xe9": []}', "a.json") == "a.json: unknown collection 'caf\ufffd'; known are movies, series"
+@pytest.mark.parametrize(
+    ("content", "key"),
+    [
+        ('{"data": [{"content_id": "M1", "title": "A"}], "next": null}', "next"),
+        ('{"page": 1, "data": [{"content_id": "M1", "title": "A"}]}', "page"),
+        ('{"results": [{"content_id": "M1", "title": "A"}]}', "results"),
+        (json.dumps({"page": 1, "data": [{"content_id": "M1", "title": LONG}]}), "page"),
+        ('{"movies": [], "total": 0}', "total"),
+    ],
+)
+def test_a_page_of_an_api_is_refused(name: str, content: str, key: str) -> None:
+    assert refusal(content, name) == (
+        f"{name}: this looks like a page of an API ('{key}' is no collection); wanted is"
+        ' {"movies": […], "series": […]}, or the list alone in a file named movies-….json or series-….json;'
+        " deliver it so"
+    )
 
 
 def test_a_collection_that_is_no_list_refuses_the_file() -> None:
     assert refusal('{"movies": {"a": 1}}', "content.json") == "content.json: 'movies' must hold a list of documents"
 
 
-def test_an_array_whose_name_gives_no_collection_is_refused() -> None:
-    assert refusal("[1]", "films.json") == (
-        "films.json: the name gives no known collection; name it movies-….json or series-….json, or put the"
-        ' documents into an envelope {"movies": […]}'
-    )
+def test_documents_with_commas_but_no_brackets_are_refused() -> None:
+    for content in ('{"a": 1},\n{"b": 2}\n', '{\n"a": 1\n},\n{"b": 2}'):
+        assert "commas between documents, but no brackets around them; put [ before the first" in refusal(content)
+
+
+def test_the_language_of_the_shell_is_refused_by_name() -> None:
+    for content in (
+        '{ "_id" : ObjectId("65f0"), "title" : "A" }',
+        '[{"at": new Date(5)}]',
+        '{\n"at": ISODate("2024")}',
+    ):
+        told = refusal(content)
+        assert "not JSON but the language of MongoDB's shell (" in told
+        assert "export it with mongoexport" in told
+
+
+def test_documents_one_after_another_are_read_however_they_are_written() -> None:
+    one = json.dumps({"content_id": "M1", "seasons": [{"title": "A"}]}, indent=2)
+    assert contents(one) == [json.loads(one)]
+    assert read(f"{one}\n\n{one}{one} {{}}", "movies.json") == [
+        *(Document("movies", number, json.loads(one)) for number in (1, 2, 3)),
+        Document("movies", 4, {}),
+    ]
+    assert contents('{"a": 1}{"b": {"$numberLong": "2"}}\n{"c": 3}') == [{"a": 1}, {"b": 2}, {"c": 3}]
+    assert read('{"a": 1}\n{"b": 2}{"c": 3}\n{"d": 4}', "movies.jsonl") == [
+        Document("movies", 1, {"a": 1}),
+        Document("movies", 2, {"b": 2}),
+        Document("movies", 2, {"c": 3}),
+        Document("movies", 3, {"d": 4}),
+    ]
+    told = "movies.json: cut short (Expecting ',' delimiter) at line 2, column 7; deliver it again"
+    assert refusal('{\n"a": 1') == told
 
 
 # Properties
@@ -438,6 +507,7 @@ def forms(movies: list[dict[str, Any]], *, escaped: bool, indent: int | None) ->
     yield dumped(movies), "movies.json"
     if movies:
         yield "\n".join(dumped(movie, None) for movie in movies), "movies.jsonl"
+        yield "".join(dumped(movie) for movie in movies), "movies.json"
 
 
 @settings(max_examples=150, deadline=None)
