@@ -21,6 +21,7 @@ from pipeline.sources.files import open_raw
 from pipeline.sources.json_files import read_documents
 from pipeline.stores import deliveries, mongo
 from pipeline.stores.claims import Load
+from pipeline.stores.markers import REDO
 
 logger = logging.getLogger("pipeline")
 
@@ -79,13 +80,13 @@ def land_documents(load: Load, task: JsonDelivery) -> None:
         raise RuntimeError("the ledger is missing; CreatePostgresTables comes first")
     content = task.inputs["content"]
     with mongo.database() as db:
-        deliveries.mark_lost(db)
-        markers = mongo.read_markers(db)
+        markers = deliveries.mark_lost(db)
     marker = markers.get(task.update_id)
     known = deliveries.numbers(load.cursor, markers)
     number = known.get((task.path, content), max(known.values(), default=0) + 1)
     is_there = marker is not None and marker.intact and marker.fingerprint == task.fingerprint
-    lost = marker.lost if marker and marker.inputs["content"] == content else []
+    same = marker is not None and marker.inputs["content"] == content and marker.fingerprint != REDO
+    lost = marker.lost if marker and same else []
     if lost or (marker is None and "again" in task.inputs):
         logger.warning(
             "%s: lands again, since MongoDB has lost %s; what other programs changed there is not in it",
@@ -101,6 +102,7 @@ def land_documents(load: Load, task: JsonDelivery) -> None:
         load.rows_loaded = found.good.total() - found.superseded
         load.details |= {"content": content, "delivery": number, "drift": unknown_collections(task.path, found)}
         if is_there and marker is not None:
+            logger.info("%s: is in MongoDB already; PostgreSQL has its audit and its rejects again", task.path)
             report_difference(task.path, sum(marker.holds.values()), found.good.total())
             return
         spool.seek(0)

@@ -52,11 +52,13 @@ def numbers(cursor: Cursor, markers: Mapping[str, mongo.MongoMarker]) -> dict[De
     return known
 
 
-def mark_lost(db: Database[dict[str, Any]]) -> None:
-    """Note in the markers of all deliveries which collections lost their documents.
+def mark_lost(db: Database[dict[str, Any]]) -> dict[str, mongo.MongoMarker]:
+    """Note in the markers of all deliveries which collections lost their documents; return all markers.
 
     The first one that lands again fills the collection, and the others would seem to be there.
     """
-    for update_id, marker in mongo.read_markers(db).items():
+    markers = mongo.read_markers(db)
+    for update_id, marker in markers.items():
         if update_id.startswith(PREFIX) and marker.lost:
             db[mongo.MARKERS].update_one({"_id": update_id}, {"$addToSet": {"facts.lost": {"$each": marker.lost}}})
+    return markers

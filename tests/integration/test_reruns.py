@@ -263,7 +263,10 @@ SCENARIOS = [
         {
             "CreateMongodbCollections": [NEVER],
             "LoadJsonToMongo content.json": [NEVER],
-            "ExtractMongoToCsv": [r"other server: MongoDB embedded/test_\w+ → embedded/test_\w+_other"],
+            "ExtractMongoToCsv": [
+                r"other server: MongoDB embedded/test_\w+ → embedded/test_\w+_other",
+                *upstream("content.json"),  # in the last one it had landed again, after a collection was dropped
+            ],
             **CATALOGUE_CHANGED,
         },
     ),
