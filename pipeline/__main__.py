@@ -240,9 +240,11 @@ def gc(
 
     Example: python -m pipeline gc --keep-days 30
     """
-    from pipeline.commands.gc import candidates, delete_all, size
+    from pipeline.commands.gc import candidates, delete_all, edited, size
     from pipeline.days import today
 
+    for path in edited():
+        typer.echo(f"kept, since it was edited: {path}")
     found = candidates(keep_days, today())
     for path in found:
         typer.echo(f"{size(path):>14,} bytes  {path}")

@@ -9,11 +9,12 @@ from datetime import date, timedelta
 from pathlib import Path
 
 from pipeline.loads.leftovers import delete, leftovers
+from pipeline.loads.reject_files import as_written, digest_of
 from pipeline.settings import get_settings
 from pipeline.stores.markers import markers
+from pipeline.stores.postgres import session
 
 DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
-REJECT_FILE = re.compile(r".+-rejected-(\d+)\.csv")
 SECONDS_A_DAY = 86_400
 
 
@@ -21,7 +22,7 @@ def candidates(keep_days: int, today: date) -> list[Path]:
     """Return what can be deleted: old extractions, reports, logs and rejects, and leftovers of killed runs.
 
     Kept, whatever their age: the extraction and the report of the day that is loaded now, and the reject
-    files of batches that are.
+    files of batches that are, or that a person has edited.
 
     Args:
         keep_days: days to keep, today not counted.
@@ -35,7 +36,7 @@ def candidates(keep_days: int, today: date) -> list[Path]:
         for marker in loaded
         if marker.run_date and not marker.target_table.startswith("data/")
     }
-    batches_in_use = {str(marker.batch_id) for marker in loaded}
+    batches_in_use = {marker.batch_id for marker in loaded}
     oldest = today - timedelta(days=keep_days)
     found = leftovers()
     for folder in (settings.data_processed_path, settings.reports_path):
@@ -44,13 +45,27 @@ def candidates(keep_days: int, today: date) -> list[Path]:
             is_past_use = path.name < oldest.isoformat() or path.name > today.isoformat()
             if DAY.fullmatch(path.name) and is_past_use and path.name not in days_in_use:
                 found.append(path)
+    with session() as cursor:
+        written = as_written(cursor)
     for path in sorted(settings.data_rejected_path.glob("*.csv")):
-        batch = REJECT_FILE.fullmatch(path.name)
-        if batch and batch.group(1) not in batches_in_use and _age(path) > keep_days * SECONDS_A_DAY:
+        batch_id, digest = written.get(path.name, (None, None))
+        is_old = batch_id not in batches_in_use and _age(path) > keep_days * SECONDS_A_DAY
+        if is_old and digest_of(path) == digest:
             found.append(path)
     logs = [*sorted(settings.logs_path.glob("*.log*")), *sorted(settings.logs_path.glob("*.jsonl*"))]
     found += [path for path in logs if _age(path) > keep_days * SECONDS_A_DAY]
     return list(dict.fromkeys(found))
+
+
+def edited() -> list[Path]:
+    """Return the reject files that are not as they were written: a person's work, which is never deleted here."""
+    with session() as cursor:
+        written = as_written(cursor)
+    return [
+        path
+        for path in sorted(get_settings().data_rejected_path.glob("*.csv"))
+        if digest_of(path) != written.get(path.name, (None, None))[1]
+    ]
 
 
 def size(path: Path) -> int:

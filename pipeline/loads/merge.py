@@ -11,8 +11,8 @@ from pipeline.errors import PipelineError
 from pipeline.loads import bulk, definitions
 from pipeline.loads.arrived import added_batches, added_rows, define_arrived, define_typed
 from pipeline.loads.checks import run_checks
+from pipeline.loads.reject_files import mark_due, write_due
 from pipeline.loads.reject_limit import TooManyRejectsError, refuse_landed, too_many_rejects
-from pipeline.loads.rejects import write_files
 from pipeline.stores import markers
 from pipeline.stores.claims import Load
 from pipeline.stores.statements import execute_file, fetch_value, identifiers, read_sql, table_columns
@@ -112,6 +112,7 @@ def merge(load: Load, table: MergedTable) -> list[TooManyRejectsError]:
             declaration is at fault rather than the file, and nothing is loaded.
         MissingColumnsError, CheckFailedError: see there; nothing is loaded.
     """
+    load.after_commit.append(write_due)
     load.cursor.execute("SAVEPOINT before_merge")
     try:
         _merge(load, table)
@@ -150,6 +151,8 @@ def _merge(load: Load, table: MergedTable) -> None:
         execute_file(cursor, f"processed/{table.name}.sql")
         definitions.restore(cursor, parts, indexes_and_keys)
     execute_file(cursor, "load/raw_index.sql", parts=parts)
+    cursor.execute("SELECT batch_id FROM added_batches")
+    mark_due(cursor, table.name, [batch_id for (batch_id,) in cursor.fetchall()])
     if arrived_rows >= ANALYZE_FROM_ROWS:
         cursor.execute(sql.SQL("ANALYZE processed.{table}").format(**parts))
     # Without a condition where all rows are new: for that the planner would rather go through the index.
@@ -217,11 +220,9 @@ def _enforce_limits(load: Load, table: MergedTable, merged_before: Set[int]) -> 
     ]
     for error in errors:
         if error.batch_id in merged_before:
-            write_files(load.cursor, [error.batch_id])
             raise error
     if errors:
         raise BatchesRefusedError(errors)
-    write_files(load.cursor, [batch_id for batch_id, *_ in found])
 
 
 def _count(load: Load, table: MergedTable, parts: Mapping[str, sql.Composable]) -> None:

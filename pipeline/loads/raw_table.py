@@ -13,8 +13,9 @@ from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 
 from pipeline.loads.drift import in_words, new_columns, vanished_columns
+from pipeline.loads.reject_files import mark_due, write_due
 from pipeline.loads.reject_limit import enforce_limit, enforce_limit_on_values
-from pipeline.loads.rejects import RejectSpool, digests_of, forget_files, forget_refused, write_files
+from pipeline.loads.rejects import RejectSpool, digests_of, forget_refused
 from pipeline.settings import get_settings
 from pipeline.sources.csv_files import COMMA, CsvStream
 from pipeline.sources.csv_header import DELIMITERS, names_shown, value_among
@@ -74,6 +75,7 @@ def land(load: Load, name: str, digest: str, *, allow_empty: bool, was_refused: 
     if load.batch_id is None:
         raise RuntimeError("the ledger is missing; CreatePostgresTables comes first")
     cursor, table = load.cursor, table_of(name)
+    load.after_commit.append(write_due)
     batch_id = load.batch_id
     if load.previous and load.previous.batch_id and load.previous.inputs == load.claim.inputs:
         # The same rows again, after they were lost: under the same number, so that what was made of them
@@ -103,9 +105,7 @@ def land(load: Load, name: str, digest: str, *, allow_empty: bool, was_refused: 
         # Rows that are loaded stay if these are too bad. Of a new file the merge finds that out as it types them.
         enforce_limit_on_values(cursor, table, name, batch_id, loaded)
     forget_refused(cursor, load.batch_id)
-    if load.previous and load.previous.batch_id != batch_id:
-        forget_files(table, load.previous.batch_id)
-    write_files(cursor, [batch_id])
+    mark_due(cursor, table, [batch_id])
     load.rows_read, load.rows_loaded, load.rows_rejected = stream.records, loaded, spool.count
     load.holds = {f"raw.{table}": loaded}
     _note_reading(load, name, stream)
@@ -182,13 +182,14 @@ def remove(cursor: Cursor, table: str, marker: Marker | None, *, keep_later_reje
         "DELETE FROM etl.rejected_rows WHERE batch_id = %s AND (stage = 'land' OR NOT %s)",
         (batch_id, keep_later_rejects),
     )
+    mark_due(cursor, table, [batch_id])
 
 
 def forget_batch(load: Load, table: str) -> None:
     """Take out everything that a file brought which is not there any more, its marker included."""
     remove(load.cursor, table, load.previous)
+    load.after_commit.append(write_due)
     if load.previous:
-        forget_files(table, load.previous.batch_id)
         load.rows_withdrawn = sum(load.previous.holds.values())
     load.keep_marker = False
 

@@ -8,7 +8,8 @@ from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 
 from pipeline.loads.arrived import define_typed
-from pipeline.loads.rejects import forget_refused, reject_file, write_files
+from pipeline.loads.reject_files import mark_due, reject_file
+from pipeline.loads.rejects import forget_refused
 from pipeline.settings import get_settings
 from pipeline.stores.claims import RefusedLoadError
 from pipeline.stores.statements import execute_file, fetch_value
@@ -22,10 +23,18 @@ ALL_COLUMNS = (
 class TooManyRejectsError(RefusedLoadError):
     """More records of a source were rejected than `MAX_REJECT_RATIO` allows; nothing of it is loaded."""
 
-    def __init__(self, message: str, cursor: Cursor, batch_id: int, source: str) -> None:
-        """Take the rejected rows of a batch of `source` from the load that is about to be rolled back."""
+    def __init__(self, message: str, cursor: Cursor, batch_id: int, source: str, table: str | None = None) -> None:
+        """Take the rejected rows of a batch from the load that is about to be rolled back.
+
+        Args:
+            message: what is wrong, and what to do.
+            cursor: the load's.
+            batch_id: the batch.
+            source: where its records came from.
+            table: the table whose reject file they are written to, if any.
+        """
         super().__init__(message)
-        self.batch_id, self.source = batch_id, source
+        self.batch_id, self.source, self._table = batch_id, source, table
         self._rows = tempfile.TemporaryFile()  # noqa: SIM115 (read after the rollback; closed when collected)
         query = cursor.mogrify(
             f"COPY (SELECT {ALL_COLUMNS} FROM etl.rejected_rows WHERE batch_id = %s) TO STDOUT",  # noqa: S608
@@ -39,6 +48,8 @@ class TooManyRejectsError(RefusedLoadError):
         cursor.execute("DELETE FROM etl.rejected_rows WHERE batch_id = %s", (self.batch_id,))
         self._rows.seek(0)
         cursor.copy_expert(f"COPY etl.rejected_rows ({ALL_COLUMNS}) FROM STDIN", self._rows)
+        if self._table:
+            mark_due(cursor, self._table, [self.batch_id])
 
 
 def too_many(read: int, rejected: int) -> bool:
@@ -85,6 +96,7 @@ def too_many_rejects(  # noqa: PLR0917 (a source of the audit, and its counts)
         cursor,
         batch_id,
         source,
+        table,
     )
 
 
@@ -98,7 +110,6 @@ def enforce_limit(  # noqa: PLR0917 (a source of the audit, and its counts)
     """
     error = too_many_rejects(cursor, stage, table, source, batch_id, read, rejected)
     if error:
-        write_files(cursor, [batch_id])
         raise error
 
 
@@ -157,4 +168,3 @@ def refuse_landed(cursor: Cursor, table: str, error: TooManyRejectsError) -> Non
         """,
         (f"raw.{table}", batch_id, f"{type(error).__name__}: {error}"),
     )
-    write_files(cursor, [batch_id])

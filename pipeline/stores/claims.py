@@ -51,6 +51,8 @@ class Load:
     `rows_read` must equal loaded + rejected + superseded + waiting when the work ends; the ledger refuses
     anything else. `previous` is the marker as it was; `marked_batch_id` is the batch that the new one names,
     if not that of the ledger row. `rows_withdrawn` left with their file; `warnings` stand in the summary of the run.
+    What is in `after_commit` is done, each in a transaction of its own, once the load has committed, or what is kept
+    of one that was refused.
     """
 
     claim: Claim
@@ -69,6 +71,7 @@ class Load:
     objects: tuple[str, ...] = ()
     details: dict[str, object] = field(default_factory=dict)
     keep_marker: bool = True
+    after_commit: list[Callable[[Cursor], None]] = field(default_factory=list)
 
     def counts(self) -> dict[str, int]:
         """Return the rows by what happened to them."""

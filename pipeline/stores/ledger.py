@@ -148,7 +148,15 @@ def _run(connection: Connection, load: Load, work: Callable[[Load], None]) -> No
             connection.rollback()
             _fail(load, error)
             connection.commit()
+            _follow_up(load)
         raise
+    _follow_up(load)
+
+
+def _follow_up(load: Load) -> None:
+    for work in load.after_commit:
+        work(load.cursor)
+        load.cursor.connection.commit()
 
 
 def _finish(load: Load) -> None:

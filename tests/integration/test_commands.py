@@ -222,23 +222,25 @@ def test_gc_deletes_what_no_marker_needs_and_says_so_before(loaded: Project) -> 
     loaded.must_run(date=NEXT_DAY)
     current = {*(loaded.folder / "rejected").glob("*.csv")}
     assert len(current) == 1
-    old_reject = loaded.folder / "rejected/users-rejected-999999.csv"
+    edited = loaded.folder / "rejected/users-rejected-999999.csv"
     old_log = loaded.folder / "logs/luigi.log.1"
     young_log = loaded.folder / "logs/luigi.log"
-    for path in (old_reject, old_log):
+    for path in (edited, old_log):
         path.write_text("old")
     month_ago = time.time() - 31 * 86_400
-    for path in (old_reject, old_log, *current):
+    for path in (edited, old_log, *current):
         os.utime(path, (month_ago, month_ago))
     listed = loaded.pipeline("gc", "--keep-days", "0")
-    doomed = [loaded.folder / "processed" / DAY, loaded.folder / "reports" / DAY, old_reject, old_log]
+    doomed = [loaded.folder / "processed" / DAY, loaded.folder / "reports" / DAY, old_log]
     assert all(str(path) in listed.output for path in doomed)
     assert not any(str(path) in listed.output for path in (*current, NEXT_DAY))
+    assert f"kept, since it was edited: {edited}" in listed.output
     assert all(path.exists() for path in doomed), "without an answer nothing is deleted"
     done = loaded.pipeline("gc", "--keep-days", "1", "--yes")
     assert done.code == 0
     assert not any(path.exists() for path in doomed)
-    assert all(path.exists() for path in (*current, young_log))
+    assert all(path.exists() for path in (*current, edited, young_log))
     assert loaded.must_run(date=NEXT_DAY).ran == []
     assert loaded.must_run(date=DAY).ran == []
+    edited.unlink()
     assert loaded.pipeline("gc", "--keep-days", "1").output.strip() == "nothing to delete"
