@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import sys
 from collections import Counter
@@ -37,6 +38,8 @@ def rejects(table: str | None, reason: str | None, *, as_csv: bool) -> None:
             cursor.execute(QUERY, {"table": table, "reason": reason})
             found = cursor.fetchall()
     if as_csv:
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(encoding="utf-8")  # whatever the locale: a file of ours is read so
         writer = csv.writer(sys.stdout)
         writer.writerow(COLUMNS)
         writer.writerows((*row[:-1], json.dumps(row[-1], ensure_ascii=False)) for row in found)

@@ -32,6 +32,14 @@ FINDINGS = """
     SELECT check_name, severity, findings, description FROM etl.check_results WHERE findings > 0
     ORDER BY severity, check_name
 """
+SUPERSEDED_CORRECTIONS = """
+    SELECT batches.source, count(*) AS records, (array_agg(held.key ORDER BY held.key))[:3] AS keys
+    FROM etl.table_updates AS updates
+    INNER JOIN etl.batches AS batches ON batches.batch_id = updates.batch_id AND batches.details ? 'corrects'
+    INNER JOIN etl.held_rows AS held ON held.batch_id = batches.batch_id AND held.status = 'superseded'
+    WHERE updates.target_table LIKE 'raw.%'
+    GROUP BY batches.source ORDER BY batches.source
+"""
 SHOWN_FILES = 20
 
 
@@ -47,7 +55,13 @@ def status(*, as_json: bool) -> str:
     return _in_words(state)
 
 
-QUERIES = {"loads": LAST_LOADS, "files": FILES, "waiting": WAITING, "findings": FINDINGS}
+QUERIES = {
+    "loads": LAST_LOADS,
+    "files": FILES,
+    "waiting": WAITING,
+    "findings": FINDINGS,
+    "corrections": SUPERSEDED_CORRECTIONS,
+}
 
 
 def _records(cursor: Any, query: str) -> list[dict[str, Any]]:
@@ -83,6 +97,12 @@ def _in_words(state: dict[str, list[dict[str, Any]]]) -> str:
             for file in flawed[:SHOWN_FILES]
         ]
         lines += [f"… and {len(flawed) - SHOWN_FILES:,} more"] if len(flawed) > SHOWN_FILES else []
+    if state["superseded_corrections"]:
+        lines += ["", "corrected records that a later delivery superseded"]
+        lines += [
+            f"  {file['source']}: {file['records']:,}, such as {', '.join(file['keys'])}"
+            for file in state["superseded_corrections"]
+        ]
     [waiting] = state["waiting"]
     if waiting["for_user"] or waiting["for_title"]:
         lines += ["", f"waiting: {waiting['for_user']:,} for a user, {waiting['for_title']:,} for a title"]

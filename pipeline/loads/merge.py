@@ -202,11 +202,12 @@ def _columns(load: Load, table: MergedTable) -> list[str]:
 def _enforce_limits(load: Load, table: MergedTable, merged_before: Set[int]) -> None:
     load.cursor.execute(
         """
+        -- Of a reject file that was corrected, however many are still rejected, the others are welcome.
         SELECT rejected.batch_id, batches.source, batches.rows_loaded, count(*)
         FROM etl.rejected_rows AS rejected
         INNER JOIN added_batches ON added_batches.batch_id = rejected.batch_id
         INNER JOIN etl.batches AS batches ON batches.batch_id = rejected.batch_id
-        WHERE rejected.stage = 'load' AND rejected.table_name = %s
+        WHERE rejected.stage = 'load' AND rejected.table_name = %s AND NOT batches.details ? 'corrects'
         GROUP BY rejected.batch_id, batches.source, batches.rows_loaded
         ORDER BY batches.source
         """,

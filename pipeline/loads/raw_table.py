@@ -13,7 +13,7 @@ from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 
 from pipeline.loads.drift import in_words, new_columns, vanished_columns
-from pipeline.loads.reject_files import mark_due, write_due
+from pipeline.loads.reject_files import is_reject_file, mark_due, write_due
 from pipeline.loads.reject_limit import enforce_limit, enforce_limit_on_values
 from pipeline.loads.rejects import RejectSpool, digests_of, forget_refused
 from pipeline.settings import get_settings
@@ -100,10 +100,14 @@ def land(load: Load, name: str, digest: str, *, allow_empty: bool, was_refused: 
             " with --allow-empty, otherwise deliver it again"
         )
     spool.copy(cursor)
-    enforce_limit(cursor, "land", table, name, batch_id, stream.records, spool.count)
-    if batch_id == load.batch_id and (load.previous or was_refused):
-        # Rows that are loaded stay if these are too bad. Of a new file the merge finds that out as it types them.
-        enforce_limit_on_values(cursor, table, name, batch_id, loaded)
+    if stream.is_reject_file or is_reject_file(name):
+        # Records that were rejected before: however many still are, the others are welcome.
+        load.details["corrects"] = stream.corrects or name
+    else:
+        enforce_limit(cursor, "land", table, name, batch_id, stream.records, spool.count)
+        if batch_id == load.batch_id and (load.previous or was_refused):
+            # Rows that are loaded stay if these are too bad. Of a new file the merge finds that out as it types them.
+            enforce_limit_on_values(cursor, table, name, batch_id, loaded)
     forget_refused(cursor, load.batch_id)
     mark_due(cursor, table, [batch_id])
     load.rows_read, load.rows_loaded, load.rows_rejected = stream.records, loaded, spool.count

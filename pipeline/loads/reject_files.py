@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import logging
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -21,10 +22,18 @@ from pipeline.stores.statements import fetch_value, table_columns
 
 logger = logging.getLogger("pipeline")
 
+# Compressed, or with the number of one that was written beside another, it is still one.
+NAME = re.compile(r".+-rejected-\d+(-\d+)?\.csv(\.\w+)?", re.IGNORECASE)
+
 
 def reject_file(table: str, batch_id: int) -> Path:
     """Return where the rejected records of a batch are written."""
     return get_settings().data_rejected_path / f"{table}-rejected-{batch_id}.csv"
+
+
+def is_reject_file(name: str) -> bool:
+    """Tell whether a raw file has the name of a reject file: then a person has put it there, corrected."""
+    return NAME.fullmatch(name.rpartition("/")[2]) is not None
 
 
 def mark_due(cursor: Cursor, table: str, batch_ids: Iterable[int]) -> None:
@@ -112,26 +121,32 @@ def _put(partial: Path, path: Path, ours: set[str | None]) -> Path:
 def _write_partial(cursor: Cursor, batch_id: int, table: str) -> Path | None:
     """Write the rejected records of a batch to a file that is to be moved into place; None if there are none.
 
-    The columns are those of the raw table, then the record's number, all reasons and, where the record was
-    no row, its text. A corrected file can be dropped into the raw folder under the same name.
+    The columns are those of the raw table, then the file it came with, the record's number, all reasons and, where
+    the record was no row, its text. A corrected file can be dropped into the raw folder under the same name: its rows
+    take the place of that file, which is why one that comes of such a file names the first of all.
     """
     columns = [column for column in table_columns(cursor, f"raw.{table}") if column not in RESERVED_COLUMNS]
     cursor.execute(
-        "SELECT record, problems, row FROM etl.rejected_rows WHERE batch_id = %s ORDER BY record, reject_id",
+        """
+        SELECT
+            coalesce(batches.details ->> 'corrects', rejected.source), rejected.record, rejected.problems, rejected.row
+        FROM etl.rejected_rows AS rejected INNER JOIN etl.batches AS batches USING (batch_id)
+        WHERE batch_id = %s ORDER BY rejected.record, rejected.reject_id
+        """,
         (batch_id,),
     )
     if not cursor.rowcount:
         return None
     path = reject_file(table, batch_id).with_suffix(".partial")
     path.parent.mkdir(parents=True, exist_ok=True)
-    added = [f"{REJECT_COLUMN_PREFIX}{name}" for name in ("record", "reason", "line")]
+    added = [f"{REJECT_COLUMN_PREFIX}{name}" for name in ("source", "record", "reason", "line")]
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         writer.writerow([*columns, *added])
-        for record, problems, row in cursor:
+        for source, record, problems, row in cursor:
             reasons = "; ".join(_in_words(problem) for problem in problems)
             line = row.get("_reject_line", "")
-            writer.writerow([*(row.get(column) for column in columns), record, reasons, line])
+            writer.writerow([*(row.get(column) for column in columns), source, record, reasons, line])
     return path
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import IO
 
-from pipeline.sources.csv_header import REJECT_COLUMN_PREFIX, read_header
+from pipeline.sources.csv_header import REJECT_COLUMN_PREFIX, REJECT_SOURCE, read_header
 from pipeline.sources.csv_lines import BLOCK_SIZE, CutLine, LineBlocks, lines_of
 from pipeline.sources.csv_records import Record, Records, decoded
 from pipeline.sources.csv_text import (
@@ -53,7 +53,8 @@ class CsvStream:
     `columns` holds the names of the header, trimmed and in lower case, without those of a reject file; `delimiter`
     what separates them. `records` counts the records read so far, rejected ones included; `blank_rows` those without
     any value, which count as blank lines. `padded` holds the numbers of the records that may have blanks around a
-    value; None if there are more than `MAX_PADDED`.
+    value; None if there are more than `MAX_PADDED`. `corrects` is the file whose rejected records these are, corrected:
+    the first that the column `_reject_source` names, None without one.
 
     Raises:
         FileRefusedError: there is no header, or it cannot be one.
@@ -75,6 +76,13 @@ class CsvStream:
         ]
         self._is_plain = len(self._kept) == len(self._header)
         self.columns = [self._header[position] for position in self._kept]
+        self.corrects: str | None = None
+        self._corrects_at = self._header.index(REJECT_SOURCE) if REJECT_SOURCE in self._header else None
+
+    @property
+    def is_reject_file(self) -> bool:
+        """Whether the header has columns that only reject files have."""
+        return not self._is_plain
 
     def lines(self, prefix: bytes = b"") -> Iterator[bytes]:
         """Yield the good records as CSV, many at a time: `prefix`, the record's number, the values of `columns`."""
@@ -164,6 +172,8 @@ class CsvStream:
         if record.fields is None or record.fault:
             self._refuse(record)
             return None
+        if self._corrects_at is not None and not self.corrects:
+            self.corrects = record.fields[self._corrects_at] or None
         values = self._of_kept(record.fields)
         if any(value and trim(value) != value for value in values):
             self._note_padded([0], self.records)

@@ -15,6 +15,7 @@ from pipeline.sources.text_rules import BLANKS, trim, visible
 MAX_NAME_BYTES = 63  # of a column in PostgreSQL
 MAX_COLUMNS = 1_598  # of a table in PostgreSQL, without the two of ours
 REJECT_COLUMN_PREFIX = "_reject_"
+REJECT_SOURCE = f"{REJECT_COLUMN_PREFIX}source"
 # Ours, and those that every table of PostgreSQL has.
 RESERVED_COLUMNS = {"_batch_id", "_row", "tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"}
 DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}

@@ -35,4 +35,4 @@ COMMENT ON COLUMN etl.batches.rows_waiting IS 'Sessions whose user or title is n
 COMMENT ON COLUMN etl.batches.started IS 'When the attempt began.';
 COMMENT ON COLUMN etl.batches.finished IS 'When it committed or failed.';
 COMMENT ON COLUMN etl.batches.error IS 'Why it failed.';
-COMMENT ON COLUMN etl.batches.details IS 'Further facts: drift, the fields that were found, the content that was refused.';
+COMMENT ON COLUMN etl.batches.details IS 'Further facts: drift, the fields that were found, the content that was refused, the file whose rejected records come back corrected.';

@@ -135,7 +135,13 @@ def test_bad_records_are_rejected_alone_and_come_back_corrected(project: Project
     assert path.name == f"users-rejected-{batch_id}.csv"
     with path.open(encoding="utf-8", newline="") as file:
         kept = list(csv.DictReader(file))
-    assert list(kept[0]) == [*USER_COLUMNS.split(","), "_reject_record", "_reject_reason", "_reject_line"]
+    assert list(kept[0]) == [
+        *USER_COLUMNS.split(","),
+        "_reject_source",
+        "_reject_record",
+        "_reject_reason",
+        "_reject_line",
+    ]
     assert [(row["user_id"], row["_reject_record"]) for row in kept] == [
         ("few", "1"), ("many", "3"), ("latin", "4"), ("nul", "5"),
         ("open", "6"), ("open2", "8"), ("escape", "10"), ("value", "11"),

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
+from tests.comparing import assert_same_rows, table_rows
+from tests.oracle import expected
 from tests.project import Project
 from tests.small_input import ANN, BOB, write_users
 
@@ -81,3 +85,50 @@ def test_files_that_a_kill_left_unwritten_are_written_by_the_next_load(project: 
     load_users(project)
     assert reject_files(project) == [path]
     assert path.read_text() == text
+
+
+def test_corrected_records_come_back_and_a_newer_delivery_wins(project: Project) -> None:
+    bad = [f"U{number},{300 if number < 199 else 30},Peru,Basic,2024-05-01,1" for number in range(300)]
+    older = "U7,21,Peru,Basic,2024-05-01,1"
+    write_users(project, older, name="users-1.csv")
+    write_users(project, *bad, name="users-2.csv")
+    load_users(project, MAX_REJECT_RATIO="1")
+    assert project.value("SELECT age FROM processed.users WHERE user_id = 'U7'") == 21
+
+    # 180 of 199 corrected: these load, and nothing else; the other 19 are rejected again.
+    corrected = reject_file(project, "users-2.csv")
+    lines = corrected.read_text().splitlines()
+    assert lines[0].endswith(",_reject_source,_reject_record,_reject_reason,_reject_line")
+    lines[1:181] = [line.replace(",300,", ",30,") for line in lines[1:181]]
+    project.write_rows(corrected.name, lines)
+    load_users(project)
+    outcome = "SELECT read, loaded, rejected, superseded FROM etl.file_outcomes WHERE source = %s"
+    assert project.rows(outcome, corrected.name) == [(199, 180, 19, 0)]
+    assert project.value("SELECT count(*) FROM processed.users") == 101 + 180
+    assert project.value("SELECT age FROM processed.users WHERE user_id = 'U7'") == 30, "newer than the first file"
+    again = reject_file(project, corrected.name)
+    assert len(again.read_text().splitlines()) == 20
+    assert "users-2.csv" in again.read_text(), "it is to stand in the place of the first of all"
+
+    # Those too; then both are beaten by what the source delivers afterwards, under the old name or a new one.
+    project.write(again.name, again.read_text().replace(",300,", ",31,"))
+    load_users(project)
+    assert project.value("SELECT count(*) FROM processed.users") == 300
+    write_users(project, *(line.replace(",300,", ",40,") for line in bad), name="users-2.csv")
+    write_users(project, "U8,50,Peru,Basic,2024-05-01,1", name="users-3.csv")
+    load_users(project)
+    ages = project.rows("SELECT age, count(*) FROM processed.users GROUP BY 1 ORDER BY 1")
+    assert ages == [(30, 101), (40, 198), (50, 1)]
+    told = project.pipeline("status").output
+    assert f"{corrected.name}: 180, such as U0, U1, U10" in told
+    assert f"{again.name}: 19, such as " in told
+    assert_same_rows(table_rows(project, "processed.users"), expected(project.raw).users, "users")
+
+
+def test_rejects_as_csv_are_utf_8_whatever_the_locale(project: Project) -> None:
+    write_users(project, "W1,300,México 🎬,Basic,2024-05-01,1")
+    load_users(project)
+    command = [sys.executable, "-m", "pipeline", "rejects", "--csv"]
+    env = {**project.env, "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PYTHONIOENCODING": "latin-1"}
+    told = subprocess.run(command, cwd=project.env["PROJECT_ROOT"], env=env, capture_output=True, check=True)
+    assert "México 🎬" in told.stdout.decode("utf-8")

@@ -1,6 +1,7 @@
 """From a folder of raw files to the processed tables and the outcome of every record."""
 
 import bz2
+import csv
 import gzip
 import lzma
 import os
@@ -23,7 +24,20 @@ def _files(raw_folder: Path, *suffixes: str) -> Iterator[tuple[str, Path]]:
         name = re.sub(r"\.(gz|bz2|xz)$", "", path.name)
         if not hidden and path.is_file() and name.endswith(suffixes):
             found[relative.as_posix()] = path
-    yield from sorted(found.items(), key=lambda item: os.fsencode(item[0]))
+    yield from sorted(found.items(), key=lambda item: _place(*item))
+
+
+def _place(name: str, path: Path) -> tuple[bytes, bool, int, bytes]:
+    """By which files are sorted. One that says whose rejected records it brings back comes just before that."""
+    encoded = os.fsencode(name)
+    try:
+        lines = _content(path).decode("utf-8", "replace").splitlines()
+    except RefusedError:
+        return encoded, True, len(name), encoded
+    for row in csv.DictReader(lines) if lines and "_reject_source" in lines[0] else ():
+        if row["_reject_source"]:
+            return os.fsencode(row["_reject_source"]), False, len(name), encoded
+    return encoded, not re.search("-rejected-[0-9]+[.-]", name), len(name), encoded
 
 
 def _table(name: str) -> str:
