@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from psycopg2.extensions import cursor as Cursor
 
 from pipeline.loads.reject_files import write_due
+from pipeline.loads.rejects import forget_refused_files
 from pipeline.settings import get_settings
 from pipeline.stores.locks import is_free
 from pipeline.stores.postgres import session
@@ -29,9 +30,14 @@ def leftovers() -> list[Path]:
         return list(_folders(cursor))
 
 
-def clear_leftovers() -> None:
-    """Delete what killed runs left behind, and write the reject files that they did not come to."""
+def clear_leftovers(is_gone: Callable[[str], bool]) -> None:
+    """Delete what killed runs left behind, and bring reject files up to date that they did not come to.
+
+    Args:
+        is_gone: tells whether a raw file was removed; if it had been refused, no load is told of that.
+    """
     with session() as cursor:
+        forget_refused_files(cursor, is_gone)
         cursor.execute("BEGIN")
         write_due(cursor)
         cursor.execute("COMMIT")

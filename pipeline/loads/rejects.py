@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import tempfile
+from collections.abc import Callable
 
 from psycopg2.extensions import cursor as Cursor
 
@@ -80,3 +81,19 @@ def forget_refused(cursor: Cursor, batch_id: int) -> None:
     )
     for refused, table in set(cursor.fetchall()):
         mark_due(cursor, table, [refused])
+
+
+def forget_refused_files(cursor: Cursor, is_gone: Callable[[str], bool]) -> None:
+    """Forget the rejected records of refused files that were removed: nothing else brings them up to date."""
+    cursor.execute(
+        """
+        SELECT batch_id, source, split_part(target_table, '.', 2) FROM etl.batches
+        WHERE details ? 'refused' AND EXISTS (
+            SELECT FROM etl.rejected_rows AS rejected WHERE rejected.batch_id = batches.batch_id
+        )
+        """
+    )
+    for batch_id, source, table in cursor.fetchall():
+        if is_gone(source):
+            cursor.execute("DELETE FROM etl.rejected_rows WHERE batch_id = %s", (batch_id,))
+            mark_due(cursor, table, [batch_id])

@@ -84,3 +84,8 @@ def unreadable_tables() -> dict[str, str]:
 def is_unreadable(path: str) -> bool:
     """Tell whether a file, or a folder it is in, could not be read when the run was planned."""
     return inventory().why_unreadable(path) is not None
+
+
+def is_gone(path: str) -> bool:
+    """Tell whether a file was not in the raw folder when the run was planned; one that cannot be seen may be."""
+    return path not in raw_files() and not is_unreadable(path)

@@ -17,7 +17,7 @@ from pipeline.tasks.land_csv import LoadCsvsToPostgres
 from pipeline.tasks.land_json import LoadJsonsToMongo
 from pipeline.tasks.load import LoadNormalizedJsonsToPostgres, LoadUsers, LoadViewingSessions
 from pipeline.tasks.publish import BuildReport, CheckQuality, PublishTrusted
-from pipeline.tasks.raw_folder import require_input
+from pipeline.tasks.raw_folder import is_gone, require_input
 from pipeline.tasks.refused import fail_if_refused, go_on_after_refusals
 
 logger = logging.getLogger("pipeline")
@@ -84,5 +84,5 @@ class RunAll(luigi.WrapperTask):
         Raises:
             FilesRefusedError: files were refused as their values were typed, after all files had landed.
         """
-        clear_leftovers()
+        clear_leftovers(is_gone)
         fail_if_refused(LoadCsvsToPostgres(allow_empty=self.allow_empty).requires())

@@ -147,6 +147,16 @@ class Convergence(RuleBasedStateMachine):
         new.parent.mkdir(exist_ok=True)
         (self.project.raw / old).rename(new)
 
+    @property
+    def reject_files(self) -> list[Path]:
+        return sorted((self.project.folder / "rejected").glob("*.csv"))
+
+    @precondition(lambda self: self.reject_files)
+    @rule(data=st.data(), age=some(["12", "121"]))
+    def bring_rejected_records_back(self, data: st.DataObject, age: str) -> None:
+        path = data.draw(some(self.reject_files))
+        self.project.write(path.name, path.read_text().replace(",121,", f",{age},").replace(",-1,", ",1,"))
+
     @rule(name=some(DELIVERIES), delivered=documents)
     def deliver_titles(self, name: str, delivered: list[tuple[str, dict[str, Any]]]) -> None:
         self.deliver(name, delivered)

@@ -162,6 +162,8 @@ def test_a_file_whose_values_are_bad_holds_only_itself(project: Project, is_firs
     bad_sessions(project, "viewing_sessions.partner.csv", bad=0, good=100)
     project.must_run()
     assert len(sessions(project)) == 104
+    assert rejected(project) == []
+    assert reject_files(project) == []
     assert project.must_run().ran == []
 
 
