@@ -60,7 +60,7 @@ QUERIES = {
     "files": FILES,
     "waiting": WAITING,
     "findings": FINDINGS,
-    "corrections": SUPERSEDED_CORRECTIONS,
+    "superseded_corrections": SUPERSEDED_CORRECTIONS,
 }
 
 
