@@ -107,7 +107,9 @@ class Convergence(RuleBasedStateMachine):
 
     @property
     def csv_files(self) -> list[str]:
-        return [name for names in CSV_NAMES.values() for name in names if (self.project.raw / name).exists()]
+        corrected = sorted(path.name for path in self.project.raw.glob("*-rejected-*.csv"))
+        names = [*CSV_NAMES["users"], *CSV_NAMES["viewing_sessions"], *corrected]
+        return [name for name in names if (self.project.raw / name).exists()]
 
     def deliver(self, name: str, delivered: list[tuple[str, dict[str, Any]]]) -> None:
         collections: dict[str, list[dict[str, Any]]] = {"movies": [], "series": []}
