@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import io
 import sys
 from datetime import date, datetime
 from pathlib import Path
@@ -268,6 +269,8 @@ def declare(path: Annotated[str, typer.Argument(help="CSV file, relative to DATA
 
 def main() -> None:
     """Run a command; what an operator can mend is one line, not a traceback."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a terminal that cannot show a character shows its code
     try:
         # The installed command can be completed by shells, and so needs its own name.
         app(prog_name=None if Path(sys.argv[0]).name == "pipeline" else "python -m pipeline")

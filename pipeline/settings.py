@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
@@ -147,10 +148,11 @@ def get_settings() -> Settings:
     """Read the settings once per process.
 
     Raises:
-        SettingsError: a value is wrong, or `.env` cannot be read; one line names the variable or the place, the
-            value and the reason.
+        SettingsError: a value or the locale is wrong, or `.env` cannot be read; one line names the variable or the
+            place, the value and the reason.
     """
     root = Path(os.environ.get("PROJECT_ROOT") or PACKAGE_ROOT).expanduser()
+    _check_file_names()
     _check_text(root / ".env")
     try:
         return Settings(_env_file=root / ".env", _env_file_encoding="utf-8-sig")  # type: ignore[call-arg]
@@ -160,6 +162,13 @@ def get_settings() -> Settings:
         shown = "" if "PASSWORD" in name or name == "MONGO_URI" else f" (it is {str(first['input'])!r})"
         reason = first["msg"].removeprefix("Value error, ")
         raise SettingsError(f"{name}: {reason}{shown}; set it in the environment or in .env") from None
+
+
+def _check_file_names() -> None:
+    """Refuse a locale in which names of files would be others than before: their rows would leave, or come twice."""
+    encoding = sys.getfilesystemencoding()
+    if encoding.lower() != "utf-8":
+        raise SettingsError(f"LC_ALL, LANG or PYTHONUTF8: names of files would be read as {encoding}; set PYTHONUTF8=1")
 
 
 def _check_text(file: Path) -> None:

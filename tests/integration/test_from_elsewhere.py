@@ -8,8 +8,8 @@ from pathlib import Path
 
 from tests.comparing import assert_loaded
 from tests.oracle import expected
-from tests.project import DAY, Project, Run
-from tests.small_input import write_all, write_users
+from tests.project import DAY, REPOSITORY, Project, Run
+from tests.small_input import ANN, write_all, write_users
 
 # What cron leaves of an environment, and less; with settings and folders, which .env would give.
 KEPT = ("PROJECT_ROOT", "_PATH", "POSTGRES_DB", "MONGO_DB", "PYTHONPYCACHEPREFIX")
@@ -38,6 +38,23 @@ def test_cron_loads_the_same(project: Project) -> None:
     assert project.rows("SELECT country FROM processed.users WHERE user_id = 'U4'") == [("México",)]
     assert "Running Worker with 2 processes" in run.log
     assert "Luigi Execution Summary" not in run.output
+
+
+def test_a_locale_that_would_rename_files_is_refused(project: Project) -> None:
+    run = run_all_bare(project, PYTHONUTF8="0")
+    message = "LC_ALL, LANG or PYTHONUTF8: names of files would be read as ascii; set PYTHONUTF8=1"
+    assert (run.code, run.output) == (40, f"error: {message}\n")
+
+
+def test_commands_answer_in_any_encoding(project: Project) -> None:
+    write_users(project, ANN, "U4,300,México,Básico,2024-01-02,1.5", name="users-é.csv")
+    assert run_bare(project, "LoadUsers").code == 0
+    command = [sys.executable, "-m", "pipeline", "rejects"]
+    env = {**project.env, "PYTHONIOENCODING": "ascii"}
+    shown = subprocess.run(command, cwd=REPOSITORY, env=env, capture_output=True, check=True).stdout
+    assert b"users-\\xe9.csv" in shown
+    as_csv = subprocess.run([*command, "--csv"], cwd=REPOSITORY, env=env, capture_output=True, check=True).stdout
+    assert "México" in as_csv.decode("utf-8")
 
 
 def test_exit_codes_hold_in_any_folder(project: Project) -> None:
