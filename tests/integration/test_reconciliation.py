@@ -30,6 +30,7 @@ DAMAGE = [
     ("DELETE FROM etl.held_rows", SESSIONS, "LoadViewingSessions"),
     ("DELETE FROM etl.rejected_rows WHERE stage = 'load'", USERS, "LoadUsers"),
     ("DELETE FROM etl.rejected_rows WHERE source = 'viewing_sessions-3.csv'", LANDING, "viewing_sessions-3.csv"),
+    ("DELETE FROM etl.rejected_rows WHERE source = 'late.json'", LANDING, "LoadJsonToMongo late.json"),
     ("DELETE FROM etl.rejected_rows WHERE stage = 'extract'", CATALOGUE, EXTRACTION),
     ("UPDATE processed.content SET removed_at = now() WHERE content_id = 'M3'", CATALOGUE, EXTRACTION),
     ("INSERT INTO processed.content (content_id, title, type) VALUES ('M9', 'Ghost', 'movie')", CATALOGUE, EXTRACTION),

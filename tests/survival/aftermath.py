@@ -8,6 +8,10 @@ from tests.comparing import assert_loaded
 from tests.oracle import expected
 from tests.project import Project
 
+OF_NO_LOAD = """
+    SELECT DISTINCT source FROM etl.rejected_rows
+    WHERE batch_id NOT IN (SELECT batch_id FROM etl.batches WHERE status = 'loaded')
+"""
 # Documents have no files of rejects.
 REJECTING = "SELECT DISTINCT batch_id FROM etl.rejected_rows WHERE to_regclass('raw.' || table_name) IS NOT NULL"
 
@@ -18,6 +22,7 @@ def assert_right(project: Project) -> None:
     assert_loaded(project, expected(project.raw))
     assert project.rows("SELECT * FROM etl.batches WHERE status = 'running'") == []
     assert project.must_run().ran == []
+    assert project.rows(OF_NO_LOAD) == []
     rejecting = {number for (number,) in project.rows(REJECTING)}
     files = [path.name for path in Path(project.env["DATA_REJECTED_PATH"]).glob("*")]
     assert {int(name.removesuffix(".csv").rpartition("-")[2]) for name in files} == rejecting
