@@ -26,6 +26,11 @@ GAPS = [
     # The rows are there, what is rejected too, and nothing is committed.
     ("LoadCsvToPostgres", "pipeline.stores.ledger:_finish", "after"),
     ("LoadUsers", "pipeline.stores.ledger:_finish", "after"),
+    # What is rejected is committed, the file of rejects is not written.
+    ("LoadCsvToPostgres", "pipeline.stores.ledger:_follow_up", "before"),
+    ("LoadUsers", "pipeline.stores.ledger:_follow_up", "before"),
+    # It is written, and PostgreSQL does not know.
+    ("LoadUsers", "pipeline.loads.reject_files:_put", "after"),
     # The documents are in MongoDB, their marker is not.
     ("LoadJsonToMongo", "pipeline.stores.mongo:write_marker", "before"),
     # The marker is in MongoDB, audit row and rejects are not committed to PostgreSQL.
