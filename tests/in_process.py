@@ -27,6 +27,7 @@ FROZEN = (
     markers.run_number,
     raw_folder.csv_paths,
     table_files.files_of,
+    table_files.name_undeclared,
     land_csv.landed,
     land_csv.withdrawn,
     land_csv.unreadable,

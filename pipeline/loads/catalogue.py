@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,16 @@ from pipeline.errors import PipelineError
 from pipeline.loads.checks import run_checks
 from pipeline.loads.reject_limit import TooManyRejectsError, commonest_reasons, too_many
 from pipeline.settings import get_settings
+from pipeline.sources.extended_json import shown
 from pipeline.sources.extraction import REJECTED
 from pipeline.sources.normalizer import TABLES
 from pipeline.stores import markers
 from pipeline.stores.claims import Load
 from pipeline.stores.statements import execute_file, fetch_value, identifiers
 
+logger = logging.getLogger("pipeline")
+
+SHOWN_TITLES = 3
 KEYS = {
     "content": ["content_id"],
     "movie_details": ["content_id"],
@@ -61,6 +66,7 @@ def load_catalogue(load: Load, folder: Path, manifest: dict[str, Any], *, allow_
         _refuse_emptied(load)
     parts = {table: _parts(table) for table in TABLES}
     execute_file(load.cursor, "load/content_removed.sql")
+    _tell_removed(load)
     for table in reversed(list(TABLES)):
         if table != "content":
             execute_file(load.cursor, "load/sync_delete.sql", parts=parts[table])
@@ -99,6 +105,20 @@ def _refuse_emptied(load: Load) -> None:
         raise EmptyCatalogueError(
             f"{' and '.join(emptied)} are loaded, but their collection in MongoDB has none any more; if that is"
             " meant, run with --allow-empty"
+        )
+
+
+def _tell_removed(load: Load) -> None:
+    """Warn of titles that left: MongoDB may have lost them."""
+    load.cursor.execute("SELECT content_id FROM processed.content WHERE removed_at = now() ORDER BY content_id")
+    removed = [content_id for (content_id,) in load.cursor.fetchall()]
+    if removed:
+        more = f" and {len(removed) - SHOWN_TITLES:,} more" if len(removed) > SHOWN_TITLES else ""
+        logger.warning(
+            "%s titles are in MongoDB no more and are marked as removed: %s%s; if it lost them, deliver them again",
+            f"{len(removed):,}",
+            ", ".join(map(shown, removed[:SHOWN_TITLES])),
+            more,
         )
 
 

@@ -25,7 +25,13 @@ from pipeline.tasks.refused import (
     refusals_noted,
     refused_before,
 )
-from pipeline.tasks.table_files import WITHDRAWAL_REFUSED, WithdrawalRefusedError, files_of, require_rows_left
+from pipeline.tasks.table_files import (
+    WITHDRAWAL_REFUSED,
+    WithdrawalRefusedError,
+    files_of,
+    name_undeclared,
+    require_rows_left,
+)
 
 
 class CsvTask(PostgresTask):
@@ -170,6 +176,7 @@ class LoadCsvsToPostgres(luigi.WrapperTask):
     def requires(self) -> list[CsvTask]:
         """Return a task for each file."""
         go_on_after_refusals(allow_empty=self.allow_empty)
+        name_undeclared()
         tables = dict.fromkeys([*declared_tables(), *unreadable_tables().values()])
         return [task for table in tables for task in (*landed(table), *unreadable(table), *withdrawn(table))]
 

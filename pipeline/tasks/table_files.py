@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+from collections import Counter
 from dataclasses import dataclass
 from functools import cache
 
@@ -13,7 +15,9 @@ from pipeline.sources.inventory import raw_files
 from pipeline.stores import markers
 from pipeline.stores.postgres import session
 from pipeline.stores.statements import fetch_value
-from pipeline.tasks.raw_folder import csv_paths, is_unreadable, require_input
+from pipeline.tasks.raw_folder import csv_paths, declared_tables, is_unreadable, require_input
+
+logger = logging.getLogger("pipeline")
 
 WITHDRAWAL_REFUSED = "withdrawal_refused"
 
@@ -72,6 +76,23 @@ def files_of(table: str) -> TableFiles:
         gone_rows=gone_rows,
         would_empty=gone_rows > 0 and staying_rows == 0,
     )
+
+
+@cache
+def name_undeclared() -> None:
+    """Warn of rows in `raw` whose table is declared no more: files of it neither land nor leave."""
+    rows: Counter[str] = Counter()
+    for marker in markers.markers().values():
+        schema, _, table = marker.target_table.partition(".")
+        if schema == "raw" and table not in declared_tables() and marker.missing is None:
+            rows[table] += sum(marker.holds.values())
+    for table, count in sorted(rows.items()):
+        logger.warning(
+            "raw.%s keeps %s rows, though sql/raw/%s.sql is gone: put the file back, or drop the table",
+            table,
+            f"{count:,}",
+            table,
+        )
 
 
 def require_rows_left(cursor: Cursor, table: str) -> None:

