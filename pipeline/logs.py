@@ -35,6 +35,8 @@ TRACEBACK = "Traceback (most recent call last):"
 LAST_FRAME = re.compile(r"\A.*^ +\S[^\n]*\n(?=\S)", re.DOTALL | re.MULTILINE)
 # Errors of our own explain themselves; their class says nothing more.
 OWN_ERROR = re.compile(r"\Apipeline\.[\w.]+: ")
+# Luigi says so of a task of which it cannot find out what it needs, or whether it is complete.
+UNPLANNED = re.compile(r"Will not run (\w+)\((?:.*\bpath=([^,)]+))?")
 SUMMARY = "===== Luigi Execution Summary ====="
 
 
@@ -118,6 +120,8 @@ class RunHandler(logging.Handler):
         try:
             if record.name == "pipeline":
                 self._record.note(record)
+            elif unplanned := UNPLANNED.match(record.getMessage()):
+                self._record.note_unplanned(unplanned[1], unplanned[2], cause_of(record))
             elif SUMMARY in str(record.msg):
                 self._conclude()
         except Exception:

@@ -10,6 +10,7 @@ import luigi
 from pipeline.stores.markers import REDO, Marker
 from pipeline.targets import CurrentState
 from pipeline.task import PipelineTask
+from pipeline.tasks.file_task import FileTask
 from pipeline.tasks.land_csv import LoadCsvsToPostgres, WithdrawCsv
 from pipeline.tasks.land_json import LoadJsonsToMongo
 from pipeline.tasks.run_all import RunAll
@@ -81,6 +82,8 @@ def judge(task: PipelineTask, depth: int = 0) -> Verdict:
         return Verdict(task.task_family, subject, depth, will_run=False, causes=[])
     if isinstance(task, WithdrawCsv):
         return Verdict(task.task_family, subject, depth, True, ["the file is not in the raw folder any more"])
+    if isinstance(task, FileTask) and (reason := task.why_unreadable()):
+        return Verdict(task.task_family, subject, depth, True, [reason])
     current: CurrentState | None = task.output().current()
     if current is None:
         cause = task.first_time_cause() or "never ran"

@@ -11,10 +11,15 @@ from pathlib import Path
 from pipeline.fingerprints import DigestCache
 from pipeline.settings import get_settings
 from pipeline.sources.files import why_unreadable
-from pipeline.sources.names import is_source
+from pipeline.sources.names import COMPRESSIONS, CSV_SUFFIXES, JSON_SUFFIXES, is_source
 
 logger = logging.getLogger("pipeline")
 
+SHOWN_NAMES = 5
+WHAT_IS_READ = (
+    f"{', '.join(CSV_SUFFIXES + JSON_SUFFIXES)} are, plain or with {', '.join(COMPRESSIONS)} behind: unpack archives,"
+    " save workbooks as CSV, export dumps as JSON"
+)
 KINDS = {stat.S_IFIFO: "a named pipe", stat.S_IFSOCK: "a socket", stat.S_IFCHR: "a device", stat.S_IFBLK: "a device"}
 
 
@@ -125,7 +130,17 @@ def inventory() -> Inventory:
     digests = DigestCache(settings.logs_path / ".digests.json")
     found = Inventory(settings.data_raw_path, digests, outside_links=settings.data_raw_outside_links)
     for name, reason in found.passed_over.items():
-        logger.warning("%s: passed over, %s", name, reason)
+        logger.warning("%s: passed over, %s", name, reason, extra={"event": "warning"})
+    if found.unread:
+        named = ", ".join(found.unread[:SHOWN_NAMES])
+        more = f" and {len(found.unread) - SHOWN_NAMES:,} more" if len(found.unread) > SHOWN_NAMES else ""
+        logger.warning(
+            "not read, since their names are not those of input: %s%s; %s",
+            named,
+            more,
+            WHAT_IS_READ,
+            extra={"event": "warning"},
+        )
     return found
 
 

@@ -34,8 +34,12 @@ class FileTask(PipelineTask):
         return content_facts(self.path)
 
     def first_time_cause(self) -> str | None:
-        """The file may have been refused, or cannot be read."""
-        return inventory().why_unreadable(self.path) or refusal_cause(self.path)
+        """The file may have been refused."""
+        return refusal_cause(self.path)
+
+    def why_unreadable(self) -> str | None:
+        """Say why the file could not be read when the run was planned; None if it could."""
+        return inventory().why_unreadable(self.path)
 
     @property
     def label(self) -> str:
@@ -44,7 +48,7 @@ class FileTask(PipelineTask):
 
     def is_kept(self) -> bool:
         """Tell whether what the file brought before stays as it is, since the file cannot be read."""
-        return inventory().why_unreadable(self.path) is not None
+        return self.why_unreadable() is not None
 
     @cached_property
     def _kept(self) -> CurrentState | None:
@@ -70,5 +74,5 @@ class FileTask(PipelineTask):
         Raises:
             UnreadableFileError: it could not, or a folder it is in.
         """
-        if reason := inventory().why_unreadable(self.path):
+        if reason := self.why_unreadable():
             raise UnreadableFileError(f"{self.path}: {reason}")

@@ -10,6 +10,7 @@ from pipeline.settings import get_settings
 from pipeline.sources.files import table_of
 from pipeline.sources.inventory import inventory, raw_files
 from pipeline.sources.names import is_csv, is_source
+from pipeline.tasks.undeclared import undeclared_line
 
 logger = logging.getLogger("pipeline")
 
@@ -62,16 +63,15 @@ def declared_tables() -> list[str]:
 def csv_paths() -> dict[str, list[str]]:
     """Return the CSV files of each declared table; the others are skipped with a warning."""
     paths: dict[str, list[str]] = {table: [] for table in declared_tables()}
+    others: dict[str, list[str]] = {}
     for path in filter(is_csv, raw_files()):
         if table_of(path) in paths:
             paths[table_of(path)].append(path)
         else:
-            logger.warning(
-                "%s: skipped, no table raw.%s is declared; if it is no typing error: python -m pipeline declare %s",
-                path,
-                table_of(path),
-                path,
-            )
+            others.setdefault(table_of(path), []).append(path)
+    for group in others.values():
+        line = undeclared_line(group, paths, get_settings().data_raw_path)
+        logger.warning("%s", line, extra={"event": "warning"})
     return paths
 
 

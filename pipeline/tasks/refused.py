@@ -27,6 +27,7 @@ from pipeline.tasks.raw_folder import digest_of
 
 logger = logging.getLogger("pipeline")
 
+SHOWN_FILES = 10
 REFUSAL = (FileRefusedError, TooManyRejectsError)
 
 
@@ -128,8 +129,10 @@ def fail_if_refused(files: Iterable[PipelineTask]) -> None:
     tasks = list(files)
     refused = [str(each.label) for each in tasks if not each.complete()]
     if refused:
+        named = ", ".join(refused[:SHOWN_FILES])
+        more = f" and {len(refused) - SHOWN_FILES:,} more" if len(refused) > SHOWN_FILES else ""
         raise FilesRefusedError(
-            f"{len(refused):,} of {len(tasks):,} files were refused, the others are loaded: {', '.join(refused)};"
+            f"{len(refused):,} of {len(tasks):,} files were refused, the others are loaded: {named}{more};"
             " correct or remove them and run again (why: see above, or python -m pipeline status)"
         )
 

@@ -83,6 +83,11 @@ class RunRecord:
         note["cause"] = getattr(record, "cause", None) or (record.getMessage() if is_error else None)
         self._notes.append(json.dumps(note))
 
+    def note_unplanned(self, task: str, file: str | None, cause: str) -> None:
+        """Keep that a task could not be planned."""
+        note = {"event": "broken", "task": task, "file": file, "cause": cause, "seconds": None}
+        self._notes.append(json.dumps(note))
+
     def outcomes(self) -> list[Outcome]:
         """Return what came of each task of the run, in the order of the flow."""
         planned = _planned()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import random
+import re
 import subprocess
 import sys
 import threading
@@ -285,16 +286,27 @@ def test_a_new_column_in_two_files_at_once(project: Project) -> None:
     assert project.rows("SELECT user_id, since FROM raw.users ORDER BY 1") == [(name, "2024") for name in names]
 
 
-def test_files_of_no_declared_table_are_skipped_with_a_warning(project: Project) -> None:
+def test_files_that_are_not_loaded_are_named_in_the_summary(project: Project) -> None:
     write_users(project, ANN)
-    write_users(project, BOB, name="usres.csv")
-    write_users(project, BOB, name='us;er\'s "日本".csv')
+    for name in ("usres.csv", "users (1).csv", "users_2024.csv", "-rf.csv", 'us;er\'s "日本".csv'):
+        write_users(project, BOB, name=name)
+    for name in ("users.xlsx", "users.zip", "users.csv.zst", "movies.bson", "users.txt", *map(str, range(1000))):
+        project.write(name, "")
     run = project.task("LoadCsvsToPostgres")
     assert run.code == 0
-    for name, table in (("usres.csv", "usres"), ('us;er\'s "日本".csv', 'us;er\'s "日本"')):
-        assert f"{name}: skipped, no table raw.{table} is declared" in run.output + run.log
-        assert f"python -m pipeline declare {name}" in run.output + run.log
+    for name, table in (("usres.csv", "usres"), ('us;er\'s "日本".csv', 'us;er\'s "日本"'), ("-rf.csv", "")):
+        assert f"warning: {name}: skipped, no table raw.{table} is declared; " in run.output
+    assert "python -m pipeline declare usres.csv" in run.output
+    unread = "warning: not read, since their names are not those of input: 0, 1, 10, 100, 101 and 1,000 more; .csv"
+    assert run.output.count(unread) == 1
     assert user_ids(project, "raw.users") == ["U1"]
+
+    # What it says to type works.
+    for command in re.findall(r"warning: .*(mv .*)", run.output):
+        subprocess.run(["/bin/sh", "-c", command.partition("; if")[0]], check=True)
+    assert {path.name for path in project.raw.glob("*.csv")} == {
+        "users.csv", "users-1.csv", "users-2024.csv", "rf.csv", "us_er_s.csv",
+    }  # fmt: skip
 
 
 def test_a_table_declared_from_a_header_of_all_the_words_of_sql(project: Project) -> None:

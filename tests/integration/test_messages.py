@@ -19,7 +19,9 @@ ADVICE = (
 
 
 def assert_one_clear_message(run: Run, message: str) -> None:
-    assert run.output.count(message) == 1, run.output
+    assert run.output.count(message) == 1, run.output  # in the summary it is on several lines
+    assert "mend the cause and run again" in run.output
+    assert "pipeline psql" not in run.output
     assert "Traceback" not in run.output
     assert "Traceback" in run.log
 

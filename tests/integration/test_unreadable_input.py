@@ -52,6 +52,10 @@ def test_what_cannot_be_read_stays_as_it_was(project: Project) -> None:
         assert line in run.output, line
     assert sessions(project) == ["S1", "S2", "S3", "S4", "S5"]
     assert users(project) == ["U1", "U2", "U3"]
+    told = project.explain()
+    assert told["LoadCsvToPostgres viewing_sessions/2024"][0].startswith("cannot be read (permission denied)")
+    assert told["LoadCsvToPostgres users-2.csv"][0].startswith("is a broken link")
+    assert "FAILED viewing_sessions-6.csv: " in project.pipeline("status").output
     again = project.run_all()
     assert again.code == 30
     assert again.ran == [
