@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import socket
 import sys
 import urllib.error
@@ -20,6 +19,7 @@ from luigi.task_register import Register
 
 from pipeline.settings import Settings
 from pipeline.stores import local_scheduler
+from pipeline.stores.local_daemon import bypass_proxies
 from pipeline.stores.local_process import birth
 
 SECONDS_TO_ANSWER = 3.0
@@ -40,7 +40,7 @@ def choose(settings: Settings) -> None:
         if fault is None:
             config.set("core", "scheduler_host", host)
             config.set("core", "scheduler_port", str(port))
-            _bypass_proxies(host)
+            bypass_proxies(host)  # it was reached directly, when it was asked how it is
             if "luigi.cmdline" in sys.modules:  # a run, as opposed to a command for operators
                 _ask_again()
             return
@@ -76,13 +76,6 @@ def page(settings: Settings) -> str | None:
     address = local_scheduler.address(settings)
     is_alone = core().local_scheduler  # type: ignore[no-untyped-call]
     return None if address is None or is_alone else local_scheduler.page(*address)
-
-
-def _bypass_proxies(host: str) -> None:
-    """Have a host reached directly, whatever proxies the environment names: it was, when it was asked how it is."""
-    known = os.environ.get("no_proxy") or os.environ.get("NO_PROXY")
-    for name in ("no_proxy", "NO_PROXY"):
-        os.environ[name] = f"{known},{host}" if known else host
 
 
 def _ask_again() -> None:

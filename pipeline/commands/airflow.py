@@ -15,6 +15,7 @@ from pathlib import Path
 from pipeline.errors import PipelineError
 from pipeline.settings import PACKAGE_ROOT, Settings, get_settings
 from pipeline.stores.embedded import ensure_scheduler
+from pipeline.stores.local_daemon import bypass_proxies
 from pipeline.stores.local_process import accepts, tail
 
 HOST = "127.0.0.1"
@@ -46,6 +47,7 @@ def run(port: int) -> int:
     if accepts(port):
         raise AirflowError(f"port {port} is taken by another program; choose one with AIRFLOW_PORT")
     home.mkdir(parents=True, exist_ok=True)
+    bypass_proxies(HOST, "localhost")  # Airflow's parts speak with each other there
     password = _password(home / "passwords.json")
     tasks = ensure_scheduler(settings)
     log = home / "standalone.log"

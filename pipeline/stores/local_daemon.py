@@ -58,6 +58,13 @@ def launch(folder: Path, port: int, command: list[str], variables: Mapping[str, 
     return started
 
 
+def bypass_proxies(*hosts: str) -> None:
+    """Have this process and its children reach hosts directly, whatever proxies the environment names."""
+    known = os.environ.get("no_proxy") or os.environ.get("NO_PROXY")
+    for name in ("no_proxy", "NO_PROXY"):
+        os.environ[name] = ",".join(filter(None, [known, *hosts]))
+
+
 def choose_port(folder: Path, preferred: int = 0) -> int:
     """The port of last time if it is free, else the preferred one if that is, else any that is.
 
