@@ -9,7 +9,8 @@ from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 
 from pipeline.sources.csv_header import RESERVED_COLUMNS
-from pipeline.sources.extended_json import shown
+from pipeline.sources.extended_json import SHOWN_LENGTH, shown
+from pipeline.sources.text_rules import visible
 from pipeline.stores.claims import Load
 from pipeline.stores.statements import table_columns
 
@@ -19,8 +20,8 @@ Drift = dict[str, Any]
 
 def in_words(drift: Mapping[str, Any]) -> str:
     """Return a drift as a phrase."""
-    example = "" if drift["example"] is None else f", such as {drift['example']}"
-    return f"{drift['kind']} {drift['path']} in {drift['collection']}{example}"
+    example = "" if drift["example"] is None else f", such as {visible(drift['example'], SHOWN_LENGTH)}"
+    return f"{drift['kind']} {visible(drift['path'], SHOWN_LENGTH)} in {drift['collection']}{example}"
 
 
 def vanished_columns(load: Load, table: str, columns: Iterable[str]) -> list[Drift]:
