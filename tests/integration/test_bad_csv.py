@@ -515,7 +515,7 @@ def test_the_values_of_users(project: Project) -> None:
     assert raw == [(" 30\t", "\t Peru ")], "raw keeps the text as it came"
     batch_id = project.value("SELECT DISTINCT batch_id FROM etl.rejected_rows WHERE source = 'users-keys.csv'")
     kept = (project.folder / f"rejected/users-rejected-{batch_id}.csv").read_text(encoding="utf-8")
-    assert kept.splitlines()[1] == ",1,,,,,1,user_id is missing,"
+    assert kept.splitlines()[1] == ",1,,,,,users-keys.csv,1,user_id is missing,"
 
 
 def test_the_values_of_sessions(project: Project) -> None:
