@@ -96,7 +96,6 @@ def test_status_before_the_first_run(project: Project) -> None:
         "CreatePostgresTables",
         "CreateMongodbCollections",
         "LoadCsvToPostgres users.csv",
-        "LoadJsonToMongo content.json",
         "LoadNormalizedJsonsToPostgres",
         "LoadUsers",
         "LoadViewingSessions",
