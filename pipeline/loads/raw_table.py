@@ -57,7 +57,7 @@ class _Chunks(io.RawIOBase):
         return bytes(block)
 
 
-def land(load: Load, name: str, digest: str, *, allow_empty: bool, was_refused: bool = False) -> None:
+def land(load: Load, name: str, digest: str, *, allow_empty: bool, type_values: bool = False) -> None:
     """Replace the rows that a file brought last time by its present ones.
 
     Args:
@@ -65,7 +65,7 @@ def land(load: Load, name: str, digest: str, *, allow_empty: bool, was_refused: 
         name: path of the file relative to the raw folder.
         digest: the content the file had when the run began.
         allow_empty: take a file without records although it had some before.
-        was_refused: this content was refused before; that is found out here, before anything builds on it.
+        type_values: find out now whether the merge would refuse the file, as where it replaces rows anyway.
 
     Raises:
         FileRefusedError: the file as a whole cannot be loaded.
@@ -105,7 +105,7 @@ def land(load: Load, name: str, digest: str, *, allow_empty: bool, was_refused: 
         load.details["corrects"] = stream.corrects or name
     else:
         enforce_limit(cursor, "land", table, name, batch_id, stream.records, spool.count)
-        if batch_id == load.batch_id and (load.previous or was_refused):
+        if batch_id == load.batch_id and (load.previous or type_values):
             # Rows that are loaded stay if these are too bad. Of a new file the merge finds that out as it types them.
             enforce_limit_on_values(cursor, table, name, batch_id, loaded)
     forget_refused(cursor, load.batch_id)

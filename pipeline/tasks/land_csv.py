@@ -120,7 +120,8 @@ class LoadCsvToPostgres(FileTask, CsvTask):
                 self.path,
                 digest_of(self.path),
                 allow_empty=self.allow_empty,
-                was_refused=refused_before(self.path),
+                # Where the last rows of a table leave, those that come in their place must be good ones.
+                type_values=refused_before(self.path) or files_of(table_of(self.path)).would_empty,
             )
 
 

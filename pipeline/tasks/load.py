@@ -13,7 +13,7 @@ from pipeline.task import BEFORE_SESSIONS, PipelineTask, PostgresTask
 from pipeline.tasks.create import CreatePostgresTables
 from pipeline.tasks.extract import ExtractMongoToCsv
 from pipeline.tasks.land_csv import LoadCsvToPostgres, landed, unreadable, withdrawn
-from pipeline.tasks.refused import fail_if_refused, landing, note_refused
+from pipeline.tasks.refused import fail_if_values_refused, landing, note_refused
 from pipeline.tasks.table_files import withdrawal_facts
 
 MERGE_MODULES = (
@@ -117,7 +117,7 @@ class MergeTask(PostgresTask):
         """Merge; files that were refused thereby fail the task of all files, or, where that is not wanted, this one."""
         super().run()
         if not landing().go_on:
-            fail_if_refused(landed(self.merged.name))
+            fail_if_values_refused(landed(self.merged.name))
 
 
 class LoadUsers(MergeTask):

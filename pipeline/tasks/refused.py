@@ -37,10 +37,14 @@ class FilesRefusedError(PipelineError):
 
 @cache
 def refused_contents() -> dict[tuple[str, str], int | None]:
-    """Return which contents were ever refused, by path and digest.
+    """Return which contents had ever been refused when the run was planned, by path and digest.
 
     The value is the last batch in which that was for want of `--allow-empty`, if there was one.
     """
+    return _refused_by_now()
+
+
+def _refused_by_now() -> dict[tuple[str, str], int | None]:
     with session() as cursor:
         if not fetch_value(cursor, "SELECT to_regclass('etl.batches') IS NOT NULL"):
             return {}
@@ -124,15 +128,34 @@ def fail_if_refused(files: Iterable[PipelineTask]) -> None:
     Raises:
         FilesRefusedError: names the files.
     """
+    tasks = list(files)
+    _fail(_incomplete(tasks), len(tasks))
+
+
+def fail_if_values_refused(files: Iterable[PipelineTask]) -> None:
+    """Fail if a file was refused as its values were typed, after it had landed.
+
+    What is not complete for another reason is left out: a newer run may have landed another content meanwhile.
+
+    Raises:
+        FilesRefusedError: names the files.
+    """
+    tasks, refused = list(files), _refused_by_now().keys()
+    _fail([each for each in _incomplete(tasks) if (each.label, each.inputs.get("content")) in refused], len(tasks))
+
+
+def _incomplete(tasks: list[PipelineTask]) -> list[PipelineTask]:
     markers.forget()
     mongo.forget()
-    tasks = list(files)
-    refused = [str(each.label) for each in tasks if not each.complete()]
+    return [each for each in tasks if not each.complete()]
+
+
+def _fail(refused: list[PipelineTask], files: int) -> None:
     if refused:
-        named = ", ".join(refused[:SHOWN_FILES])
+        named = ", ".join(each.label for each in refused[:SHOWN_FILES])
         more = f" and {len(refused) - SHOWN_FILES:,} more" if len(refused) > SHOWN_FILES else ""
         raise FilesRefusedError(
-            f"{len(refused):,} of {len(tasks):,} files were refused, the others are loaded: {named}{more};"
+            f"{len(refused):,} of {files:,} files were refused, the others are loaded: {named}{more};"
             " correct or remove them and run again (why: see above, or python -m pipeline status)"
         )
 

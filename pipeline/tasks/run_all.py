@@ -13,12 +13,12 @@ from pipeline.loads.leftovers import clear_leftovers
 from pipeline.stores import markers
 from pipeline.tasks.create import CreateMongodbCollections, CreatePostgresTables
 from pipeline.tasks.extract import CATALOGUE, ExtractMongoToCsv
-from pipeline.tasks.land_csv import LoadCsvsToPostgres
+from pipeline.tasks.land_csv import LoadCsvsToPostgres, landed
 from pipeline.tasks.land_json import LoadJsonsToMongo
 from pipeline.tasks.load import LoadNormalizedJsonsToPostgres, LoadUsers, LoadViewingSessions
 from pipeline.tasks.publish import BuildReport, CheckQuality, PublishTrusted
-from pipeline.tasks.raw_folder import is_gone, require_input
-from pipeline.tasks.refused import fail_if_refused, go_on_after_refusals
+from pipeline.tasks.raw_folder import declared_tables, is_gone, require_input
+from pipeline.tasks.refused import fail_if_values_refused, go_on_after_refusals
 
 logger = logging.getLogger("pipeline")
 
@@ -85,4 +85,4 @@ class RunAll(luigi.WrapperTask):
             FilesRefusedError: files were refused as their values were typed, after all files had landed.
         """
         clear_leftovers(is_gone)
-        fail_if_refused(LoadCsvsToPostgres(allow_empty=self.allow_empty).requires())
+        fail_if_values_refused(task for table in declared_tables() for task in landed(table))

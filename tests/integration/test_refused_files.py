@@ -192,6 +192,22 @@ def test_a_new_version_with_bad_values_leaves_the_old_rows(project: Project) -> 
     assert len(reject_files(project)) == 2
 
 
+def test_rows_stay_if_the_only_file_in_their_place_is_bad(project: Project) -> None:
+    write_all(project)
+    project.must_run()
+    for name in ("viewing_sessions.csv", "viewing_sessions-2.csv"):
+        (project.raw / name).unlink()
+    bad_sessions(project, "viewing_sessions-new.csv")
+    for _ in range(2):
+        run = project.run_all()
+        assert run.code == 30
+        assert "viewing_sessions-new.csv: 100 of 100 records were rejected" in run.output
+        assert sessions(project) == ["S1", "S2", "S3"]
+    bad_sessions(project, "viewing_sessions-new.csv", bad=0, good=100)
+    project.must_run()
+    assert len(sessions(project)) == 100
+
+
 def test_a_merge_alone_fails_after_its_commit(project: Project) -> None:
     write_all(project)
     write_users(project, *(f"X{number},old,,,," for number in range(100)), name="users-bad.csv")
