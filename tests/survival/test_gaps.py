@@ -58,7 +58,7 @@ def change_everything(project: Project, turn: int) -> None:
     with settings_of(project):
         redo("CreateMongodbCollections", date.fromisoformat(DAY), with_downstream=False)
     titles = [movie(f"L{turn}"), movie("X", title=None)]
-    project.write_titles(f"late-{turn}.json", movies=titles, series=[series("T1", title=f"Title {turn}")])
+    project.write_titles(f"late-{turn:02}.json", movies=titles, series=[series("T1", title=f"Title {turn}")])
     write_users(project, f"U{turn + 10},30,Peru,Basic,2023-01-01,{turn}", f"U{turn + 10},x,,,,", name="users-2.csv")
     write_sessions(project, session(9, user="U1", minutes=turn), f"short,{turn}", name="viewing_sessions-3.csv")
 
