@@ -123,7 +123,7 @@ class DeliveryTarget(MongoMarkerTarget):
         """Return MongoDB's marker, whatever its fingerprint; what PostgreSQL lacks of it is `missing`."""
         marker = super().current()
         audited = markers.markers().get(self.audit_id)
-        if marker and marker.intact and not (audited and audited.fingerprint == marker.fingerprint):
+        if marker and marker.intact and not (audited and audited.intact and audited.fingerprint == marker.fingerprint):
             return replace(marker, missing="its audit and its rejects are not in PostgreSQL")
         return marker
 

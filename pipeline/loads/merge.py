@@ -132,12 +132,15 @@ def _merge(load: Load, table: MergedTable) -> None:
     cursor.execute("SELECT batch_id FROM etl.merged_batches WHERE target_table = %s", (table.processed,))
     merged_before = {batch_id for (batch_id,) in cursor.fetchall()}
     execute_file(cursor, "load/changed_batches.sql", {"raw": table.raw, "processed": table.processed, "full": full})
-    if last and last.voided:
-        execute_file(cursor, "load/stray_rows.sql", parts={"table": sql.SQL(table.name)})
+    name = {"table": sql.SQL(table.name)}
+    is_empty = fetch_value(cursor, sql.SQL("SELECT NOT EXISTS (SELECT FROM processed.{table})").format(**name))
+    # Of rows that nothing accounts for any more, the batch says nothing: its number may be another's by now.
+    is_lost = not is_empty and (last is None or last.missing is not None or not merged_before)
+    if is_lost or (last and last.voided):
+        execute_file(cursor, "load/stray_rows.sql", parts=name)
     batches = added_batches(cursor)
     define_arrived(cursor, table.name, batches)
     parts = table.parts(_columns(load, table))
-    is_empty = fetch_value(cursor, sql.SQL("SELECT NOT EXISTS (SELECT FROM processed.{table})").format(**parts))
     indexes_and_keys = definitions.indexes_and_keys(cursor, parts) if is_empty else {}
     arrived_rows = added_rows(cursor)
     arrived, some_left = "all_arrived", True

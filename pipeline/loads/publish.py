@@ -10,7 +10,7 @@ from pipeline.days import today
 from pipeline.loads import rollups
 from pipeline.settings import get_settings
 from pipeline.stores.claims import Load
-from pipeline.stores.statements import fetch_value, lock_out_readers
+from pipeline.stores.statements import execute_file, fetch_value, lock_out_readers
 
 logger = logging.getLogger("pipeline")
 
@@ -32,6 +32,8 @@ def publish(load: Load) -> None:
     day = load.claim.run_date or today()
     rollups.bring_up_to_date(load.cursor, day, rebuild=_must_rebuild(load, known))
     existing = _existing(load)
+    if not existing:
+        execute_file(load.cursor, "trusted/00_schema.sql")  # it may have been dropped with all in it
     views = [path.stem for path in sorted(folder.glob("*.sql")) if not path.stem.startswith("00_")]
     same = {name for name in views if known.get(key := f"sql trusted/{name}.sql") == load.claim.inputs[key]}
     _drop(load, {name: kind for name, kind in existing.items() if name not in same})

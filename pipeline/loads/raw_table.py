@@ -77,10 +77,11 @@ def land(load: Load, name: str, digest: str, *, allow_empty: bool, type_values: 
     cursor, table = load.cursor, table_of(name)
     load.after_commit.append(write_due)
     batch_id = load.batch_id
-    if load.previous and load.previous.batch_id and load.previous.inputs == load.claim.inputs:
+    last = load.previous
+    if last and last.batch_id and last.is_known and last.inputs == load.claim.inputs:
         # The same rows again, after they were lost: under the same number, so that what was made of them
         # stays right.
-        batch_id = load.marked_batch_id = load.previous.batch_id
+        batch_id = load.marked_batch_id = last.batch_id
     had_rows = sum(load.previous.holds.values()) if load.previous else 0
     spool = RejectSpool(batch_id, table, name)
     with open_raw(get_settings().data_raw_path, name, digest) as file:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from psycopg2 import sql
+
 from pipeline.settings import get_settings
 from pipeline.stores import markers
 from pipeline.stores.claims import Load
-from pipeline.stores.statements import lock_out_readers
+from pipeline.stores.statements import fetch_value, lock_out_readers
 
 SCHEMAS = ("etl", "raw", "processed")
+UNMARKED = ("rejected_rows", "held_rows", "merged_batches")
 PARENT = re.compile(r"'processed\.(\w+)'\);")
 
 
@@ -24,7 +27,19 @@ def create_tables(load: Load) -> None:
             load.cursor.execute(path.read_text(encoding="utf-8"))
 
     lock_out_readers(load.cursor, create)
+    if load.previous is None:
+        _empty_unmarked(load)
     load.objects = tuple(name for name in markers.existing_objects(load.cursor) if name.partition(".")[0] in SCHEMAS)
+
+
+def _empty_unmarked(load: Load) -> None:
+    """Empty what only markers account for if all of them are lost: the files land again."""
+    if fetch_value(load.cursor, "SELECT EXISTS (SELECT FROM etl.table_updates)"):
+        return
+    load.cursor.execute("SELECT schemaname, tablename FROM pg_tables WHERE schemaname = 'raw'")
+    tables = [*(("etl", name) for name in UNMARKED), *load.cursor.fetchall()]
+    every = sql.SQL(", ").join(sql.Identifier(*table) for table in tables)
+    load.cursor.execute(sql.SQL("TRUNCATE {}").format(every))
 
 
 def in_order(folder: Path) -> list[Path]:

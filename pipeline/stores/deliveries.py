@@ -46,7 +46,9 @@ def numbers(cursor: Cursor, markers: Mapping[str, mongo.MongoMarker]) -> dict[De
         for name, marker in markers.items()
         if name.startswith(PREFIX) and "delivery" in marker.facts
     }
-    if fetch_value(cursor, "SELECT to_regclass('etl.batches') IS NOT NULL"):
+    if fetch_value(
+        cursor, "SELECT to_regclass('etl.batches') IS NOT NULL AND to_regclass('etl.table_updates') IS NOT NULL"
+    ):
         cursor.execute(LANDED)
         known |= {(path, content): number for path, content, number in cursor.fetchall()}
     return known

@@ -28,7 +28,8 @@ class Marker:
     `missing` names something the marker counts on that was dropped or emptied behind its back. `outdated`
     says that files landed or left and were not merged: a run ended between the two, and what the files hold
     by now may be what the marker says. `future_day` is the `run_date` of a load for a day that has not come, which
-    earlier versions allowed: it is newer than nothing, so `run_date` is None then.
+    earlier versions allowed: it is newer than nothing, so `run_date` is None then. `is_known` says whether the batch is
+    in the ledger.
     """
 
     update_id: str
@@ -42,6 +43,7 @@ class Marker:
     run_date: date | None
     run_number: int
     future_day: date | None = None
+    is_known: bool = True
     missing: str | None = None
     outdated: str | None = None
 
@@ -137,11 +139,14 @@ def read_markers(cursor: Cursor, update_ids: Iterable[str] | None = None) -> dic
     """
     if not fetch_value(cursor, "SELECT to_regclass('etl.table_updates') IS NOT NULL"):
         return {}
+    known = "false"
+    if fetch_value(cursor, "SELECT to_regclass('etl.batches') IS NOT NULL"):
+        known = "batch_id IS NULL OR EXISTS (SELECT FROM etl.batches WHERE batches.batch_id = updates.batch_id)"
     # As JSON, since a table of an earlier version lacks columns until `CreatePostgresTables` has run.
-    query = "SELECT to_jsonb(updates) FROM etl.table_updates AS updates"
+    query = f"SELECT to_jsonb(updates), {known} FROM etl.table_updates AS updates"  # noqa: S608
     named = None if update_ids is None else list(update_ids)
     cursor.execute(query + " WHERE %(named)s IS NULL OR update_id = ANY(%(named)s)", {"named": named})
-    markers = [_marker(row) for (row,) in cursor.fetchall()]
+    markers = [replace(_marker(row), is_known=is_known) for row, is_known in cursor.fetchall()]
     if not markers:
         return {}
     objects = set(existing_objects(cursor))
@@ -232,6 +237,8 @@ def _filled(cursor: Cursor, markers: list[Marker], objects: set[str]) -> set[str
 
 def _missing(marker: Marker, objects: set[str], filled: set[str | int]) -> str | None:
     """Say what a marker counts on and is not there; None if all is."""
+    if not marker.is_known:
+        return f"batch {marker.batch_id} is not in etl.batches"
     for name in (*marker.objects, *marker.holds):
         if name not in objects:
             return f"{name} is missing"

