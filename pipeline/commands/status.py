@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 from typing import Any
 
 from pipeline.loads.drift import in_words
-from pipeline.settings import get_settings
+from pipeline.sources.files import UnreadableFileError
+from pipeline.sources.inventory import inventory, raw_files
+from pipeline.stores.markers import REDO
 from pipeline.stores.postgres import session
 from pipeline.stores.statements import fetch_value
 
@@ -40,6 +41,12 @@ SUPERSEDED_CORRECTIONS = """
     WHERE updates.target_table LIKE 'raw.%'
     GROUP BY batches.source ORDER BY batches.source
 """
+LOADED = """
+    SELECT batches.source, updates.inputs ->> 'content' FROM etl.table_updates AS updates
+    INNER JOIN etl.batches AS batches USING (batch_id)
+    WHERE batches.task = ANY (%s) AND updates.fingerprint <> %s
+"""
+FILE_TASKS = ["LoadCsvToPostgres", "LoadJsonToMongo"]
 SHOWN_FILES = 20
 
 
@@ -49,7 +56,10 @@ def status(*, as_json: bool) -> str:
         if not fetch_value(cursor, "SELECT to_regclass('etl.file_outcomes') IS NOT NULL"):
             return "{}" if as_json else "nothing was loaded yet; run: luigi --module pipeline RunAll"
         state = {name: _records(cursor, query) for name, query in QUERIES.items()}
-    state["loads"] = sorted(filter(_is_current, state["loads"]), key=lambda load: load["started"])
+        cursor.execute(LOADED, (FILE_TASKS, REDO))
+        loaded = set(cursor.fetchall())
+    current = [load for load in state["loads"] if _is_current(load, loaded)]
+    state["loads"] = sorted(current, key=lambda load: load["started"])
     if as_json:
         return json.dumps(state, indent=2, default=str)
     return _in_words(state)
@@ -70,12 +80,20 @@ def _records(cursor: Any, query: str) -> list[dict[str, Any]]:
     return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
 
-def _is_current(load: dict[str, Any]) -> bool:
-    """Tell whether a load is of interest: of a file that failed and is not there any more nothing is to be mended."""
-    is_file = load["task"] in ("LoadCsvToPostgres", "LoadJsonToMongo")
-    return not (is_file and load["status"] == "failed") or os.path.lexists(
-        get_settings().data_raw_path / load["source"]
-    )
+def _is_current(load: dict[str, Any], loaded: set[tuple[str, str]]) -> bool:
+    """Tell whether a load is of interest: of a file that failed something is to be mended, or it is not any more.
+
+    Nothing is if the file is gone, or is again the one that is loaded, after another one was refused or it could not
+    be read.
+    """
+    source = load["source"]
+    if load["task"] not in FILE_TASKS or load["status"] != "failed" or inventory().why_unreadable(source):
+        return True
+    digest, refused = raw_files().get(source), load["details"].get("refused")
+    if digest is None:
+        return False
+    was_file = refused is not None or load["error"].startswith(f"{UnreadableFileError.__name__}:")
+    return not was_file or refused == digest or (source, digest) not in loaded
 
 
 def _in_words(state: dict[str, list[dict[str, Any]]]) -> str:

@@ -68,7 +68,7 @@ def write_due(cursor: Cursor) -> None:
             continue
         new_digest_of_file = digest_of(partial)
         if digest is None or digest != new_digest_of_file:
-            path = _put(partial, path, {digest, new_digest_of_file})
+            path = _put(partial, path, reject_file(table, batch_id).stem, {digest, new_digest_of_file})
         else:
             partial.unlink()  # nothing new: if the file is not as it was written, or moved, that was meant
         cursor.execute(
@@ -106,12 +106,12 @@ def _delete(path: Path, digest: str | None) -> None:
         logger.warning("%s: kept, since it was edited; the file that it came from has changed or gone", path)
 
 
-def _put(partial: Path, path: Path, ours: set[str | None]) -> Path:
-    """Move what was written into place, or beside a file that is none of ours; return where it is."""
+def _put(partial: Path, path: Path, stem: str, ours: set[str | None]) -> Path:
+    """Move what was written into place, or beside files that are none of ours, numbered; return where it is."""
     place, number = path, 1
     while (found := digest_of(place)) is not None and found not in ours:
         number += 1
-        place = path.with_name(f"{path.stem}-{number}.csv")
+        place = path.with_name(f"{stem}-{number}.csv")
     if place != path:
         logger.warning("%s: kept, since it was edited; what is rejected now is in %s", path, place)
     partial.replace(place)

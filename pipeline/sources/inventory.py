@@ -16,6 +16,7 @@ from pipeline.sources.names import COMPRESSIONS, CSV_SUFFIXES, JSON_SUFFIXES, is
 logger = logging.getLogger("pipeline")
 
 SHOWN_NAMES = 5
+RECOVERED = "lost+found"  # in the root of a disk, and root's alone
 WHAT_IS_READ = (
     f"{', '.join(CSV_SUFFIXES + JSON_SUFFIXES)} are, plain or with {', '.join(COMPRESSIONS)} behind: unpack archives,"
     " save workbooks as CSV, export dumps as JSON"
@@ -28,8 +29,8 @@ class Inventory:
 
     `digests` holds the digest of each CSV and JSON file, `unreadable` why a file, link or folder cannot be read and
     what to do, `passed_over` why a link or file is left out that takes no rows along, and `unread` the files whose
-    names are not those of input; each by its path relative to the raw folder, which is "" itself. What is hidden
-    counts as not there.
+    names are not those of input; each by its path relative to the raw folder, which is "" itself. What is hidden,
+    and a disk's `lost+found`, counts as not there.
     """
 
     def __init__(self, folder: Path, digests: DigestCache, *, outside_links: bool) -> None:
@@ -62,7 +63,7 @@ class Inventory:
             self.unreadable[name] = why_unreadable(error)
             return
         for entry in found:
-            if not entry.name.startswith("."):
+            if not entry.name.startswith(".") and entry.name != RECOVERED:
                 self._look_at(entry, f"{name}/{entry.name}".removeprefix("/"), (*above, identity))
 
     def _look_at(self, entry: os.DirEntry[str], name: str, above: tuple[tuple[int, int], ...]) -> None:

@@ -87,7 +87,11 @@ class LoadCsvToPostgres(FileTask, CsvTask):
 
     def facts(self) -> dict[str, str]:
         """The content of the file."""
-        return content_facts(self.path, (f"raw/{table_of(self.path)}.sql",))
+        loaded = self.loaded()
+        is_loaded = loaded is not None and loaded.inputs.get("content") == digest_of(self.path)
+        return content_facts(
+            self.path, (f"raw/{table_of(self.path)}.sql",), is_taken_empty=is_loaded or bool(self.allow_empty)
+        )
 
     def loaded(self) -> markers.Marker | None:
         """Return the marker of what the file brought before."""

@@ -36,21 +36,21 @@ class FilesRefusedError(PipelineError):
 
 
 @cache
-def refused_contents() -> dict[tuple[str, str], int | None]:
+def refused_contents() -> dict[tuple[str, str], bool]:
     """Return which contents had ever been refused when the run was planned, by path and digest.
 
-    The value is the last batch in which that was for want of `--allow-empty`, if there was one.
+    The value tells whether that was ever for want of `--allow-empty`.
     """
     return _refused_by_now()
 
 
-def _refused_by_now() -> dict[tuple[str, str], int | None]:
+def _refused_by_now() -> dict[tuple[str, str], bool]:
     with session() as cursor:
         if not fetch_value(cursor, "SELECT to_regclass('etl.batches') IS NOT NULL"):
             return {}
         cursor.execute(
             """
-            SELECT source, details ->> 'refused', max(batch_id) FILTER (WHERE details ? 'emptied')
+            SELECT source, details ->> 'refused', bool_or(details ? 'emptied')
             FROM etl.batches WHERE details ? 'refused'
             GROUP BY source, details ->> 'refused'
             """
@@ -68,21 +68,24 @@ def refusal_cause(path: str) -> str | None:
     return "it was refused, and is tried again" if refused_before(path) else None
 
 
-def content_facts(path: str, declaration: tuple[str, ...] = (), modules: tuple[str, ...] = ()) -> dict[str, str]:
+def content_facts(
+    path: str, declaration: tuple[str, ...] = (), modules: tuple[str, ...] = (), *, is_taken_empty: bool = False
+) -> dict[str, str]:
     """Return what the landing of a file depends on.
 
     Args:
         path: the file.
         declaration: files below `sql/` that say what it must look like.
         modules: Python modules that say so.
+        is_taken_empty: whether the file is taken, or was, if it has no records any more.
     """
     content = digest_of(path)
     if not refused_before(path):
         return {"content": content}
     rules = {
         "MAX_REJECT_RATIO": str(get_settings().max_reject_ratio),
-        # Whether an emptied file is taken is not said by the file, so each attempt counts.
-        "emptied": str(refused_contents()[path, content]),
+        # Not said by the file: what was made without it has to be made again once it is taken.
+        "emptied": str(refused_contents()[path, content] and is_taken_empty),
         **fingerprints.sql_digests(declaration),
         **{name: fingerprints.module_digest(name) for name in modules},
     }

@@ -137,8 +137,8 @@ def _add(outcome: Outcome, note: dict[str, object]) -> None:
             outcome.cause = outcome.cause if outcome.state == REFUSED else None
         case "failure" | "broken":
             outcome.state, outcome.cause = FAILED, str(note["cause"])
-        case _:  # an error that did not stop the task: the file it is for was refused
-            outcome.state, outcome.cause = REFUSED, str(note["cause"])
+        case _:  # an error that did not stop the task: the file it is for was refused, perhaps after it had landed
+            outcome.state, outcome.cause, outcome.rows = REFUSED, str(note["cause"]), {}
     if note["seconds"] and note["event"] in ("end", "failure"):
         outcome.seconds = float(note["seconds"])  # type: ignore[arg-type]
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from tests.project import Project
@@ -51,6 +53,11 @@ def test_a_new_version_that_is_refused_leaves_the_old_rows(project: Project) -> 
     assert project.run_all().code == 30
     assert project.rows("SELECT user_id, age FROM processed.users ORDER BY 1") == [("U1", 30), ("U2", 41)]
     assert sessions(project) == ["S1", "S2", "S3", "S4"]
+    assert "FAILED users.csv: " in project.pipeline("status").output
+    # What is loaded is delivered once more.
+    write_users(project, ANN, BOB)
+    project.must_run()
+    assert "FAILED" not in project.pipeline("status").output
 
 
 def test_a_file_that_is_accepted_under_other_rules_reaches_the_analysts(project: Project) -> None:
@@ -76,9 +83,11 @@ def test_an_emptied_file_is_taken_on_request_all_the_way(project: Project) -> No
     write_all(project)
     project.must_run()
     write_sessions(project, name="viewing_sessions-2.csv")
-    for _ in range(2):
-        assert project.run_all().code == 30
+    for _ in range(3):
+        last = project.run_all()
+        assert last.code == 30
         assert sessions(project) == ["S1", "S2", "S3"]
+    assert last.ran == ["LoadCsvToPostgres viewing_sessions-2.csv"]
     project.must_run("--allow-empty")
     assert sessions(project) == ["S1", "S2"]
     assert project.must_run().ran == []
@@ -135,6 +144,7 @@ def test_a_file_whose_values_are_bad_holds_only_itself(project: Project, is_firs
     ) in run.output
     assert "users-bad.csv: 100 of 100 records were rejected" in run.output
     assert "files were refused, the others are loaded" in run.output
+    assert re.search(r"LoadCsvToPostgres users-bad\.csv +refused +[0-9.]+\n", run.output)  # without counts of rows
     assert "Traceback" not in run.output
     assert sessions(project) == ["S1", "S2", "S3", "S4"]
     assert (

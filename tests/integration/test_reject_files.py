@@ -52,6 +52,12 @@ def test_an_edited_file_is_neither_replaced_nor_deleted(project: Project) -> Non
     beside = edited.with_name(f"{edited.stem}-2.csv")
     assert reject_files(project) == [edited, beside]
     assert ",other," in beside.read_text()
+    edit(beside)
+    project.rows("UPDATE etl.rejected_rows SET problems = %s WHERE stage = 'land'", other.replace("other", "third"))
+    assert project.pipeline("redo", "LoadUsers").code == 0
+    load_users(project)
+    assert reject_files(project) == [edited, beside, edited.with_name(f"{edited.stem}-3.csv")]
+    beside.unlink()
     # Delivered again: what nobody touched goes.
     write_users(project, ANN, BOB, *BAD)
     load_users(project)
