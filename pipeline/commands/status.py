@@ -87,6 +87,8 @@ def _is_current(load: dict[str, Any], loaded: set[tuple[str, str]]) -> bool:
     be read.
     """
     source = load["source"]
+    if load["task"] == "WithdrawCsv" and load["status"] == "failed":
+        return source not in raw_files()
     if load["task"] not in FILE_TASKS or load["status"] != "failed" or inventory().why_unreadable(source):
         return True
     digest, refused = raw_files().get(source), load["details"].get("refused")

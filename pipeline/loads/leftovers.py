@@ -30,11 +30,12 @@ def leftovers() -> list[Path]:
         return list(_folders(cursor))
 
 
-def clear_leftovers(is_gone: Callable[[str], bool]) -> None:
+def clear_leftovers(is_gone: Callable[[str, str], bool]) -> None:
     """Delete what killed runs left behind, and bring reject files up to date that they did not come to.
 
     Args:
-        is_gone: tells whether a raw file was removed; if it had been refused, no load is told of that.
+        is_gone: tells whether a raw file with a content (path and digest) is not there any more; if that had been
+            refused, no load is told of it.
     """
     with session() as cursor:
         forget_refused_files(cursor, is_gone)

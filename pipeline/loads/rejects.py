@@ -83,17 +83,24 @@ def forget_refused(cursor: Cursor, batch_id: int) -> None:
         mark_due(cursor, table, [refused])
 
 
-def forget_refused_files(cursor: Cursor, is_gone: Callable[[str], bool]) -> None:
-    """Forget the rejected records of refused files that were removed: nothing else brings them up to date."""
+def forget_refused_files(cursor: Cursor, is_gone: Callable[[str, str], bool]) -> None:
+    """Forget the rejected records of refused files that were removed, or put back as they are loaded.
+
+    Nothing else brings them up to date.
+
+    Args:
+        cursor: in autocommit mode.
+        is_gone: tells whether a file with a content, given as path and digest, is in the raw folder no more.
+    """
     cursor.execute(
         """
-        SELECT batch_id, source, split_part(target_table, '.', 2) FROM etl.batches
+        SELECT batch_id, source, details ->> 'refused', split_part(target_table, '.', 2) FROM etl.batches
         WHERE details ? 'refused' AND EXISTS (
             SELECT FROM etl.rejected_rows AS rejected WHERE rejected.batch_id = batches.batch_id
         )
         """
     )
-    for batch_id, source, table in cursor.fetchall():
-        if is_gone(source):
+    for batch_id, source, content, table in cursor.fetchall():
+        if is_gone(source, content):
             cursor.execute("DELETE FROM etl.rejected_rows WHERE batch_id = %s", (batch_id,))
             mark_due(cursor, table, [batch_id])

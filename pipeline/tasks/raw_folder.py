@@ -86,6 +86,6 @@ def is_unreadable(path: str) -> bool:
     return inventory().why_unreadable(path) is not None
 
 
-def is_gone(path: str) -> bool:
-    """Tell whether a file was not in the raw folder when the run was planned; one that cannot be seen may be."""
-    return path not in raw_files() and not is_unreadable(path)
+def is_gone(path: str, content: str) -> bool:
+    """Tell whether a file with that digest was not there when the run was planned; one that cannot be seen may be."""
+    return raw_files().get(path) != content and not is_unreadable(path)

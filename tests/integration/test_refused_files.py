@@ -196,6 +196,15 @@ def test_a_new_version_with_bad_values_leaves_the_old_rows(project: Project) -> 
         # Of the version that is loaded 5, of the one that was refused 6.
         assert rejected(project) == [("users-x.csv", 6), ("viewing_sessions-partner.csv", 11)]
         assert len(reject_files(project)) == 3
+    bad = {name: (project.raw / name).read_bytes() for name in ("viewing_sessions-partner.csv", "users-x.csv")}
+    # The versions that are loaded are back.
+    bad_sessions(project, "viewing_sessions-partner.csv", bad=5, good=100)
+    write_users(project, *(f"X{number},30,,,," for number in range(100)), name="users-x.csv")
+    project.must_run()
+    assert rejected(project) == [("viewing_sessions-partner.csv", 5)]
+    assert len(reject_files(project)) == 1
+    for name, content in bad.items():
+        project.write(name, content)
     project.must_run(MAX_REJECT_RATIO="0.1")
     assert project.value("SELECT count(*) FROM processed.users WHERE age = 31") == 94
     assert rejected(project) == [("users-x.csv", 6), ("viewing_sessions-partner.csv", 6)]

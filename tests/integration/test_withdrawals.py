@@ -35,6 +35,7 @@ def test_the_last_rows_of_a_table_leave_on_request_only(project: Project) -> Non
     # The files are back: nothing has to be done again.
     for path, away in moved.items():
         away.rename(path)
+    assert "FAILED" not in project.pipeline("status").output
     assert project.must_run().ran == []
     for path in moved:
         path.unlink()
