@@ -39,9 +39,7 @@ def clear_leftovers(is_gone: Callable[[str, str], bool]) -> None:
     """
     with session() as cursor:
         forget_refused_files(cursor, is_gone)
-        cursor.execute("BEGIN")
         write_due(cursor)
-        cursor.execute("COMMIT")
     for path in leftovers():
         delete(path)
         logger.info("%s: deleted, a run that was killed had left it behind", path)

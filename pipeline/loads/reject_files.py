@@ -10,7 +10,8 @@ from __future__ import annotations
 import csv
 import logging
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from itertools import count
 from pathlib import Path
 
 from psycopg2.extensions import cursor as Cursor
@@ -18,10 +19,12 @@ from psycopg2.extensions import cursor as Cursor
 from pipeline.fingerprints import READ_SIZE, new_digest
 from pipeline.settings import get_settings
 from pipeline.sources.csv_header import REJECT_COLUMN_PREFIX, RESERVED_COLUMNS
+from pipeline.stores.locks import release, take_locks
 from pipeline.stores.statements import fetch_value, table_columns
 
 logger = logging.getLogger("pipeline")
 
+LOCK = "reject files"
 # Compressed, or with the number of one that was written beside another, it is still one.
 NAME = re.compile(r".+-rejected-\d+(-\d+)?\.csv(\.\w+)?", re.IGNORECASE)
 
@@ -45,36 +48,51 @@ def mark_due(cursor: Cursor, table: str, batch_ids: Iterable[int]) -> None:
         FROM unnest(%(numbers)s::bigint[]) AS numbers(number)
         WHERE EXISTS (SELECT FROM etl.rejected_rows WHERE batch_id = number)
             OR EXISTS (SELECT FROM etl.reject_files WHERE batch_id = number)
-        ON CONFLICT (batch_id) DO UPDATE SET is_due = true
+        ON CONFLICT (batch_id) DO UPDATE SET is_due = true, revision = reject_files.revision + 1
         """,
         {"table": table, "numbers": list(batch_ids)},
     )
 
 
 def write_due(cursor: Cursor) -> None:
-    """Bring the files that are due up to date, but for those that another process works on."""
-    cursor.execute(
-        """
-        SELECT batch_id, table_name, file_name, digest FROM etl.reject_files
-        WHERE is_due ORDER BY batch_id FOR UPDATE SKIP LOCKED
-        """
-    )
-    for batch_id, table, name, digest in cursor.fetchall():
+    """Bring the files that are due up to date, one process at a time; commits after each step.
+
+    The digest of a file is committed before the file is put into place: a run that is killed between the two must
+    not make it look like one that a person has edited.
+    """
+    due = "SELECT batch_id, table_name, file_name, digest, attempted, revision FROM etl.reject_files WHERE is_due"
+    if not fetch_value(cursor, f"SELECT EXISTS ({due})"):
+        return
+    take_locks(cursor, alone={LOCK}, shared=())
+    cursor.execute(f"{due} ORDER BY batch_id")
+    for batch_id, table, name, digest, attempted, revision in cursor.fetchall():
         path = get_settings().data_rejected_path / name
+        places = _places(path, reject_file(table, batch_id))
         partial = _write_partial(cursor, batch_id, table)
         if partial is None:
-            _delete(path, digest)
-            cursor.execute("DELETE FROM etl.reject_files WHERE batch_id = %s", (batch_id,))
+            _delete(places, {digest, *attempted})
+            cursor.execute("DELETE FROM etl.reject_files WHERE (batch_id, revision) = (%s, %s)", (batch_id, revision))
+            cursor.connection.commit()
             continue
-        new_digest_of_file = digest_of(partial)
-        if digest is None or digest != new_digest_of_file:
-            path = _put(partial, path, reject_file(table, batch_id).stem, {digest, new_digest_of_file})
+        wanted = digest_of(partial)
+        if digest != wanted or attempted:
+            cursor.execute(
+                "UPDATE etl.reject_files SET attempted = array_append(attempted, %s) WHERE batch_id = %s",
+                (wanted, batch_id),
+            )
+            cursor.connection.commit()
+            path = _put(partial, places, {digest, wanted, *attempted})
         else:
             partial.unlink()  # nothing new: if the file is not as it was written, or moved, that was meant
         cursor.execute(
-            "UPDATE etl.reject_files SET file_name = %s, digest = %s, is_due = false WHERE batch_id = %s",
-            (path.name, new_digest_of_file, batch_id),
+            """
+            UPDATE etl.reject_files SET file_name = %s, digest = %s, attempted = '{}', is_due = revision <> %s
+            WHERE batch_id = %s
+            """,
+            (path.name, wanted, revision, batch_id),
         )
+        cursor.connection.commit()
+    release(cursor, LOCK)
 
 
 def digest_of(path: Path) -> str | None:
@@ -97,25 +115,33 @@ def as_written(cursor: Cursor) -> dict[str, tuple[int, str]]:
     return {name: (batch_id, digest) for name, batch_id, digest in cursor.fetchall()}
 
 
-def _delete(path: Path, digest: str | None) -> None:
-    """Delete a file if it is as it was written."""
-    found = digest_of(path)
-    if found is not None and found == digest:
-        path.unlink(missing_ok=True)
-    elif found is not None:
-        logger.warning("%s: kept, since it was edited; the file that it came from has changed or gone", path)
+def _delete(places: Iterator[Path], ours: set[str | None]) -> None:
+    """Delete the file, or the one beside it, that is one of ours."""
+    for place in places:
+        found = digest_of(place)
+        if found is None:
+            return
+        if found in ours:
+            place.unlink(missing_ok=True)
+        else:
+            logger.warning("%s: kept, since it was edited; the file that it came from has changed or gone", place)
 
 
-def _put(partial: Path, path: Path, stem: str, ours: set[str | None]) -> Path:
-    """Move what was written into place, or beside files that are none of ours, numbered; return where it is."""
-    place, number = path, 1
-    while (found := digest_of(place)) is not None and found not in ours:
-        number += 1
-        place = path.with_name(f"{stem}-{number}.csv")
-    if place != path:
-        logger.warning("%s: kept, since it was edited; what is rejected now is in %s", path, place)
+def _put(partial: Path, places: Iterator[Path], ours: set[str | None]) -> Path:
+    """Move what was written into place, or beside files that are none of ours; return where it is."""
+    for place in places:
+        if (found := digest_of(place)) is None or found in ours:
+            break
+        logger.warning("%s: kept, since it was edited; what is rejected now is in a file beside it", place)
     partial.replace(place)
     return place
+
+
+def _places(path: Path, first: Path) -> Iterator[Path]:
+    """Yield where a file may be: where it was last and, where edited ones are in the way, beside `first`, numbered."""
+    yield path
+    numbered = (first.with_name(f"{first.stem}-{number}.csv") for number in count(2))
+    yield from (place for place in numbered if place != path)
 
 
 def _write_partial(cursor: Cursor, batch_id: int, table: str) -> Path | None:
@@ -135,9 +161,10 @@ def _write_partial(cursor: Cursor, batch_id: int, table: str) -> Path | None:
         """,
         (batch_id,),
     )
-    if not cursor.rowcount:
-        return None
     path = reject_file(table, batch_id).with_suffix(".partial")
+    if not cursor.rowcount:
+        path.unlink(missing_ok=True)  # a killed run may have left it
+        return None
     path.parent.mkdir(parents=True, exist_ok=True)
     added = [f"{REJECT_COLUMN_PREFIX}{name}" for name in ("source", "record", "reason", "line")]
     with path.open("w", encoding="utf-8", newline="") as file:

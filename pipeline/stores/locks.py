@@ -37,5 +37,10 @@ def is_free(cursor: Cursor, name: str) -> bool:
     """Tell whether nobody holds a lock now."""
     if not fetch_value(cursor, "SELECT pg_try_advisory_lock(%s, hashtext(%s))", (SPACE, name)):
         return False
-    cursor.execute("SELECT pg_advisory_unlock(%s, hashtext(%s))", (SPACE, name))
+    release(cursor, name)
     return True
+
+
+def release(cursor: Cursor, name: str) -> None:
+    """Give back a lock that was held alone, before its session ends."""
+    cursor.execute("SELECT pg_advisory_unlock(%s, hashtext(%s))", (SPACE, name))

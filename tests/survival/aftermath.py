@@ -25,6 +25,7 @@ def assert_right(project: Project) -> None:
     assert project.rows(OF_NO_LOAD) == []
     rejecting = {number for (number,) in project.rows(REJECTING)}
     files = [path.name for path in Path(project.env["DATA_REJECTED_PATH"]).glob("*")]
-    assert {int(name.removesuffix(".csv").rpartition("-")[2]) for name in files} == rejecting
+    written = {int(name.removesuffix(".csv").rpartition("-")[2]) for name in files}
+    assert written == rejecting, f"files of rejects are of {written}, rejected records of {rejecting}"
     for folder in ("DATA_PROCESSED_PATH", "REPORTS_PATH"):
         assert list(Path(project.env[folder]).glob(".*")) == []

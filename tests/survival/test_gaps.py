@@ -81,3 +81,10 @@ def test_a_run_killed_between_two_stores_is_made_right_by_the_next(loaded: Proje
     change_everything(loaded, turn)
     assert run_killed_at(loaded, *GAPS[turn]) == -signal.SIGKILL
     assert_right(loaded)
+
+
+def test_a_file_of_rejects_that_a_killed_run_wrote_leaves_with_its_batch(loaded: Project) -> None:
+    change_everything(loaded, len(GAPS))
+    assert run_killed_at(loaded, "LoadUsers", "pipeline.loads.reject_files:_put", "after") == -signal.SIGKILL
+    change_everything(loaded, len(GAPS) + 1)
+    assert_right(loaded)
