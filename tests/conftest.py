@@ -82,7 +82,6 @@ SPREAD = (
     "test_drift.py",
     "test_incremental.py",
     "test_kills.py",
-    "test_outages.py",
     "test_reconciliation.py",
     "test_refused_files.py",
     "test_two_runs.py",

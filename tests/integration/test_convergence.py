@@ -34,7 +34,7 @@ from tests.oracle import Warehouse, expected
 from tests.project import DAY, Project
 from tests.small_input import SESSION_COLUMNS, USER_COLUMNS, movie, series
 
-EXAMPLES = int(os.environ.get("CONVERGENCE_EXAMPLES", "10"))
+EXAMPLES = int(os.environ.get("CONVERGENCE_EXAMPLES", "5"))
 STEPS = int(os.environ.get("CONVERGENCE_STEPS", "10"))
 
 CSV_NAMES = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tests.in_process import settle
 from tests.project import Project
 from tests.small_input import ANN, BOB, USER_COLUMNS, movie, series, write_all
 
@@ -51,7 +52,7 @@ def test_drift_is_told_from_the_first_example_until_the_source_is_loaded_without
 def test_a_file_that_is_new_is_compared_with_the_one_before_it_by_name(project: Project) -> None:
     write_all(project)
     project.write("users-2024-01.csv", f"{USER_COLUMNS},plan\nU3{ANN[2:]},gold\n")
-    project.must_run()
+    settle(project)
     project.write_rows("users-2024-02.csv", [USER_COLUMNS, f"U4{BOB[2:]}"])
     project.must_run()
     assert drift_lines(project) == [

@@ -11,7 +11,7 @@ import pytest
 from pipeline.commands.psql import choose_psql
 from pipeline.stores.local_cluster import find_binaries
 from tests.comparing import assert_loaded
-from tests.in_process import settings_of
+from tests.in_process import settings_of, settle
 from tests.oracle import expected
 from tests.project import DAY, Project
 from tests.small_input import ANN, BOB, session, write_all, write_sessions, write_users
@@ -83,7 +83,7 @@ def test_hostile_variables_change_nothing(project: Project) -> None:
 def hostile_database(project: Project) -> Project:
     """A loaded project in whose database both roles begin with hostile settings."""
     write_all(project)
-    project.must_run()
+    settle(project)
     database = project.env["POSTGRES_DB"]
     with project.connection() as connection, connection.cursor() as cursor:
         for name, value in HOSTILE_SETTINGS.items():
@@ -95,7 +95,7 @@ def hostile_database(project: Project) -> Project:
 def test_hostile_settings_of_the_role_change_nothing(hostile_database: Project) -> None:
     project, database = hostile_database, hostile_database.env["POSTGRES_DB"]
     write_spanish(project)
-    project.must_run()
+    settle(project)
     with project.connection() as connection, connection.cursor() as cursor:
         cursor.execute("SET default_transaction_read_only = off")
         cursor.execute(f"ALTER DATABASE {database} RESET ALL")

@@ -128,7 +128,7 @@ def test_rows_of_a_table_that_is_declared_no_more_are_named(project: Project) ->
     code = project.copy_code()
     project.write("ratings.csv", "user_id,stars\nU1,5\nU2,3\n")
     assert project.pipeline("declare", "ratings.csv").code == 0
-    project.must_run()
+    settle(project)
     (code / "sql/raw/ratings.sql").unlink()
     kept = "raw.ratings keeps 2 rows, though sql/raw/ratings.sql is gone: put the file back, or drop the table"
     for _ in range(2):

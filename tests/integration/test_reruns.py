@@ -301,7 +301,7 @@ def settled(tmp_path_factory: pytest.TempPathFactory, embedded: Path) -> Callabl
             projects[group] = Project(tmp_path_factory.mktemp("reruns") / "project", embedded, name)
             projects[group].copy_code()
             write_all(projects[group])
-            projects[group].must_run()
+            settle(projects[group], report=True)
         return projects[group]
 
     return choose
@@ -321,7 +321,7 @@ def test_exactly_what_changed_is_done_again_and_explained_before(settled: Callab
         assert all(re.fullmatch(pattern, cause) for pattern, cause in zip(patterns, causes, strict=True)), (
             f"{task}: {causes} instead of {patterns}"
         )
-    assert project.must_run(date=scenario.date).ran == []
+    assert settle(project, scenario.date, report=True) == []
 
 
 def test_a_run_of_an_older_date_changes_nothing(loaded: Project) -> None:

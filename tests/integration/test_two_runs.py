@@ -18,6 +18,7 @@ from luigi.rpc import RemoteScheduler
 from pipeline import LoadUsers
 from pipeline.sample import write_sample
 from tests.comparing import assert_loaded
+from tests.in_process import settle
 from tests.oracle import expected
 from tests.project import DAY, Project, Run
 from tests.small_input import movie, session, write_all, write_sessions
@@ -55,7 +56,7 @@ def test_two_runs_at_once_on_empty_databases_load_everything_once(project: Proje
 
 def test_two_runs_at_once_take_up_a_change_once(project: Project) -> None:
     write_all(project)
-    project.must_run()
+    settle(project)
     write_sessions(project, session(1), session(4))
     (project.raw / "viewing_sessions-2.csv").unlink()
     known = project.value("SELECT max(batch_id) FROM etl.batches")
@@ -85,7 +86,7 @@ def test_two_runs_at_once_with_a_central_scheduler_load_everything_once(schedule
 
 def assert_a_change_is_taken_up_at_once(project: Project) -> None:
     write_all(project)
-    project.must_run()
+    settle(project)
     for minutes in (51, 52):
         write_sessions(project, session(3, user="U2", minutes=minutes), name="viewing_sessions-2.csv")
         run = project.must_run()
@@ -127,7 +128,7 @@ def test_a_complete_task_that_a_killed_run_left_running_at_the_central_scheduler
 
 def test_two_runs_that_began_together_repeat_an_extraction_once(project: Project) -> None:
     write_all(project)
-    project.must_run()
+    settle(project)
     shutil.rmtree(project.folder / "processed" / DAY)
     with project.mongo() as db:
         db.movies.insert_one(movie("M7", title="Added by another program"))
@@ -136,7 +137,7 @@ def test_two_runs_that_began_together_repeat_an_extraction_once(project: Project
     repeated = ["ExtractMongoToCsv", "LoadNormalizedJsonsToPostgres"]
     counts = "SELECT task, count(*) FROM etl.batches WHERE status = 'loaded' GROUP BY task"
     assert {task: count for task, count in project.rows(counts) if task in repeated} == dict.fromkeys(repeated, 2)
-    assert project.must_run().ran == []
+    assert settle(project, report=True) == []
 
 
 @contextmanager
@@ -163,7 +164,7 @@ def kill(process: subprocess.Popen[bytes]) -> None:
 
 def test_a_run_right_after_one_that_was_killed_does_what_that_was_doing(scheduler: Project) -> None:
     write_all(scheduler)
-    scheduler.must_run()
+    settle(scheduler)
     for _ in range(2):
         assert scheduler.pipeline("redo", "LoadUsers").code == 0
         with held_up(scheduler, "etl.merged_batches"):
@@ -189,7 +190,7 @@ def test_what_failed_is_tried_again_when_it_is_asked_for_alone(scheduler: Projec
 
 def test_a_run_that_waits_for_another_says_so_and_goes_on_when_that_is_killed(scheduler: Project) -> None:
     write_all(scheduler)
-    scheduler.must_run()
+    settle(scheduler)
     assert scheduler.pipeline("redo", "LoadUsers").code == 0
     known = scheduler.logged().count("Running Worker")
     with ThreadPoolExecutor(1) as meanwhile:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bz2
 
+from tests.in_process import settle
 from tests.project import Project
 from tests.small_input import ANN, BOB, session, write_all, write_sessions, write_users
 
@@ -15,7 +16,7 @@ def sessions(project: Project) -> list[str]:
 def test_the_last_rows_of_a_table_leave_on_request_only(project: Project) -> None:
     write_all(project)
     write_sessions(project, name="viewing_sessions-0.csv")
-    project.must_run()
+    settle(project)
     moved = {project.raw / name: project.folder / name for name in ("viewing_sessions.csv", "viewing_sessions-2.csv")}
     for path, away in moved.items():
         path.rename(away)
@@ -44,12 +45,12 @@ def test_the_last_rows_of_a_table_leave_on_request_only(project: Project) -> Non
         "withdrawn: 3 rows of raw.viewing_sessions, since their files are gone: viewing_sessions-2.csv," in run.output
     )
     assert sessions(project) == []
-    assert project.must_run().ran == []
+    assert settle(project, report=True) == []
 
 
 def test_files_with_other_names_take_the_place_of_those_that_left(project: Project) -> None:
     write_all(project)
-    project.must_run()
+    settle(project)
     packed = bz2.compress((project.raw / "users.csv").read_bytes())
     (project.raw / "users.csv").unlink()
     (project.raw / "users.csv.bz2").write_bytes(packed)
@@ -60,12 +61,12 @@ def test_files_with_other_names_take_the_place_of_those_that_left(project: Proje
     assert "withdrawn: 3 rows of raw.viewing_sessions" in run.output
     assert sessions(project) == ["S3"]
     assert project.value("SELECT count(*) FROM raw.users") == 2
-    assert project.must_run().ran == []
+    assert settle(project, report=True) == []
 
 
 def test_a_refused_file_does_not_take_the_place_of_those_that_left(project: Project) -> None:
     write_all(project)
-    project.must_run()
+    settle(project)
     (project.raw / "users.csv").unlink()
     (project.raw / "users-new.csv").write_text("id\n1\n")
     for _ in range(2):
@@ -81,12 +82,12 @@ def test_a_refused_file_does_not_take_the_place_of_those_that_left(project: Proj
     project.must_run()
     assert sessions(project) == ["S1", "S2", "S3"]
     project.must_run()
-    assert project.must_run().ran == []
+    assert settle(project, report=True) == []
 
 
 def test_an_empty_file_does_not_take_the_place_of_those_that_left(project: Project) -> None:
     write_all(project)
-    project.must_run()
+    settle(project)
     (project.raw / "users.csv").unlink()
     write_users(project, name="users-new.csv")
     assert project.run_all().code == 30
@@ -94,14 +95,14 @@ def test_an_empty_file_does_not_take_the_place_of_those_that_left(project: Proje
     project.must_run("--allow-empty")
     assert project.value("SELECT count(*) FROM trusted.user_engagement") == 0
     project.must_run()
-    assert project.must_run().ran == []
+    assert settle(project, report=True) == []
 
 
 def test_a_delivery_of_under_half_the_rows_is_named(project: Project) -> None:
     write_all(project)
     write_sessions(project, *(session(number) for number in range(1, 6)))
     write_users(project, ANN, BOB, name="users.csv")
-    project.must_run()
+    settle(project)
     write_sessions(project, session(1), session(2))
     write_users(project, ANN)
     run = project.must_run()

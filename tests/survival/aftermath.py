@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.comparing import assert_loaded
+from tests.in_process import settle
 from tests.oracle import expected
 from tests.project import Project
 
@@ -21,7 +22,7 @@ def assert_right(project: Project) -> None:
     project.must_run()
     assert_loaded(project, expected(project.raw))
     assert project.rows("SELECT * FROM etl.batches WHERE status = 'running'") == []
-    assert project.must_run().ran == []
+    assert settle(project, report=True) == []
     assert project.rows(OF_NO_LOAD) == []
     rejecting = {number for (number,) in project.rows(REJECTING)}
     files = [path.name for path in Path(project.env["DATA_REJECTED_PATH"]).glob("*")]

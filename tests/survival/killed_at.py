@@ -38,5 +38,6 @@ def kill_at(task: str, place: str, moment: str) -> None:
 if __name__ == "__main__":
     import luigi.cmdline
 
+    os.setsid()  # whoever started it is not to be killed along
     kill_at(*sys.argv[1:4])
     luigi.cmdline.luigi_run(sys.argv[4:])

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 from datetime import date
 from pathlib import Path
 
 import pytest
 
 from pipeline.commands.markers import redo
-from tests.in_process import settings_of
-from tests.project import DAY, REPOSITORY, Project
+from tests.in_process import settings_of, settle
+from tests.project import DAY, Project
 from tests.small_input import movie, series, session, write_all, write_sessions, write_users
 from tests.survival.aftermath import assert_right
 
@@ -49,7 +47,7 @@ def loaded(tmp_path_factory: pytest.TempPathFactory, embedded: Path) -> Project:
     """A loaded project, which every run that is killed finds changed in all its parts."""
     project = Project(tmp_path_factory.mktemp("gaps"), embedded, f"test_gaps_{os.getpid()}")
     write_all(project)
-    project.must_run()
+    settle(project)
     return project
 
 
@@ -65,15 +63,8 @@ def change_everything(project: Project, turn: int) -> None:
 
 def run_killed_at(project: Project, task: str, place: str, moment: str) -> int:
     """Run the main job until it dies there; return its exit code."""
-    program = [sys.executable, "-m", "tests.survival.killed_at", task, place, moment]
-    return subprocess.run(
-        [*program, "--module", "pipeline", "RunAll", "--date", DAY, "--local-scheduler"],
-        cwd=REPOSITORY,
-        env=project.env,
-        capture_output=True,
-        start_new_session=True,
-        check=False,
-    ).returncode
+    program = ["tests.survival.killed_at", task, place, moment]
+    return project.command(*program, "--module", "pipeline", "RunAll", "--date", DAY, "--local-scheduler").code
 
 
 @pytest.mark.parametrize("turn", range(len(GAPS)), ids=[" ".join(gap) for gap in GAPS])

@@ -95,7 +95,7 @@ def test_runs_killed_inside_every_task_lose_and_double_nothing(
     project: Project, tmp_path: Path, scheduler: str
 ) -> None:
     rng = random.Random(f"{KILLS} {scheduler}")
-    write_sample(project.raw, sessions=3000, seed=1)
+    write_sample(project.raw, sessions=600, seed=1)
     killed: Counter[str] = Counter()
     with central_scheduler(tmp_path / "scheduler") as central:
         for turn in range(KILLS // 2):
@@ -115,7 +115,7 @@ def test_runs_killed_inside_every_task_lose_and_double_nothing(
 
 
 def test_a_run_that_is_terminated_ends_with_an_error_and_leaves_nothing_half_done(project: Project) -> None:
-    write_sample(project.raw, sessions=3000, seed=5)
+    write_sample(project.raw, sessions=600, seed=5)
     process = project.start()
     assert project.wait_for_task(process, "LoadCsvToPostgres")
     process.terminate()
@@ -126,7 +126,7 @@ def test_a_run_that_is_terminated_ends_with_an_error_and_leaves_nothing_half_don
 
 @pytest.mark.parametrize("seed", [1, 2])
 def test_of_two_runs_that_began_together_one_goes_on_when_the_other_is_killed(project: Project, seed: int) -> None:
-    write_sample(project.raw, sessions=3000, seed=7)
+    write_sample(project.raw, sessions=600, seed=7)
     runs = [project.start(), project.start()]
     assert project.wait_for_task(runs[0], random.Random(seed).choice(TASKS[2:10]))
     end(runs[seed % 2], "group")

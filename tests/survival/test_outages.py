@@ -7,6 +7,7 @@ import shutil
 import signal
 import tempfile
 import time
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,18 +25,27 @@ from tests.survival.aftermath import assert_right
 pytestmark = pytest.mark.survival
 
 
-@pytest.fixture
-def alone(tmp_path: Path) -> Iterator[Project]:
-    """A project with servers of its own, which the test may kill."""
+@pytest.fixture(scope="module")
+def mortal() -> Iterator[Path]:
+    """The folder of servers that the tests of this file may kill."""
     folder = Path(tempfile.mkdtemp(prefix="pipeline-test-"))
-    project = Project(tmp_path / "project", folder, "video_streaming")
-    yield project
-    stop(settings_of(project))
+    yield folder
+    stop(settings_in(folder))
     shutil.rmtree(folder)
 
 
+@pytest.fixture
+def alone(tmp_path: Path, mortal: Path) -> Project:
+    """A project on servers that no other test uses at the same time."""
+    return Project(tmp_path / "project", mortal, f"test_{uuid.uuid4().hex[:12]}")
+
+
+def settings_in(folder: Path) -> Settings:
+    return Settings(_env_file=None, embedded_path=folder)  # type: ignore[call-arg]
+
+
 def settings_of(project: Project) -> Settings:
-    return Settings(_env_file=None, embedded_path=Path(project.env["EMBEDDED_PATH"]))  # type: ignore[call-arg]
+    return settings_in(Path(project.env["EMBEDDED_PATH"]))
 
 
 def kill_server(project: Project, name: str) -> None:
@@ -76,7 +86,7 @@ REFRESH = "CREATE MATERIALIZED VIEW trusted."
 def test_a_run_survives_a_server_that_is_killed_and_comes_back(
     alone: Project, server: str, statement: str | None, task: str | None
 ) -> None:
-    write_sample(alone.raw, sessions=6000, seed=2)
+    write_sample(alone.raw, sessions=6000 if statement == REFRESH else 600, seed=2)
     if statement == COPY_SESSIONS:
         write_many_sessions(alone)
     assert alone.pipeline("up").code == 0
@@ -94,12 +104,12 @@ def test_a_run_survives_a_server_that_is_killed_and_comes_back(
 
 def write_many_sessions(project: Project) -> None:
     """Add a file that takes a second to copy."""
-    lines = (f"X{number},U1,M1,2024-05-01,50,50.5,TV,HD" for number in range(40_000))
+    lines = (f"X{number},U1,M1,2024-05-01,50,50.5,TV,HD" for number in range(20_000))
     project.write_rows("viewing_sessions-2.csv", [SESSION_COLUMNS, *lines])
 
 
 def test_a_run_goes_on_when_an_administrator_ends_its_session(project: Project) -> None:
-    write_sample(project.raw, sessions=3000, seed=3)
+    write_sample(project.raw, sessions=600, seed=3)
     write_many_sessions(project)
     project.value("SELECT 1")  # from now on connections are quick to open
     process = project.start()
@@ -111,14 +121,15 @@ def test_a_run_goes_on_when_an_administrator_ends_its_session(project: Project) 
 
 
 def test_a_run_waits_for_servers_that_are_absent_when_it_begins(alone: Project) -> None:
-    write_sample(alone.raw, sessions=1000, seed=6)
+    write_sample(alone.raw, sessions=600, seed=6)
+    alone.value("SELECT 1")  # its database is made
     settings = settings_of(alone)
     postgres, mongo = ensure_postgres(settings), ensure_mongo(settings)
     alone.env |= {"POSTGRES_HOST": str(postgres.host), "POSTGRES_PORT": str(postgres.port), "POSTGRES_USER": "pipeline"}
     alone.env |= {"MONGO_HOST": mongo.host, "MONGO_PORT": str(mongo.port)}
     stop(settings)
     process = alone.start()
-    time.sleep(20)
+    time.sleep(12)
     assert process.poll() is None
     ensure_postgres(settings)
     ensure_mongo(settings)
@@ -128,7 +139,7 @@ def test_a_run_waits_for_servers_that_are_absent_when_it_begins(alone: Project) 
 
 
 def test_both_servers_killed_after_a_run_keep_what_it_loaded(alone: Project) -> None:
-    write_sample(alone.raw, sessions=2000, seed=4)
+    write_sample(alone.raw, sessions=600, seed=4)
     alone.must_run()
     kill_server(alone, "postgres")
     kill_server(alone, "mongodb")
