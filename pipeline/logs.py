@@ -101,7 +101,7 @@ class TerminalHandler(logging.StreamHandler[TextIO]):
     @staticmethod
     def _is_news(record: logging.LogRecord) -> bool:
         event = getattr(record, "event", None)
-        if event == "load":
+        if event == "load" or record.levelno >= logging.ERROR:  # an error that did not stop it: a refused file
             current.has_told = True
         is_repeated = event == "end" and current.has_told
         return not (is_repeated or event in TOLD_BY_LUIGI or getattr(record, "has_bar", False))

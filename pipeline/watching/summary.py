@@ -189,4 +189,6 @@ def python() -> str:
 
 
 def _relative(path: Path) -> Path:
-    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+    here = Path.cwd()
+    # Below / everything is: a path without its first stroke would mislead.
+    return path.relative_to(here) if here != Path(here.anchor) and path.is_relative_to(here) else path

@@ -181,7 +181,7 @@ def test_an_accepted_code_change_reruns_nothing_downstream_neither(loaded: Proje
     assert told.code == 0
     assert "ExtractMongoToCsv: accepted as it is" in told.output
     assert loaded.explain() == {}
-    assert settle(loaded, report=True) == []
+    assert loaded.must_run().ran == []
     assert "is current already" in loaded.pipeline("accept", "ExtractMongoToCsv", "--date", DAY).output
 
 

@@ -38,6 +38,7 @@ def test_cron_loads_the_same(project: Project) -> None:
     assert project.rows("SELECT country FROM processed.users WHERE user_id = 'U4'") == [("México",)]
     assert "Running Worker with 2 processes" in run.log
     assert "Luigi Execution Summary" not in run.output
+    assert f"\nstatus      {sys.executable} -m pipeline status\n" in run.output
 
 
 def test_a_locale_that_would_rename_files_is_refused(project: Project) -> None:

@@ -23,6 +23,7 @@ def test_the_other_files_reach_the_analysts(project: Project) -> None:
     assert run.code == 30
     assert "viewing_sessions-3.csv: declared columns are missing: session_id" in run.output
     assert "broken.json" in run.output
+    assert "LoadJsonToMongo broken.json: done" not in run.output
     assert "1 of 4 files were refused, the others are loaded: viewing_sessions-3.csv" in run.output
     assert "1 of 2 files were refused, the others are loaded: broken.json" in run.output
     assert "Traceback" not in run.output

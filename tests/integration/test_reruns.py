@@ -321,7 +321,7 @@ def test_exactly_what_changed_is_done_again_and_explained_before(settled: Callab
         assert all(re.fullmatch(pattern, cause) for pattern, cause in zip(patterns, causes, strict=True)), (
             f"{task}: {causes} instead of {patterns}"
         )
-    assert settle(project, scenario.date, report=True) == []
+    assert project.must_run(date=scenario.date).ran == []
 
 
 def test_a_run_of_an_older_date_changes_nothing(loaded: Project) -> None:
