@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from pipeline.settings import get_settings
+from pipeline.sources.text_rules import visible
 from pipeline.stores.postgres import session
 from pipeline.stores.statements import fetch_value
 
@@ -71,7 +72,4 @@ def _by_reason(found: list[tuple[Any, ...]]) -> Table:
 
 def _shorten(value: str | None) -> str:
     """Show a value in one short line, whatever is in it."""
-    if value is None:
-        return "(none)"
-    printable = "".join(letter if letter.isprintable() else "·" for letter in value)
-    return printable if len(printable) <= SHOWN_LENGTH else f"{printable[: SHOWN_LENGTH - 1]}…"
+    return "(none)" if value is None else visible(value, SHOWN_LENGTH - 1)
