@@ -92,7 +92,7 @@ def test_the_first_day_of_all_loads_and_is_no_obstacle(project: Project) -> None
 
 def test_a_day_to_come_that_an_earlier_version_loaded_is_left_behind(project: Project) -> None:
     write_all(project)
-    settle(project)
+    settle(project, report=True)
     with project.mongo() as db:
         db.movies.update_one({"content_id": "M1"}, {"$set": {"title": "Of the day that has not come"}})
     # What a run of that day left, when such a day was taken: a later extraction, loaded and published.
