@@ -7,15 +7,17 @@ import shutil
 import tempfile
 import uuid
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
+import psycopg2
 import pytest
 from xdist.remote import Producer
 from xdist.scheduler import LoadFileScheduling
 
 from pipeline.settings import Settings
 from pipeline.stores import local_scheduler
-from pipeline.stores.embedded import ensure_mongo, ensure_postgres, stop
+from pipeline.stores.embedded import PostgresAddress, ensure_mongo, ensure_postgres, stop
 from tests.project import Project
 from tests.scheduler import central_scheduler
 
@@ -30,12 +32,22 @@ def embedded() -> Iterator[Path]:
     """
     folder = Path(tempfile.mkdtemp(prefix="pipeline-test-"))
     settings = Settings(_env_file=None, embedded_path=folder)  # type: ignore[call-arg]
-    ensure_postgres(settings)
+    spare_effort(ensure_postgres(settings))
     ensure_mongo(settings)
     yield folder
     stop(settings)
     shutil.rmtree(folder)
     shutil.rmtree(folder.with_name(f"{folder.name}-bytecode"), ignore_errors=True)
+
+
+def spare_effort(server: PostgresAddress) -> None:
+    """Let a server leave out what only pays for databases that live longer, or after a power cut."""
+    connection = psycopg2.connect(host=server.host, port=server.port, user=server.admin_user, dbname="postgres")
+    connection.autocommit = True
+    with closing(connection), connection.cursor() as cursor:
+        for setting in ("autovacuum = off", "fsync = off", "full_page_writes = off"):
+            cursor.execute(f"ALTER SYSTEM SET {setting}")
+        cursor.execute("SELECT pg_reload_conf()")
 
 
 @pytest.fixture
