@@ -44,8 +44,11 @@ FROZEN = (
 luigi.configuration.get_config().set("core", "no_configure_logging", "true")
 
 
-def thaw() -> None:
-    """Forget what a process decides once: settings, digests of files, markers, tasks."""
+def thaw(*, edited: bool = False) -> None:
+    """Forget what a process decides once: settings, digests of files, markers, tasks; of code where it is edited."""
+    if edited:
+        fingerprints.sql_digests.cache_clear()
+        fingerprints.module_digest.cache_clear()
     markers.forget()
     mongo.forget()
     for function in FROZEN:
@@ -56,15 +59,12 @@ def thaw() -> None:
 @contextmanager
 def settings_of(project: Project) -> Iterator[None]:
     """Have the pipeline work in this process with the settings of a project."""
-    if project.env["PROJECT_ROOT"] != str(REPOSITORY):
-        fingerprints.sql_digests.cache_clear()
-        fingerprints.module_digest.cache_clear()
     with patch.dict(os.environ, project.env, clear=True):
-        thaw()
+        thaw(edited=project.env["PROJECT_ROOT"] != str(REPOSITORY))
         try:
             yield
         finally:
-            thaw()
+            thaw(edited=project.env["PROJECT_ROOT"] != str(REPOSITORY))
     thaw()
 
 
