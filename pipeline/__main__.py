@@ -37,8 +37,8 @@ def up(
     Example: python -m pipeline up --no-luigid
     """
     from pipeline.scheduling import is_missing
-    from pipeline.stores import mongo, postgres
-    from pipeline.stores.embedded import ensure_scheduler
+    from pipeline.servers import mongo, postgres
+    from pipeline.servers.embedded.door import ensure_scheduler
 
     with postgres.session(), mongo.database():
         pass
@@ -54,7 +54,7 @@ def down() -> None:
 
     Example: python -m pipeline down
     """
-    from pipeline.stores.embedded import stop
+    from pipeline.servers.embedded.door import stop
 
     for line in stop(get_settings()) or ["nothing was running"]:
         typer.echo(line)
@@ -68,7 +68,7 @@ def airflow(
 
     Example: python -m pipeline airflow --port 8090
     """
-    from pipeline.commands.airflow import run
+    from pipeline.cli.airflow import run
 
     raise typer.Exit(run(port))
 
@@ -98,7 +98,7 @@ def dsn(role: Role = "pipeline") -> None:
 
     Example: psql "$(python -m pipeline dsn --role analyst)"
     """
-    from pipeline.stores import postgres
+    from pipeline.servers import postgres
 
     typer.echo(postgres.dsn(_role(role)))
 
@@ -109,7 +109,7 @@ def psql(context: typer.Context, role: Role = "analyst") -> None:
 
     Example: python -m pipeline psql -c 'SELECT * FROM period_summary'
     """
-    from pipeline.commands.psql import run_psql
+    from pipeline.cli.psql import run_psql
 
     run_psql(_role(role), context.args)
 
@@ -161,7 +161,7 @@ def explain(
 
     Example: python -m pipeline explain LoadViewingSessions
     """
-    from pipeline.commands.explain import explain as describe
+    from pipeline.cli.explain import explain as describe
 
     typer.echo(describe(task, _day(day), as_json=as_json))
 
@@ -172,7 +172,7 @@ def status(as_json: AsJson = False) -> None:
 
     Example: python -m pipeline status --json
     """
-    from pipeline.commands.status import status as describe
+    from pipeline.cli.status import status as describe
 
     typer.echo(describe(as_json=as_json))
 
@@ -187,7 +187,7 @@ def rejects(
 
     Example: python -m pipeline rejects --table users --reason "out of range"
     """
-    from pipeline.commands.rejects import rejects as describe
+    from pipeline.cli.rejects import rejects as describe
 
     describe(table, reason, as_csv=as_csv)
 
@@ -205,7 +205,7 @@ def redo(
 
     Example: python -m pipeline redo PublishTrusted
     """
-    from pipeline.commands.markers import redo as void
+    from pipeline.cli.markers import redo as void
 
     voided = void(task, _day(day), with_downstream=downstream)
     for sentence in voided:
@@ -223,7 +223,7 @@ def accept(
 
     Example: python -m pipeline accept ExtractMongoToCsv
     """
-    from pipeline.commands.markers import accept as keep
+    from pipeline.cli.markers import accept as keep
 
     kept = keep(task, _day(day))
     for name in kept:
@@ -241,7 +241,7 @@ def gc(
 
     Example: python -m pipeline gc --keep-days 30
     """
-    from pipeline.commands.gc import candidates, delete_all, edited, size
+    from pipeline.cli.gc import candidates, delete_all, edited, size
     from pipeline.days import today
 
     for path in edited():
@@ -262,7 +262,7 @@ def declare(path: Annotated[str, typer.Argument(help="CSV file, relative to DATA
 
     Example: python -m pipeline declare ratings.csv
     """
-    from pipeline.loads.declare import declare_table
+    from pipeline.contract.declare import declare_table
 
     typer.echo(f"wrote {declare_table(path)}; describe its columns there, then run the pipeline")
 

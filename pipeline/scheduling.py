@@ -17,10 +17,10 @@ from luigi.interface import core
 from luigi.rpc import RemoteScheduler, RPCError
 from luigi.task_register import Register
 
+from pipeline.servers.embedded import scheduler as local_scheduler
+from pipeline.servers.embedded.daemon import bypass_proxies
+from pipeline.servers.embedded.process import birth
 from pipeline.settings import Settings
-from pipeline.stores import local_scheduler
-from pipeline.stores.local_daemon import bypass_proxies
-from pipeline.stores.local_process import birth
 
 SECONDS_TO_ANSWER = 3.0
 # Answered by every luigid at once, whatever it has to do.

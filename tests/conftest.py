@@ -15,9 +15,9 @@ import pytest
 from xdist.remote import Producer
 from xdist.scheduler import LoadFileScheduling
 
+from pipeline.servers.embedded import scheduler as local_scheduler
+from pipeline.servers.embedded.door import PostgresAddress, ensure_mongo, ensure_postgres, stop
 from pipeline.settings import Settings
-from pipeline.stores import local_scheduler
-from pipeline.stores.embedded import PostgresAddress, ensure_mongo, ensure_postgres, stop
 from tests.project import Project
 from tests.scheduler import central_scheduler
 

@@ -12,10 +12,10 @@ import luigi
 import luigi.configuration
 from luigi.task_register import Register
 
-from pipeline import fingerprints
+from pipeline.servers import mongo
 from pipeline.settings import get_settings
 from pipeline.sources import inventory
-from pipeline.stores import markers, mongo
+from pipeline.state import fingerprints, markers
 from pipeline.tasks import land_csv, land_json, raw_folder, refused, run_all, table_files
 from pipeline.tasks.publish import BuildReport
 from tests.project import DAY, REPOSITORY, Project

@@ -21,10 +21,10 @@ import psycopg2
 from pymongo import MongoClient
 from pymongo.database import Database
 
+from pipeline.servers import postgres
+from pipeline.servers.embedded.door import ensure_mongo, ensure_postgres
+from pipeline.servers.libpq import Role
 from pipeline.settings import Settings, get_settings
-from pipeline.stores import postgres
-from pipeline.stores.embedded import ensure_mongo, ensure_postgres
-from pipeline.stores.libpq import Role
 from tests.warm_start import run_module
 
 REPOSITORY = Path(__file__).resolve().parent.parent

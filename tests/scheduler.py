@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from pipeline.servers.embedded import scheduler as local_scheduler
 from pipeline.settings import Settings
-from pipeline.stores import local_scheduler
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pipeline.fingerprints import combine, digest_bytes
+from pipeline.state.fingerprints import combine, digest_bytes
 
 TEMPLATES = Path(__file__).parent / "html"
 MODULES = (

@@ -11,8 +11,8 @@ from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 
 from pipeline.report.queries import COLUMNS, LIMITS, PERIOD, QUERIES, VIEWS
-from pipeline.stores.postgres import session
-from pipeline.stores.statements import fetch_value
+from pipeline.servers.postgres import session
+from pipeline.warehouse.statements import fetch_value
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,9 @@ from typing import IO, Any, cast
 
 from pipeline import progress
 from pipeline.errors import PipelineError
-from pipeline.fingerprints import READ_SIZE, new_digest, open_regular
 from pipeline.sources.file_kinds import START_BYTES, encoding_of, fault_of, packing_of
 from pipeline.sources.unpacking import UNPACK_ERRORS, as_utf8, unpacked
+from pipeline.state.fingerprints import READ_SIZE, new_digest, open_regular
 
 
 class FileRefusedError(PipelineError):

@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import IO, Any, NoReturn
 
-from pipeline.sources.documents import COLLECTIONS, FIELDS, Series
-from pipeline.sources.extended_json import shown
+from pipeline.documents.contract import COLLECTIONS, FIELDS, Series
+from pipeline.documents.extended_json import shown
 from pipeline.sources.files import FileRefusedError, table_of
 from pipeline.sources.json_text import JsonText
 from pipeline.sources.json_values import BLANKS, decode, decode_line, decode_several

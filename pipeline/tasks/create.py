@@ -6,19 +6,19 @@ from typing import ClassVar
 
 import luigi
 
-from pipeline.loads.tables import create_tables
-from pipeline.stores import mongo
-from pipeline.stores.claims import Load
-from pipeline.stores.retries import retrying
-from pipeline.targets import MongoMarkerTarget
-from pipeline.task import PipelineTask, PostgresTask
+from pipeline.servers import mongo
+from pipeline.servers.retries import retrying
+from pipeline.state.spec import Load
+from pipeline.state.targets import MongoMarkerTarget
+from pipeline.tasks.base import PipelineTask, PostgresTask
+from pipeline.warehouse.tables import create_tables
 
 
 class CreatePostgresTables(PostgresTask):
     """Creates the schemas and tables of `etl`, `raw` and `processed`, or brings them up to date."""
 
     sql: ClassVar = ("etl/*.sql", "raw/*.sql", "processed/*.sql", "trusted/00_schema.sql")
-    modules: ClassVar = ("pipeline.loads.tables",)
+    modules: ClassVar = ("pipeline.warehouse.tables",)
     target_table = "etl.table_updates"
 
     def load(self, load: Load) -> None:
@@ -30,10 +30,10 @@ class CreateMongodbCollections(PipelineTask):
     """Creates the collections of MongoDB with validator and index, or brings them up to date."""
 
     modules: ClassVar = (
-        "pipeline.loads.collections",
-        "pipeline.sources.documents",
-        "pipeline.sources.document_fields",
-        "pipeline.sources.document_values",
+        "pipeline.documents.collections",
+        "pipeline.documents.contract",
+        "pipeline.documents.fields",
+        "pipeline.documents.values",
         "pipeline.sources.text_rules",
     )
 
@@ -43,7 +43,7 @@ class CreateMongodbCollections(PipelineTask):
 
     def run(self) -> None:
         """Create or update the collections, then mark them."""
-        from pipeline.loads.collections import create_collections
+        from pipeline.documents.collections import create_collections
 
         for attempt in retrying(self.task_family):
             with attempt, mongo.database() as db:

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import ClassVar
 
 from pipeline.days import DayParameter
-from pipeline.stores import ledger, markers
-from pipeline.targets import FolderTarget
-from pipeline.task import PostgresTask
+from pipeline.state import executor as ledger
+from pipeline.state import markers
+from pipeline.state.targets import FolderTarget
+from pipeline.tasks.base import PostgresTask
 
 
 class DayFolderTask(PostgresTask):
@@ -57,7 +58,7 @@ class DayFolderTask(PostgresTask):
 
     def run(self) -> None:
         """Write the folder under its lock, with its audit row and marker."""
-        ledger.execute(self.claim(), self.load, is_done=self.is_done)
+        ledger.execute(self.load_spec(), self.load, is_done=self.is_done)
 
     def is_done(self) -> bool:
         """Tell whether another run has written the folder meanwhile."""

@@ -8,15 +8,16 @@ from typing import Any, ClassVar
 
 import luigi
 
-from pipeline.loads.drift import in_words, vanished_fields
+from pipeline.servers import mongo
 from pipeline.settings import get_settings
-from pipeline.stores import markers, mongo
-from pipeline.stores.claims import Load
-from pipeline.targets import FolderTarget, marked_folder
-from pipeline.task import BEFORE_SESSIONS, DOCUMENT_MODULES, PipelineTask
+from pipeline.state import markers
+from pipeline.state.spec import Load
+from pipeline.state.targets import FolderTarget, marked_folder
+from pipeline.tasks.base import BEFORE_SESSIONS, DOCUMENT_MODULES, PipelineTask
 from pipeline.tasks.create import CreateMongodbCollections, CreatePostgresTables
 from pipeline.tasks.day_folder import DayFolderTask
 from pipeline.tasks.land_json import deliveries
+from pipeline.warehouse.drift import in_words, vanished_fields
 
 logger = logging.getLogger("pipeline")
 
@@ -33,9 +34,9 @@ class ExtractMongoToCsv(DayFolderTask):
 
     shows = CATALOGUE
     modules: ClassVar = (
-        "pipeline.sources.extraction",
+        "pipeline.documents.extraction",
         "pipeline.sources.read_ahead",
-        "pipeline.sources.bson_batches",
+        "pipeline.documents.bson_batches",
         *DOCUMENT_MODULES,
     )
     priority = BEFORE_SESSIONS
@@ -101,8 +102,8 @@ class ExtractMongoToCsv(DayFolderTask):
 
     @staticmethod
     def _write(batches: mongo.Batches, target: FolderTarget) -> dict[str, Any]:
-        from pipeline.sources.documents import COLLECTIONS
-        from pipeline.sources.extraction import Extraction
+        from pipeline.documents.contract import COLLECTIONS
+        from pipeline.documents.extraction import Extraction
 
         extraction = Extraction(target.partial)
         extraction.write({name: batches(name) for name in COLLECTIONS})

@@ -8,8 +8,8 @@ import luigi
 
 from pipeline.sources.files import UnreadableFileError
 from pipeline.sources.inventory import inventory
-from pipeline.targets import CurrentState
-from pipeline.task import PipelineTask
+from pipeline.state.targets import CurrentState
+from pipeline.tasks.base import PipelineTask
 from pipeline.tasks.refused import content_facts, refusal_cause
 
 GO_ON = "leave the failure to the task of all files if this one is refused"

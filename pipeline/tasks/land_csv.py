@@ -7,12 +7,12 @@ from typing import ClassVar
 
 import luigi
 
-from pipeline.loads.raw_table import forget_batch, land
 from pipeline.sources.files import table_of
-from pipeline.stores import ledger, markers
-from pipeline.stores.claims import Load
-from pipeline.targets import WithdrawnTarget
-from pipeline.task import BEFORE_SESSIONS, PostgresTask
+from pipeline.state import executor as ledger
+from pipeline.state import markers
+from pipeline.state.spec import Load
+from pipeline.state.targets import WithdrawnTarget
+from pipeline.tasks.base import BEFORE_SESSIONS, PostgresTask
 from pipeline.tasks.create import CreatePostgresTables
 from pipeline.tasks.file_task import GO_ON, FileTask
 from pipeline.tasks.raw_folder import declared_tables, digest_of, is_unreadable, unreadable_tables
@@ -32,6 +32,7 @@ from pipeline.tasks.table_files import (
     name_undeclared,
     require_rows_left,
 )
+from pipeline.warehouse.raw_table import forget_batch, land
 
 
 class CsvTask(PostgresTask):
@@ -73,7 +74,7 @@ class LoadCsvToPostgres(FileTask, CsvTask):
 
     allow_empty = luigi.BoolParameter(significant=False, description="take a file that has no records any more")
     modules: ClassVar = (
-        "pipeline.loads.raw_table",
+        "pipeline.warehouse.raw_table",
         "pipeline.sources.csv_files",
         "pipeline.sources.csv_header",
         "pipeline.sources.csv_lines",
@@ -108,7 +109,7 @@ class LoadCsvToPostgres(FileTask, CsvTask):
         # What keeps its old fingerprint would count as loaded, and its refusal stand nowhere.
         is_done = (lambda: False) if is_unreadable(self.path) else None
         with refusals_noted(self, go_on=self.go_on):
-            ledger.execute(self.claim(), self.load, is_done)
+            ledger.execute(self.load_spec(), self.load, is_done)
 
     @property
     def priority(self) -> int:  # type: ignore[override]
@@ -151,7 +152,7 @@ class WithdrawCsv(CsvTask):
     def run(self) -> None:
         """Withdraw the file, unless another run has meanwhile."""
         with refusals_noted(self, go_on=self.go_on):
-            ledger.execute(self.claim(), self.load, is_done=self.is_done)
+            ledger.execute(self.load_spec(), self.load, is_done=self.is_done)
 
     def is_done(self) -> bool:
         """Tell whether another run has withdrawn the file meanwhile."""

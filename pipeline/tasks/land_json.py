@@ -7,15 +7,17 @@ from functools import cache
 
 import luigi
 
+from pipeline.servers import mongo
+from pipeline.servers.postgres import session
 from pipeline.sources.inventory import inventory, raw_files
 from pipeline.sources.names import is_csv, is_source
-from pipeline.stores import ledger, markers, mongo
-from pipeline.stores.claims import Claim, Load
-from pipeline.stores.deliveries import PREFIX, numbers
-from pipeline.stores.markers import REDO
-from pipeline.stores.postgres import session
-from pipeline.targets import DeliveryTarget
-from pipeline.task import DOCUMENT_MODULES
+from pipeline.state import executor as ledger
+from pipeline.state import markers
+from pipeline.state.deliveries import PREFIX, numbers
+from pipeline.state.markers import REDO
+from pipeline.state.spec import Load, LoadSpec
+from pipeline.state.targets import DeliveryTarget
+from pipeline.tasks.base import DOCUMENT_MODULES
 from pipeline.tasks.create import CreateMongodbCollections, CreatePostgresTables
 from pipeline.tasks.file_task import FileTask
 from pipeline.tasks.raw_folder import digest_of
@@ -32,10 +34,10 @@ logger = logging.getLogger("pipeline")
 
 # A file that was refused is tried again under another fingerprint once one of these changes.
 READING_MODULES = (
-    "pipeline.loads.documents",
-    "pipeline.loads.document_batches",
-    "pipeline.loads.document_rejects",
-    "pipeline.loads.storable",
+    "pipeline.documents.landing",
+    "pipeline.documents.batches",
+    "pipeline.documents.rejects",
+    "pipeline.documents.storable",
     "pipeline.sources.json_files",
     "pipeline.sources.json_text",
     "pipeline.sources.file_kinds",
@@ -111,7 +113,7 @@ class LoadJsonToMongo(FileTask):
 
     def run(self) -> None:
         """Land the file under its lock, with a row in the ledger."""
-        claim = Claim(
+        spec = LoadSpec(
             update_id=self.audit_id,
             task=self.task_family,
             target_table="MongoDB",
@@ -123,11 +125,11 @@ class LoadJsonToMongo(FileTask):
             report=self.report,
         )
         with refusals_noted(self, go_on=self.go_on):
-            ledger.execute(claim, self.load, is_done=self.is_done)
+            ledger.execute(spec, self.load, is_done=self.is_done)
 
     def load(self, load: Load) -> None:
         """Write the documents of the file."""
-        from pipeline.loads.documents import land_documents
+        from pipeline.documents.landing import land_documents
 
         self.require_readable()
         with refusal_kept(load):

@@ -7,20 +7,20 @@ from typing import ClassVar
 import luigi
 
 from pipeline.days import DayParameter
-from pipeline.loads.merge import MergedTable, merge
-from pipeline.stores.claims import Load
-from pipeline.task import BEFORE_SESSIONS, PipelineTask, PostgresTask
+from pipeline.state.spec import Load
+from pipeline.tasks.base import BEFORE_SESSIONS, PipelineTask, PostgresTask
 from pipeline.tasks.create import CreatePostgresTables
 from pipeline.tasks.extract import ExtractMongoToCsv
 from pipeline.tasks.land_csv import LoadCsvToPostgres, landed, unreadable, withdrawn
 from pipeline.tasks.refused import fail_if_values_refused, landing, note_refused
 from pipeline.tasks.table_files import withdrawal_facts
+from pipeline.warehouse.merge import MergedTable, merge
 
 MERGE_MODULES = (
-    "pipeline.loads.merge",
-    "pipeline.loads.arrived",
-    "pipeline.loads.bulk",
-    "pipeline.loads.definitions",
+    "pipeline.warehouse.merge",
+    "pipeline.warehouse.arrived",
+    "pipeline.warehouse.bulk",
+    "pipeline.warehouse.definitions",
 )
 MERGE_SQL = (
     "load/changed_batches.sql",
@@ -54,7 +54,7 @@ class LoadNormalizedJsonsToPostgres(PostgresTask):
         ),
         "checks/content/*.sql",
     )
-    modules: ClassVar = ("pipeline.loads.catalogue",)
+    modules: ClassVar = ("pipeline.warehouse.catalogue",)
     target_table = "processed.content"
     priority = BEFORE_SESSIONS
 
@@ -76,7 +76,7 @@ class LoadNormalizedJsonsToPostgres(PostgresTask):
 
     def load(self, load: Load) -> None:
         """Load the files of the extraction."""
-        from pipeline.loads.catalogue import load_catalogue
+        from pipeline.warehouse.catalogue import load_catalogue
 
         manifest = ExtractMongoToCsv(date=self.date).output().committed(load.cursor)
         folder = ExtractMongoToCsv(date=self.date).folder

@@ -8,17 +8,17 @@ from typing import ClassVar
 import luigi
 
 from pipeline.days import DayParameter
-from pipeline.loads.checks import run_checks
-from pipeline.loads.publish import publish
-from pipeline.loads.rollups import SQL as ROLLUP_SQL
 from pipeline.report import MODULES as REPORT_MODULES
+from pipeline.servers import postgres
 from pipeline.settings import get_settings
-from pipeline.stores import postgres
-from pipeline.stores.claims import Load
-from pipeline.task import PipelineTask, PostgresTask
+from pipeline.state.spec import Load
+from pipeline.tasks.base import PipelineTask, PostgresTask
 from pipeline.tasks.create import CreatePostgresTables
 from pipeline.tasks.day_folder import DayFolderTask
 from pipeline.tasks.load import LoadNormalizedJsonsToPostgres, LoadUsers, LoadViewingSessions
+from pipeline.warehouse.checks import run_checks
+from pipeline.warehouse.publish import publish
+from pipeline.warehouse.rollups import SQL as ROLLUP_SQL
 
 
 class PublishingTask(PostgresTask):
@@ -48,7 +48,7 @@ class CheckQuality(PublishingTask):
     """Runs the checks across tables, the reconciliation of every batch among them."""
 
     sql: ClassVar = ("checks/quality/*.sql",)
-    modules: ClassVar = ("pipeline.loads.checks",)
+    modules: ClassVar = ("pipeline.warehouse.checks",)
     target_table = "etl.check_results"
 
     def load(self, load: Load) -> None:
@@ -60,7 +60,7 @@ class PublishTrusted(PublishingTask):
     """Brings all views of `trusted` to the present load in one transaction."""
 
     sql: ClassVar = ("trusted/*.sql", *ROLLUP_SQL)
-    modules: ClassVar = ("pipeline.loads.publish", "pipeline.loads.rollups")
+    modules: ClassVar = ("pipeline.warehouse.publish", "pipeline.warehouse.rollups")
     target_table = "trusted"
 
     def runs_after(self) -> list[luigi.Task]:

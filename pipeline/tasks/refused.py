@@ -13,17 +13,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 
-from pipeline import fingerprints
 from pipeline.errors import PipelineError
-from pipeline.loads.reject_limit import TooManyRejectsError
+from pipeline.servers import mongo
+from pipeline.servers.postgres import session
 from pipeline.settings import get_settings
 from pipeline.sources.files import FileEmptiedError, FileRefusedError
-from pipeline.stores import markers, mongo
-from pipeline.stores.claims import Load
-from pipeline.stores.postgres import session
-from pipeline.stores.statements import fetch_value
-from pipeline.task import PipelineTask
+from pipeline.state import fingerprints, markers
+from pipeline.state.spec import Load
+from pipeline.tasks.base import PipelineTask
 from pipeline.tasks.raw_folder import digest_of
+from pipeline.warehouse.reject_limit import TooManyRejectsError
+from pipeline.warehouse.statements import fetch_value
 
 logger = logging.getLogger("pipeline")
 
@@ -98,7 +98,7 @@ def refusal_kept(load: Load) -> Iterator[None]:
     try:
         yield
     except REFUSAL as error:
-        load.details["refused"] = load.claim.inputs["content"]
+        load.details["refused"] = load.spec.inputs["content"]
         if isinstance(error, FileEmptiedError):
             load.details["emptied"] = True
         raise

@@ -9,8 +9,7 @@ from functools import cache
 import luigi
 
 from pipeline.days import DayParameter
-from pipeline.loads.leftovers import clear_leftovers
-from pipeline.stores import markers
+from pipeline.state import markers
 from pipeline.tasks.create import CreateMongodbCollections, CreatePostgresTables
 from pipeline.tasks.extract import CATALOGUE, ExtractMongoToCsv
 from pipeline.tasks.land_csv import LoadCsvsToPostgres, landed
@@ -19,6 +18,7 @@ from pipeline.tasks.load import LoadNormalizedJsonsToPostgres, LoadUsers, LoadVi
 from pipeline.tasks.publish import BuildReport, CheckQuality, PublishTrusted
 from pipeline.tasks.raw_folder import declared_tables, is_gone, require_input
 from pipeline.tasks.refused import fail_if_values_refused, go_on_after_refusals
+from pipeline.warehouse.leftovers import clear_leftovers
 
 logger = logging.getLogger("pipeline")
 

@@ -9,13 +9,13 @@ from functools import cache
 
 from psycopg2.extensions import cursor as Cursor
 
-from pipeline.fingerprints import digest_bytes
+from pipeline.servers.postgres import session
 from pipeline.sources.files import FileRefusedError
 from pipeline.sources.inventory import raw_files
-from pipeline.stores import markers
-from pipeline.stores.postgres import session
-from pipeline.stores.statements import fetch_value
+from pipeline.state import markers
+from pipeline.state.fingerprints import digest_bytes
 from pipeline.tasks.raw_folder import csv_paths, declared_tables, is_unreadable, require_input
+from pipeline.warehouse.statements import fetch_value
 
 logger = logging.getLogger("pipeline")
 

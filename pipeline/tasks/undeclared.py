@@ -8,7 +8,7 @@ import shlex
 from collections.abc import Iterable
 from pathlib import Path
 
-from pipeline.loads.declare import TABLE_NAME
+from pipeline.contract.declare import TABLE_NAME
 from pipeline.sources.files import table_of
 
 ALIKE = 0.8  # how alike two names are of which one may be a slip for the other

@@ -17,9 +17,9 @@ from rich.text import Text
 
 from pipeline import scheduling
 from pipeline.errors import PipelineError
+from pipeline.servers.postgres import session
 from pipeline.settings import get_settings
 from pipeline.sources.files import table_of
-from pipeline.stores.postgres import session
 from pipeline.watching.record import COMPLETE, FAILED, NOT_RUN, RAN, REFUSED, Outcome
 
 COUNTS = ("read", "loaded", "rejected", "waiting")

@@ -13,10 +13,10 @@ from typing import Any
 import bson
 from pymongo import MongoClient
 
-from pipeline.sources.bson_batches import OPTIONS
-from pipeline.sources.extraction import Extraction
-from pipeline.sources.normalizer import normalize
-from pipeline.stores.mongo import BATCH_SIZE
+from pipeline.documents.bson_batches import OPTIONS
+from pipeline.documents.extraction import Extraction
+from pipeline.documents.normalizer import normalize
+from pipeline.servers.mongo import BATCH_SIZE
 from tests.benchmarks import ours
 from tests.benchmarks.servers import Bench
 

@@ -16,9 +16,9 @@ import psutil
 import psycopg2
 from pymongo import MongoClient
 
+from pipeline.servers.embedded.cluster import find_binaries, prepared_mark
+from pipeline.servers.embedded.door import ensure_mongo, ensure_postgres, stop
 from pipeline.settings import Settings
-from pipeline.stores.embedded import ensure_mongo, ensure_postgres, stop
-from pipeline.stores.local_cluster import find_binaries, prepared_mark
 from tests.project import REPOSITORY, Project
 
 DAY = "2026-03-02"

@@ -20,8 +20,8 @@ import pytest
 import trustme
 from pymongo import MongoClient
 
-from pipeline.stores import local_cluster
-from pipeline.stores.local_account import open_way, server_account
+from pipeline.servers.embedded import cluster as local_cluster
+from pipeline.servers.embedded.account import open_way, server_account
 from tests.project import REPOSITORY
 
 ADMIN_PASSWORD = "of the administrator: é'\"$"

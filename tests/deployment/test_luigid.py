@@ -20,9 +20,10 @@ from urllib.parse import quote
 import pytest
 from playwright.sync_api import Browser, expect
 
+from pipeline.servers.embedded import daemon as local_daemon
+from pipeline.servers.embedded import scheduler as local_scheduler
+from pipeline.servers.embedded.process import accepts
 from pipeline.settings import Settings
-from pipeline.stores import local_daemon, local_scheduler
-from pipeline.stores.local_process import accepts
 from tests.comparing import assert_loaded
 from tests.oracle import expected
 from tests.project import DAY, Project

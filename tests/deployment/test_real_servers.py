@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 import pytest
 
-from pipeline.stores import mongo, postgres
+from pipeline.servers import mongo, postgres
 from tests.comparing import assert_loaded
 from tests.deployment.conftest import PASSWORDS, RealServers
 from tests.in_process import settings_of

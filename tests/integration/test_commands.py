@@ -175,7 +175,7 @@ def test_redo_mends_rows_that_were_changed_by_hand(loaded: Project) -> None:
 
 
 def test_an_accepted_code_change_reruns_nothing_downstream_neither(loaded: Project) -> None:
-    append(loaded, "pipeline/sources/extraction.py", "NEW_LOGIC = 1")
+    append(loaded, "pipeline/documents/extraction.py", "NEW_LOGIC = 1")
     assert set(loaded.explain()) == {"ExtractMongoToCsv", "LoadNormalizedJsonsToPostgres", *AFTER_USERS}
     told = loaded.pipeline("accept", "ExtractMongoToCsv", "--date", DAY)
     assert told.code == 0

@@ -25,9 +25,12 @@ import pytest
 from psycopg2 import errors
 from pymongo import MongoClient, WriteConcern
 
+from pipeline.servers.embedded import cluster as local_cluster
+from pipeline.servers.embedded import door as embedded
+from pipeline.servers.embedded import mongo as local_mongo
+from pipeline.servers.embedded import postgres as local_postgres
+from pipeline.servers.embedded.process import birth
 from pipeline.settings import PACKAGE_ROOT, Settings
-from pipeline.stores import embedded, local_cluster, local_mongo, local_postgres
-from pipeline.stores.local_process import birth
 
 SCRIPT = PACKAGE_ROOT / "init-postgres.sh"
 AS_ROOT = os.geteuid() == 0
@@ -198,7 +201,7 @@ def test_servers_outlive_an_interrupt_of_the_terminal_that_started_them(settings
     code = f"""
 import signal, time
 from pathlib import Path
-from pipeline.stores import embedded
+from pipeline.servers.embedded import door as embedded
 signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever started the tests may ignore it
 from tests.integration.test_embedded import settings_in
 settings = settings_in(Path({str(settings.embedded_path)!r}))
@@ -430,7 +433,7 @@ def ensure_code(settings: Settings) -> str:
     return f"""
 from pathlib import Path
 from pipeline.settings import Settings
-from pipeline.stores import embedded
+from pipeline.servers.embedded import door as embedded
 path = Path({str(settings.embedded_path)!r})
 embedded.ensure_postgres(Settings(_env_file=None, project_root={str(PACKAGE_ROOT)!r}, embedded_path=path))
 """
@@ -455,7 +458,7 @@ def interpreter_for(user: pwd.struct_passwd) -> str:
     version = f"python{sys.version_info.major}.{sys.version_info.minor}"
     for python in (sys.executable, f"/usr/bin/{version}", f"/usr/local/bin/{version}"):
         try:
-            if as_user(user, python, "import pipeline.stores.embedded").returncode == 0:
+            if as_user(user, python, "import pipeline.servers.embedded.door").returncode == 0:
                 return python
         except (PermissionError, FileNotFoundError):
             continue

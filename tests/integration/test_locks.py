@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from pipeline.stores.locks import SPACE
+from pipeline.state.locks import SPACE
 from tests.in_process import settle
 from tests.project import Project
 from tests.small_input import write_all

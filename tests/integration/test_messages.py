@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from pipeline.stores import ledger
-from pipeline.stores.claims import Load, SupersededError
+from pipeline.state import executor as ledger
+from pipeline.state.spec import Load, SupersededError
 from pipeline.tasks.load import LoadUsers
 from tests.in_process import settings_of, settle
 from tests.project import Project, Run

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from pipeline.loads.arrived import MAX_PADDED
 from pipeline.sources.csv_files import MAX_PADDED as MAX_PADDED_OF_FILE
 from pipeline.sources.text_rules import BLANKS, KEY_BYTES
+from pipeline.warehouse.arrived import MAX_PADDED
 from tests.project import DAY, Project
 from tests.small_input import ANN, BOB, movie, session, write_sessions, write_users
 

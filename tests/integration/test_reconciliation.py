@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.loads.checks import CheckFailedError
+from pipeline.warehouse.checks import CheckFailedError
 from tests.comparing import TABLES
 from tests.in_process import settle
 from tests.project import DAY, Project

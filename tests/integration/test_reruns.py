@@ -102,14 +102,14 @@ def edit_a_view(project: Project) -> None:
 
 
 def edit_a_comment(project: Project) -> None:
-    normalizer = Path(project.env["PROJECT_ROOT"]) / "pipeline/sources/normalizer.py"
+    normalizer = Path(project.env["PROJECT_ROOT"]) / "pipeline/documents/normalizer.py"
     source = normalizer.read_text()
     docstring = source.index('"""', 3)
     normalizer.write_text(f"# Reviewed.\n{source[:docstring]} Reviewed.{source[docstring:]}\n\n# The end.\n")
 
 
 def edit_the_normalizer(project: Project) -> None:
-    normalizer = Path(project.env["PROJECT_ROOT"]) / "pipeline/sources/normalizer.py"
+    normalizer = Path(project.env["PROJECT_ROOT"]) / "pipeline/documents/normalizer.py"
     normalizer.write_text(normalizer.read_text() + "\nLOGIC_THAT_IS_NEW = 1\n")
 
 
@@ -208,7 +208,7 @@ SCENARIOS = [
         "the logic of the normalizer was edited",
         edit_the_normalizer,
         {
-            "ExtractMongoToCsv": [r"pipeline/sources/normalizer\.py changed"],
+            "ExtractMongoToCsv": [r"pipeline/documents/normalizer\.py changed"],
             **CATALOGUE_CHANGED,
         },
     ),

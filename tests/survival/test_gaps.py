@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.commands.markers import redo
+from pipeline.cli.markers import redo
 from tests.in_process import settings_of, settle
 from tests.project import DAY, Project
 from tests.small_input import movie, series, session, write_all, write_sessions, write_users
@@ -20,24 +20,24 @@ pytestmark = pytest.mark.survival
 # Task, function, and whether the run dies as the function is called or when it has returned.
 GAPS = [
     # The collections are made, the marker in MongoDB is not written.
-    ("CreateMongodbCollections", "pipeline.stores.mongo:write_marker", "before"),
+    ("CreateMongodbCollections", "pipeline.servers.mongo:write_marker", "before"),
     # The rows are there, what is rejected too, and nothing is committed.
-    ("LoadCsvToPostgres", "pipeline.stores.ledger:_finish", "after"),
-    ("LoadUsers", "pipeline.stores.ledger:_finish", "after"),
+    ("LoadCsvToPostgres", "pipeline.state.executor:_finish", "after"),
+    ("LoadUsers", "pipeline.state.executor:_finish", "after"),
     # What is rejected is committed, the file of rejects is not written.
-    ("LoadCsvToPostgres", "pipeline.stores.ledger:_follow_up", "before"),
-    ("LoadUsers", "pipeline.stores.ledger:_follow_up", "before"),
+    ("LoadCsvToPostgres", "pipeline.state.executor:_follow_up", "before"),
+    ("LoadUsers", "pipeline.state.executor:_follow_up", "before"),
     # It is written, and PostgreSQL does not know.
-    ("LoadUsers", "pipeline.loads.reject_files:_put", "after"),
+    ("LoadUsers", "pipeline.warehouse.reject_files:_put", "after"),
     # The documents are in MongoDB, their marker is not.
-    ("LoadJsonToMongo", "pipeline.stores.mongo:write_marker", "before"),
+    ("LoadJsonToMongo", "pipeline.servers.mongo:write_marker", "before"),
     # The marker is in MongoDB, audit row and rejects are not committed to PostgreSQL.
-    ("LoadJsonToMongo", "pipeline.stores.mongo:write_marker", "after"),
+    ("LoadJsonToMongo", "pipeline.servers.mongo:write_marker", "after"),
     # The old folder is aside, the new one not in place.
     ("ExtractMongoToCsv", "pathlib:Path.rename", "after"),
     # The new folder is in place, audit row and marker are not committed.
-    ("ExtractMongoToCsv", "pipeline.targets:FolderTarget.publish", "after"),
-    ("BuildReport", "pipeline.targets:FolderTarget.publish", "after"),
+    ("ExtractMongoToCsv", "pipeline.state.targets:FolderTarget.publish", "after"),
+    ("BuildReport", "pipeline.state.targets:FolderTarget.publish", "after"),
     ("BuildReport", "pipeline.report.index:write_index", "after"),
 ]
 
@@ -76,6 +76,6 @@ def test_a_run_killed_between_two_stores_is_made_right_by_the_next(loaded: Proje
 
 def test_a_file_of_rejects_that_a_killed_run_wrote_leaves_with_its_batch(loaded: Project) -> None:
     change_everything(loaded, len(GAPS))
-    assert run_killed_at(loaded, "LoadUsers", "pipeline.loads.reject_files:_put", "after") == -signal.SIGKILL
+    assert run_killed_at(loaded, "LoadUsers", "pipeline.warehouse.reject_files:_put", "after") == -signal.SIGKILL
     change_everything(loaded, len(GAPS) + 1)
     assert_right(loaded)

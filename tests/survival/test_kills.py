@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.commands.markers import redo
+from pipeline.cli.markers import redo
 from pipeline.sample import write_sample
 from pipeline.tasks.land_csv import LoadCsvsToPostgres
 from tests.in_process import settings_of, settle

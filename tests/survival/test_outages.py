@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from pipeline.sample import write_sample
+from pipeline.servers.embedded.door import ensure_mongo, ensure_postgres, status, stop
 from pipeline.settings import Settings
-from pipeline.stores.embedded import ensure_mongo, ensure_postgres, status, stop
 from tests.comparing import assert_loaded
 from tests.oracle import expected
 from tests.project import Project

@@ -8,7 +8,7 @@ import bson
 import pytest
 from bson.datetime_ms import DatetimeMS
 
-from pipeline.sources.bson_batches import CHUNK, documents_of
+from pipeline.documents.bson_batches import CHUNK, documents_of
 
 
 @pytest.mark.parametrize("count", [0, 1, CHUNK - 1, CHUNK, CHUNK + 1, 3 * CHUNK])

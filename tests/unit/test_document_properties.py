@@ -14,9 +14,9 @@ from bson.datetime_ms import DatetimeMS
 from hypothesis import event, example, given, settings
 from hypothesis import strategies as st
 
-from pipeline.sources.documents import COLLECTIONS, FIELDS, mongo_validator
-from pipeline.sources.normalizer import TABLES, DocumentError, extended_json, normalize, shown
-from pipeline.sources.plain_documents import plain_values
+from pipeline.documents.contract import COLLECTIONS, FIELDS, mongo_validator
+from pipeline.documents.normalizer import TABLES, DocumentError, extended_json, normalize, shown
+from pipeline.documents.plain import plain_values
 
 # The MongoDB validator
 

@@ -14,7 +14,7 @@ import pytest
 from bson import Binary, Code, Decimal128, Int64, MaxKey, MinKey, ObjectId, Regex, Timestamp, decode, encode
 from bson.datetime_ms import DatetimeMS
 
-from pipeline.sources.normalizer import (
+from pipeline.documents.normalizer import (
     TABLES,
     DocumentError,
     Drift,

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.fingerprints import digest_bytes
 from pipeline.sources.files import ChangedWhileReadError, FileRefusedError, open_raw, table_of
+from pipeline.state.fingerprints import digest_bytes
 
 # Several blocks of the reader's, compressed too.
 LARGE = random.Random(1).randbytes(1_500_000)

@@ -16,9 +16,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import pipeline
-from pipeline import fingerprints
-from pipeline.fingerprints import DigestCache, combine, digest_bytes, module_digest, source_digest
-from pipeline.task import PipelineTask
+from pipeline.state import fingerprints
+from pipeline.state.fingerprints import DigestCache, combine, digest_bytes, module_digest, source_digest
+from pipeline.tasks.base import PipelineTask
 
 TASKS = [getattr(pipeline, name) for name in pipeline.__all__]
 MODULES = sorted({module for task in TASKS if issubclass(task, PipelineTask) for module in task.modules})

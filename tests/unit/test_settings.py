@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.servers.remote import mongo_parameters, mongo_server
 from pipeline.settings import PACKAGE_ROOT, SettingsError, get_settings
-from pipeline.stores.remote import mongo_parameters, mongo_server
 
 
 @pytest.fixture(autouse=True)

@@ -1,0 +1,124 @@
+"""Why a task will run: the present inputs against those of its marker, in words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import luigi
+
+from pipeline.state.markers import REDO, Marker
+from pipeline.state.targets import CurrentState
+from pipeline.tasks.base import PipelineTask
+from pipeline.tasks.file_task import FileTask
+from pipeline.tasks.land_csv import LoadCsvsToPostgres, WithdrawCsv
+from pipeline.tasks.land_json import LoadJsonsToMongo
+from pipeline.tasks.run_all import RunAll
+
+SHOWN_DIGITS = 4
+GROUPS = (LoadCsvsToPostgres, LoadJsonsToMongo)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether a task will run, and why; `task` is the family, `subject` the file it is for, if any.
+
+    `depth` is the task's place in the tree (0 for the main job), `changed` its inputs that differ, and
+    `is_stage` is False for tasks that only group others.
+    """
+
+    task: str
+    subject: str | None
+    depth: int
+    will_run: bool
+    causes: list[str]
+    changed: dict[str, tuple[str | None, str | None]] = field(default_factory=dict)
+    is_stage: bool = True
+
+    @property
+    def name(self) -> str:
+        """The task and its file."""
+        return f"{self.task} {self.subject}" if self.subject else self.task
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the verdict for programs."""
+        state = "will run" if self.will_run else "complete"
+        return {"task": self.task, "file": self.subject, "state": state, "causes": self.causes}
+
+
+def verdicts(root: luigi.Task) -> list[Verdict]:
+    """Return a verdict on a task and on everything below it, parents first; each task once."""
+    found: list[Verdict] = []
+    will_run: dict[str, bool] = {}
+
+    def visit(task: luigi.Task, depth: int) -> bool:
+        if task.task_id in will_run:
+            return will_run[task.task_id]
+        place = len(found)
+        if isinstance(task, PipelineTask):
+            verdict = judge(task, depth)
+        else:
+            verdict = Verdict(task.task_family, None, depth, False, [], is_stage=False)
+        found.append(verdict)
+        will_run[task.task_id] = verdict.will_run
+        below = task.requires()
+        if isinstance(root, RunAll) and depth == 1 and not isinstance(task, GROUPS):
+            below = []  # the main job names every stage itself
+        running = [required for required in below if visit(required, depth + 1)]
+        if running and not verdict.is_stage:
+            # What only groups others runs if one of them does.
+            will_run[task.task_id] = True
+            found[place] = replace(verdict, will_run=True)
+        return will_run[task.task_id]
+
+    visit(root, 0)
+    return found
+
+
+def judge(task: PipelineTask, depth: int = 0) -> Verdict:
+    """Tell whether a task will run, and why."""
+    subject = getattr(task, "path", None)
+    if task.complete():
+        return Verdict(task.task_family, subject, depth, will_run=False, causes=[])
+    if isinstance(task, WithdrawCsv):
+        return Verdict(task.task_family, subject, depth, True, ["the file is not in the raw folder any more"])
+    if isinstance(task, FileTask) and (reason := task.why_unreadable()):
+        return Verdict(task.task_family, subject, depth, True, [reason])
+    current: CurrentState | None = task.output().current()
+    if current is None:
+        cause = task.first_time_cause() or "never ran"
+        return Verdict(task.task_family, subject, depth, True, [cause])
+    causes = [current.missing] if current.missing else []
+    if current.fingerprint == REDO:
+        causes.append("to be done again, as asked by redo")
+    changed = {
+        name: (current.inputs.get(name), task.inputs.get(name))
+        for name in {**task.inputs, **current.inputs}
+        if current.inputs.get(name) != task.inputs.get(name) and name != "again"
+    }
+    causes += [in_words(name, *values) for name, values in changed.items()]
+    if not causes and isinstance(current, Marker) and current.outdated:
+        causes = [current.outdated]
+    causes = causes or [task.first_time_cause() or "its task was renamed"]
+    return Verdict(task.task_family, subject, depth, True, causes, changed)
+
+
+def in_words(name: str, old: str | None, new: str | None) -> str:
+    """Say in words that an input differs: new, gone, or changed from one digest to another."""
+    kind, _, subject = name.partition(" ")
+    happened = "is new" if old is None else "is gone" if new is None else "changed"
+    words = {
+        "task": f"upstream: {subject} {happened}",
+        "sql": f"sql/{subject} {happened}",
+        "module": f"{subject.replace('.', '/')}.py {happened}",
+        "content": f"content {_short(old)} → {_short(new)}",
+        "rules": "it was refused before",
+        "date": f"new day: {old} → {new}",
+        "repeats": f"takes the place of batch {new}",
+        "template": "the template of the page changed",
+    }
+    return words.get(kind, f"other server: {name} {old} → {new}")
+
+
+def _short(digest: str | None) -> str:
+    return f"{digest[:SHOWN_DIGITS]}…" if digest else "none"

@@ -1,0 +1,88 @@
+"""Clearing away what no marker needs any more."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Collection
+from datetime import date, timedelta
+from pathlib import Path
+
+from pipeline.servers.postgres import session
+from pipeline.settings import get_settings
+from pipeline.state.markers import markers
+from pipeline.warehouse.leftovers import delete, leftovers
+from pipeline.warehouse.reject_files import as_written, digest_of
+
+DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+SECONDS_A_DAY = 86_400
+
+
+def candidates(keep_days: int, today: date) -> list[Path]:
+    """Return what can be deleted: old extractions, reports, logs and rejects, and leftovers of killed runs.
+
+    Kept, whatever their age: the extraction and the report of the day that is loaded now, and the reject
+    files of batches that are, or that a person has edited.
+
+    Args:
+        keep_days: days to keep, today not counted.
+        today: the day to count from.
+    """
+    settings = get_settings()
+    loaded = markers().values()
+    # The folders' own markers do not count, or every day would be in use.
+    days_in_use = {
+        marker.run_date.isoformat()
+        for marker in loaded
+        if marker.run_date and not marker.target_table.startswith("data/")
+    }
+    batches_in_use = {marker.batch_id for marker in loaded}
+    oldest = today - timedelta(days=keep_days)
+    found = leftovers()
+    for folder in (settings.data_processed_path, settings.reports_path):
+        for path in sorted(folder.glob("*")):
+            # Days to come were taken by earlier versions.
+            is_past_use = path.name < oldest.isoformat() or path.name > today.isoformat()
+            if DAY.fullmatch(path.name) and is_past_use and path.name not in days_in_use:
+                found.append(path)
+    with session() as cursor:
+        written = as_written(cursor)
+    for path in sorted(settings.data_rejected_path.glob("*.csv")):
+        batch_id, digest = written.get(path.name, (None, None))
+        is_old = batch_id not in batches_in_use and _age(path) > keep_days * SECONDS_A_DAY
+        if is_old and digest_of(path) == digest:
+            found.append(path)
+    logs = [*sorted(settings.logs_path.glob("*.log*")), *sorted(settings.logs_path.glob("*.jsonl*"))]
+    found += [path for path in logs if _age(path) > keep_days * SECONDS_A_DAY]
+    return list(dict.fromkeys(found))
+
+
+def edited() -> list[Path]:
+    """Return the reject files that are not as they were written: a person's work, which is never deleted here."""
+    with session() as cursor:
+        written = as_written(cursor)
+    return [
+        path
+        for path in sorted(get_settings().data_rejected_path.glob("*.csv"))
+        if digest_of(path) != written.get(path.name, (None, None))[1]
+    ]
+
+
+def size(path: Path) -> int:
+    """Return the bytes that a file, or a folder with all below it, takes."""
+    files = [path] if path.is_file() else [below for below in path.rglob("*") if below.is_file()]
+    return sum(file.stat().st_size for file in files)
+
+
+def delete_all(paths: Collection[Path]) -> None:
+    """Delete files and folders; the list of reports names those that are left, first of all."""
+    from pipeline.report.index import write_index
+
+    if get_settings().reports_path.is_dir():
+        write_index(get_settings().reports_path, leaving=paths)
+    for path in paths:
+        delete(path)
+
+
+def _age(path: Path) -> float:
+    return time.time() - path.stat().st_mtime

@@ -1,0 +1,100 @@
+"""Changing markers by hand: to have a load done again, or to keep it although code has changed."""
+
+from __future__ import annotations
+
+import json
+from datetime import date
+
+from pipeline.cli.causes import judge
+from pipeline.cli.graph import downstream, file_of, select, stages
+from pipeline.errors import PipelineError
+from pipeline.servers import mongo, postgres
+from pipeline.state.markers import REDO, forget
+from pipeline.state.targets import MarkerTarget, MongoMarkerTarget
+from pipeline.tasks.base import PipelineTask
+
+
+class NotAcceptedError(PipelineError):
+    """A task cannot be marked current: more than its code has changed, or it never ran."""
+
+
+def redo(name: str, day: date, *, with_downstream: bool) -> list[str]:
+    """Void the markers of a task, so that the next run does it again from the ground up.
+
+    Args:
+        name: the task, as for `explain`.
+        day: the date for tasks that have one.
+        with_downstream: void what builds on it, too.
+
+    Returns:
+        What the next run does again, one sentence for each task; those that never ran have no marker to void.
+
+    Raises:
+        UnknownTaskError: there is no such task.
+    """
+    tasks = select(name, day)
+    if with_downstream:
+        tasks = downstream(tasks, day)
+    return [
+        f"{label(task)}: the next run does it again" + (f"; {task.redo_warning}" if task.redo_warning else "")
+        for task in tasks
+        if _mark(task, REDO, None)
+    ]
+
+
+def accept(name: str, day: date) -> list[str]:
+    """Mark a task current although its code changed, and with it those that would run only because of it.
+
+    Returns:
+        The tasks that are current now and were not.
+
+    Raises:
+        UnknownTaskError: there is no such task.
+        NotAcceptedError: something else than code changed; what loaded is out of date.
+    """
+    accepted: list[PipelineTask] = []
+    for task in select(name, day):
+        verdict = judge(task)
+        other = [key for key in verdict.changed if not key.startswith(("sql ", "module ", "template"))]
+        if verdict.will_run and (other or not verdict.changed or len(verdict.causes) > len(verdict.changed)):
+            raise NotAcceptedError(
+                f"{label(task)} cannot be accepted, since not only code changed: {verdict.causes[0]}"
+            )
+        if verdict.will_run:
+            accepted.append(task)
+    labels = {f"task {task.label}" for task in accepted}
+    for task in stages(day):
+        verdict = judge(task)
+        only_upstream = len(verdict.causes) == len(verdict.changed) and labels.issuperset(verdict.changed)
+        if task not in accepted and verdict.changed and only_upstream:
+            accepted.append(task)
+            labels.add(f"task {task.label}")
+    for task in accepted:
+        _mark(task, task.fingerprint, task.inputs)
+    return [label(task) for task in accepted]
+
+
+def label(task: PipelineTask) -> str:
+    """Return the task and its file, as an operator types it."""
+    return f"{task.task_family} {file_of(task)}" if file_of(task) else task.task_family
+
+
+def _mark(task: PipelineTask, fingerprint: str, inputs: dict[str, str] | None) -> bool:
+    """Write another fingerprint, and other inputs if any are given, into a marker; tell whether there was one."""
+    target = task.output()
+    current = target.current()
+    if current is None:
+        return False
+    if isinstance(target, MarkerTarget):
+        with postgres.session() as cursor:
+            cursor.execute(
+                "UPDATE etl.table_updates SET fingerprint = %s, inputs = coalesce(%s, inputs) WHERE update_id = %s",
+                (fingerprint, json.dumps(inputs) if inputs else None, task.update_id),
+            )
+        forget()
+    elif isinstance(target, MongoMarkerTarget):
+        with mongo.database() as db:
+            mongo.write_marker(db, task.update_id, fingerprint, inputs or current.inputs, current.holds, current.facts)
+    else:
+        return False
+    return True

@@ -1,0 +1,151 @@
+"""What ran last, and what is to be looked after."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from pipeline.servers.postgres import session
+from pipeline.sources.files import UnreadableFileError
+from pipeline.sources.inventory import inventory, raw_files
+from pipeline.state.markers import REDO
+from pipeline.warehouse.drift import in_words
+from pipeline.warehouse.statements import fetch_value
+
+LAST_LOADS = """
+    SELECT DISTINCT ON (task, target_table, source)
+        batch_id, task, source, status, started, round(extract(epoch FROM finished - started), 2)::float AS seconds,
+        rows_read, rows_loaded, rows_rejected, rows_superseded, rows_waiting, error, details
+    FROM etl.batches
+    ORDER BY task, target_table, source, batch_id DESC
+"""
+FILES = "SELECT source, table_name, read, loaded, rejected, superseded, waiting FROM etl.file_outcomes ORDER BY source"
+WAITING = """
+    SELECT
+        count(*) FILTER (WHERE users.user_id IS NULL) AS for_user,
+        count(*) FILTER (WHERE content.content_id IS NULL) AS for_title
+    FROM etl.held_rows AS held
+    LEFT JOIN processed.users ON users.user_id = held.user_id
+    LEFT JOIN processed.content ON content.content_id = held.content_id
+    WHERE held.status = 'waiting'
+"""
+FINDINGS = """
+    SELECT check_name, severity, findings, description FROM etl.check_results WHERE findings > 0
+    ORDER BY severity, check_name
+"""
+SUPERSEDED_CORRECTIONS = """
+    SELECT batches.source, count(*) AS records, (array_agg(held.key ORDER BY held.key))[:3] AS keys
+    FROM etl.table_updates AS updates
+    INNER JOIN etl.batches AS batches ON batches.batch_id = updates.batch_id AND batches.details ? 'corrects'
+    INNER JOIN etl.held_rows AS held ON held.batch_id = batches.batch_id AND held.status = 'superseded'
+    WHERE updates.target_table LIKE 'raw.%'
+    GROUP BY batches.source ORDER BY batches.source
+"""
+LOADED = """
+    SELECT batches.source, updates.inputs ->> 'content' FROM etl.table_updates AS updates
+    INNER JOIN etl.batches AS batches USING (batch_id)
+    WHERE batches.task = ANY (%s) AND updates.fingerprint <> %s
+"""
+FILE_TASKS = ["LoadCsvToPostgres", "LoadJsonToMongo"]
+SHOWN_FILES = 20
+
+
+def status(*, as_json: bool) -> str:
+    """Describe the last loads, the files with rejected or waiting records, and findings of checks."""
+    with session() as cursor:
+        if not fetch_value(cursor, "SELECT to_regclass('etl.file_outcomes') IS NOT NULL"):
+            return "{}" if as_json else "nothing was loaded yet; run: luigi --module pipeline RunAll"
+        state = {name: _records(cursor, query) for name, query in QUERIES.items()}
+        cursor.execute(LOADED, (FILE_TASKS, REDO))
+        loaded = set(cursor.fetchall())
+    current = [load for load in state["loads"] if _is_current(load, loaded)]
+    state["loads"] = sorted(current, key=lambda load: load["started"])
+    if as_json:
+        return json.dumps(state, indent=2, default=str)
+    return _in_words(state)
+
+
+QUERIES = {
+    "loads": LAST_LOADS,
+    "files": FILES,
+    "waiting": WAITING,
+    "findings": FINDINGS,
+    "superseded_corrections": SUPERSEDED_CORRECTIONS,
+}
+
+
+def _records(cursor: Any, query: str) -> list[dict[str, Any]]:
+    cursor.execute(query)
+    names = [column.name for column in cursor.description]
+    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
+def _is_current(load: dict[str, Any], loaded: set[tuple[str, str]]) -> bool:
+    """Tell whether a load is of interest: of a file that failed something is to be mended, or it is not any more.
+
+    Nothing is if the file is gone, or is again the one that is loaded, after another one was refused or it could not
+    be read.
+    """
+    source = load["source"]
+    if load["task"] == "WithdrawCsv" and load["status"] == "failed":
+        return source not in raw_files()
+    if load["task"] not in FILE_TASKS or load["status"] != "failed" or inventory().why_unreadable(source):
+        return True
+    digest, refused = raw_files().get(source), load["details"].get("refused")
+    if digest is None:
+        return False
+    was_file = refused is not None or load["error"].startswith(f"{UnreadableFileError.__name__}:")
+    return not was_file or refused == digest or (source, digest) not in loaded
+
+
+def _in_words(state: dict[str, list[dict[str, Any]]]) -> str:
+    lines = [f"{'last load':<32}{'when':<18}{'seconds':>8}{'read':>12}{'loaded':>12}{'rejected':>10}{'waiting':>9}"]
+    by_task: dict[str, list[dict[str, Any]]] = {}
+    for load in state["loads"]:
+        by_task.setdefault(load["task"], []).append(load)
+    for task, loads in by_task.items():
+        lines.append(_task_line(task, loads))
+        lines += [f"  FAILED {load['source']}: {load['error']}" for load in loads if load["status"] == "failed"]
+        lines += [
+            f"  running since {load['started'].astimezone():%H:%M:%S}" for load in loads if load["status"] == "running"
+        ]
+    flawed = [file for file in state["files"] if file["rejected"] or file["waiting"]]
+    if flawed:
+        lines += ["", f"{'files with rejected or waiting records':<50}{'read':>12}{'rejected':>10}{'waiting':>9}"]
+        lines += [
+            f"{file['source']:<50}{file['read']:>12,}{file['rejected']:>10,}{file['waiting']:>9,}"
+            for file in flawed[:SHOWN_FILES]
+        ]
+        lines += [f"… and {len(flawed) - SHOWN_FILES:,} more"] if len(flawed) > SHOWN_FILES else []
+    if state["superseded_corrections"]:
+        lines += ["", "corrected records that a later delivery superseded"]
+        lines += [
+            f"  {file['source']}: {file['records']:,}, such as {', '.join(file['keys'])}"
+            for file in state["superseded_corrections"]
+        ]
+    [waiting] = state["waiting"]
+    if waiting["for_user"] or waiting["for_title"]:
+        lines += ["", f"waiting: {waiting['for_user']:,} for a user, {waiting['for_title']:,} for a title"]
+    if state["findings"]:
+        lines += ["", "checks with findings"]
+        lines += [
+            f"  {found['severity']:<6}{found['check_name']}: {found['findings']:,} ({found['description']})"
+            for found in state["findings"]
+        ]
+    drift = [
+        f"  {load['source']}: {in_words(each)}" for load in state["loads"] for each in load["details"].get("drift", [])
+    ]
+    return "\n".join([*lines, *(["", "drift", *drift] if drift else [])])
+
+
+def _task_line(task: str, loads: list[dict[str, Any]]) -> str:
+    def total(column: str) -> int:
+        return sum(load[column] for load in loads)
+
+    name = f"{task} ({len(loads)})" if len(loads) > 1 else task
+    last = max(load["started"] for load in loads).astimezone()
+    seconds = sum(load["seconds"] or 0 for load in loads)
+    return (
+        f"{name:<32}{last:%Y-%m-%d %H:%M}  {seconds:>8.1f}{total('rows_read'):>12,}{total('rows_loaded'):>12,}"
+        f"{total('rows_rejected'):>10,}{total('rows_waiting'):>9,}"
+    )

@@ -1,0 +1,1 @@
+"""What a declared table is, and what follows from it."""

@@ -1,0 +1,1 @@
+"""Documents of MongoDB: their contract, landing, extraction and rows."""

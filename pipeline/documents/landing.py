@@ -1,0 +1,185 @@
+"""Landing a JSON file in the collections of MongoDB."""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+from collections import Counter
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from typing import IO, Protocol
+
+from pipeline.documents.batches import write_spooled
+from pipeline.documents.contract import COLLECTIONS
+from pipeline.documents.extended_json import shown
+from pipeline.documents.problems import DocumentError
+from pipeline.documents.rejects import DocumentRejects
+from pipeline.documents.storable import Storable, storable
+from pipeline.servers import mongo
+from pipeline.settings import get_settings
+from pipeline.sources.files import open_raw
+from pipeline.sources.json_files import read_documents
+from pipeline.state import deliveries
+from pipeline.state.markers import REDO
+from pipeline.state.spec import Load
+from pipeline.warehouse.reject_limit import TooManyRejectsError, too_many
+
+logger = logging.getLogger("pipeline")
+
+
+class JsonDelivery(Protocol):
+    """A JSON file to be landed, and the state that its landing leads to."""
+
+    path: str
+
+    @property
+    def update_id(self) -> str:
+        """Name of the target."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash over all inputs."""
+
+    @property
+    def inputs(self) -> dict[str, str]:
+        """Digests of the inputs by name; `content` is the file's."""
+
+
+@dataclass
+class Inspection:
+    """What a file holds: good documents by collection, and how many of all were rejected or are not to be written.
+
+    `passed_over` names unknown collections, each with a sentence that says so.
+    """
+
+    good: Counter[str] = field(default_factory=Counter)
+    rejected: int = 0
+    superseded: int = 0
+    reasons: Counter[str] = field(default_factory=Counter)
+    passed_over: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def read(self) -> int:
+        """Number of documents."""
+        return self.good.total() + self.rejected
+
+
+def land_documents(load: Load, task: JsonDelivery) -> None:
+    """Land a JSON file in MongoDB and mark it there; `load` gets counts and rejects for PostgreSQL.
+
+    A file that is cut short, bad as a whole or changed while it is read must not be half-loaded. So it is
+    read and checked to its end first, into a temporary file; MongoDB gets what that holds.
+
+    Of a delivery that landed before, only what MongoDB lost is written: if one collection was emptied, what
+    the others hold may be newer. If PostgreSQL alone lost it, nothing is written, but its rejects are kept again.
+
+    Raises:
+        FileRefusedError, TooManyRejectsError, ChangedWhileReadError: MongoDB is as it was.
+        MongoError: MongoDB is not there, or refuses.
+    """
+    if load.batch_id is None:
+        raise RuntimeError("the ledger is missing; CreatePostgresTables comes first")
+    content = task.inputs["content"]
+    with mongo.database() as db:
+        markers = deliveries.mark_lost(db)
+    marker = markers.get(task.update_id)
+    known = deliveries.numbers(load.cursor, markers)
+    number = known.get((task.path, content), max(known.values(), default=0) + 1)
+    is_there = marker is not None and marker.intact and marker.fingerprint == task.fingerprint
+    same = marker is not None and marker.inputs["content"] == content and marker.fingerprint != REDO
+    lost = marker.lost if marker and same else []
+    if lost or (marker is None and "again" in task.inputs):
+        logger.warning(
+            "%s: lands again, since MongoDB has lost %s; what other programs changed there is not in it",
+            task.path,
+            " and ".join(lost) or "all of it",
+        )
+    with tempfile.TemporaryFile() as spool, DocumentRejects(load.batch_id, task.path) as rejects:
+        found = inspect(task.path, content, spool, rejects, only=lost or COLLECTIONS)
+        rejects.replace(load.cursor)
+        if not is_there:
+            enforce_limit(load, task.path, found)
+        load.rows_read, load.rows_rejected, load.rows_superseded = found.read, found.rejected, found.superseded
+        load.rows_loaded = found.good.total() - found.superseded
+        load.details |= {"content": content, "delivery": number, "drift": unknown_collections(task.path, found)}
+        if is_there and marker is not None:
+            logger.info("%s: is in MongoDB already; PostgreSQL has its audit and its rejects again", task.path)
+            report_difference(task.path, sum(marker.holds.values()), found.good.total())
+            return
+        spool.seek(0)
+        with mongo.database() as db:
+            write_spooled(db, spool)
+            facts = {"delivery": number, "passed_over": [*found.passed_over.values()]}
+            mongo.write_marker(db, task.update_id, task.fingerprint, task.inputs, dict(found.good), facts)
+
+
+def inspect(name: str, digest: str, spool: IO[bytes], rejects: DocumentRejects, only: Collection[str]) -> Inspection:
+    """Read a file to its end: good documents go to `spool`, the others are kept with their reasons.
+
+    Args:
+        name: path of the file relative to the raw folder.
+        digest: the digest of its content when the run began.
+        spool: a file to be written, for `write_spooled`.
+        rejects: takes the rejected documents.
+        only: the collections that are to be written; documents of others are counted as superseded.
+
+    Raises:
+        FileRefusedError: the file as a whole cannot be loaded.
+        ChangedWhileReadError: its content is not the one with the digest any more.
+    """
+    found = Inspection()
+    with open_raw(get_settings().data_raw_path, name, digest) as file:
+        for document in read_documents(file, name, found.passed_over):
+            try:
+                good: Storable = storable(document)
+            except DocumentError as error:
+                found.rejected += 1
+                found.reasons[error.problems[0].reason] += 1
+                rejects.add(document, error)
+                continue
+            found.good[document.collection] += 1
+            if document.collection in only:
+                good.dump(spool)
+            else:
+                found.superseded += 1
+    for sentence in found.passed_over.values():
+        logger.warning("%s", sentence)
+    return found
+
+
+def unknown_collections(name: str, found: Inspection) -> list[dict[str, str | None]]:
+    """Return the collections of a file that nobody declared as drift."""
+    return [
+        {"collection": name, "kind": "unknown collection", "path": shown(each), "example": None}
+        for each in found.passed_over
+    ]
+
+
+def enforce_limit(load: Load, name: str, found: Inspection) -> None:
+    """Refuse a file too many of whose documents were rejected.
+
+    Raises:
+        TooManyRejectsError: the share is above `MAX_REJECT_RATIO`; the message names the commonest reasons.
+    """
+    if load.batch_id is not None and too_many(found.read, found.rejected):
+        commonest = "; ".join(f"{reason} ({count:,})" for reason, count in found.reasons.most_common(3))
+        raise TooManyRejectsError(
+            f"{name}: {found.rejected:,} of {found.read:,} documents were rejected, more than the"
+            f" {get_settings().max_reject_ratio:.0%} that MAX_REJECT_RATIO allows: {commonest}."
+            " Correct the file, or raise the limit.",
+            load.cursor,
+            load.batch_id,
+            name,
+        )
+
+
+def report_difference(name: str, landed: int, good: int) -> None:
+    """Warn if documents that were rejected when a file landed would be taken by now: they are not in MongoDB."""
+    if good > landed:
+        logger.warning(
+            "%s: %d documents of it were rejected when it landed and would be taken now; to land it again, over what"
+            " is newer in MongoDB: python -m pipeline redo 'LoadJsonToMongo %s'",
+            name,
+            good - landed,
+            name,
+        )

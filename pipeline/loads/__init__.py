@@ -1,1 +1,0 @@
-"""What happens inside the transaction of each load."""

@@ -1,0 +1,1 @@
+"""The servers that the pipeline starts itself where none is configured."""

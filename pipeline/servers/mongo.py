@@ -1,0 +1,244 @@
+"""Connections to MongoDB, and the markers kept there."""
+
+from __future__ import annotations
+
+import atexit
+import os
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+from pipeline.errors import PipelineError
+from pipeline.servers.embedded.door import ensure_mongo
+from pipeline.servers.remote import mongo_parameters, mongo_server, mongo_user
+from pipeline.servers.retries import ConnectionLostError, retrying
+from pipeline.settings import Settings, get_settings
+from pipeline.state.refusals import mongo_refusal, mongo_unreachable
+
+if TYPE_CHECKING:
+    from pymongo.database import Database
+    from pymongo.errors import OperationFailure
+
+MARKERS = "table_updates"
+MINIMUM_VERSION = (6, 0)
+WAIT_FOR_SERVER_SECONDS = 30
+WAIT_FOR_EMBEDDED_SECONDS = 3
+SOCKET_TIMEOUT_SECONDS = 600  # for one answer; a server that hangs must not hold a run for ever
+BATCH_SIZE = 1000  # documents fetched at once
+
+
+class MongoError(PipelineError):
+    """MongoDB cannot be used; the message says why and what to do."""
+
+
+def server_name(settings: Settings | None = None) -> str:
+    """Return which server and database the settings mean, without credentials."""
+    settings = settings or get_settings()
+    return f"embedded/{settings.mongo_db}" if settings.mongo_is_embedded else mongo_server(settings)
+
+
+def connection_parameters() -> dict[str, Any]:
+    """Return what `pymongo.MongoClient` needs, starting the embedded server if that is the one."""
+    settings = get_settings()
+    if not settings.mongo_is_embedded:
+        return mongo_parameters(settings)
+    address = ensure_mongo(settings)
+    return {"host": address.host, "port": address.port}
+
+
+@contextmanager
+def database() -> Iterator[Database[dict[str, Any]]]:
+    """Open the database of the settings, starting the embedded server if that is the one, and close it.
+
+    Clients do not survive a fork, so each piece of work opens its own.
+
+    Raises:
+        MongoError: there is no connection to be had, or the server is too old.
+        ConnectionLostError: the embedded server is gone; it is started again when the work is done again.
+    """
+    import bson
+    from bson.codec_options import CodecOptions, DatetimeConversion
+    from pymongo import MongoClient
+    from pymongo.errors import ConfigurationError, CursorNotFound, OperationFailure, ServerSelectionTimeoutError
+
+    settings = get_settings()
+    # The embedded server ran a moment ago; nobody but the next attempt would start it again.
+    wait = WAIT_FOR_EMBEDDED_SECONDS if settings.mongo_is_embedded else WAIT_FOR_SERVER_SECONDS
+    try:
+        client: MongoClient[dict[str, Any]] = MongoClient(
+            **connection_parameters(),
+            serverSelectionTimeoutMS=wait * 1000,
+            connectTimeoutMS=10_000,
+            socketTimeoutMS=SOCKET_TIMEOUT_SECONDS * 1000,
+            appname="video_streaming_pipeline",
+        )
+    except ConfigurationError as error:
+        raise MongoError(mongo_unreachable(str(error), server_name())) from error
+    # Whatever is an `_id`, in a document that is only looked for, must not stop the look.
+    options: CodecOptions[dict[str, Any]] = CodecOptions(
+        tz_aware=True,
+        datetime_conversion=DatetimeConversion.DATETIME_AUTO,
+        unicode_decode_error_handler="surrogateescape",
+    )
+    try:
+        version = tuple(client.server_info()["versionArray"][:2])
+        if version < MINIMUM_VERSION:
+            raise MongoError(f"MongoDB 6 or later is needed; {server_name()} is version {version[0]}.{version[1]}")
+        yield client.get_database(settings.mongo_db, codec_options=options)
+    except CursorNotFound:
+        raise  # an operation failure that is no refusal: reading starts afresh
+    except (ServerSelectionTimeoutError, ConfigurationError) as error:
+        if settings.mongo_is_embedded:
+            raise ConnectionLostError(f"the embedded MongoDB server went away: {error}") from error
+        raise MongoError(mongo_unreachable(str(error), server_name())) from error
+    except OperationFailure as error:
+        raise MongoError(mongo_refusal(error, _refusal(error), server_name(), mongo_user(settings))) from error
+    except bson.errors.InvalidBSON as error:
+        raise MongoError(f"MongoDB ({server_name()}) sent a document that cannot be read: {error}") from error
+    finally:
+        client.close()
+        _leave_no_wait_behind()
+
+
+def _leave_no_wait_behind() -> None:
+    """Have the end of the process not wait for the threads of closed clients.
+
+    They sleep half a second between looks at whether they should end, and PyMongo would join them at exit, which
+    was a third of a run with nothing to do. They are daemons that hold nothing by then.
+    """
+    from pymongo.synchronous import monitor
+
+    if shutdown := getattr(monitor, "_shutdown_resources", None):
+        atexit.unregister(shutdown)
+
+
+def _refusal(error: OperationFailure) -> str:
+    """What the server said, without the documents that PyMongo repeats."""
+    details = error.details or {}
+    failed = [each["errmsg"] for each in details.get("writeErrors", [])]
+    return str(failed[0] if failed else details.get("errmsg", error))
+
+
+Batches = Callable[[str], Iterable[bytes]]
+"""From the name of a collection to its documents, in batches of BSON."""
+
+Result = TypeVar("Result")
+
+
+def read_snapshot(work: Callable[[Batches], Result]) -> Result:
+    """Let `work` read collections as of one moment, where the server can do that, and return its result.
+
+    Raises:
+        MongoError: the server is not there, or refuses.
+        pymongo.errors.AutoReconnect, pymongo.errors.CursorNotFound: the cursor was lost; start afresh.
+    """
+    with database() as db:
+        # Standalone servers of MongoDB have no snapshots; there the cursor's own view must do.
+        snapshot = "setName" in db.command("hello")
+        with db.client.start_session(snapshot=snapshot) as reading:
+
+            def batches(name: str) -> Iterable[bytes]:
+                cursor: Any = db[name].find_raw_batches({}, session=reading, batch_size=BATCH_SIZE)
+                return cast("Iterable[bytes]", cursor)  # its type hints say that documents come
+
+            return work(batches)
+
+
+@dataclass(frozen=True)
+class MongoMarker:
+    """What is loaded in a target of MongoDB now.
+
+    `missing` says which collection was dropped or emptied, `lost` names those that held documents of this load.
+    """
+
+    update_id: str
+    inserted: datetime
+    fingerprint: str
+    inputs: dict[str, str]
+    holds: dict[str, int]
+    missing: str | None = None
+    lost: list[str] = field(default_factory=list)
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def intact(self) -> bool:
+        """Whether the marked thing is still there."""
+        return self.missing is None
+
+
+_snapshots: dict[int, dict[str, MongoMarker]] = {}
+
+
+def markers() -> dict[str, MongoMarker]:
+    """Return all markers as of the first look since `forget` in this process, by update_id."""
+    pid = os.getpid()
+    if pid not in _snapshots:
+        for attempt in retrying("the markers of MongoDB"):
+            with attempt, database() as db:
+                _snapshots[pid] = read_markers(db)
+    return _snapshots[pid]
+
+
+def forget() -> None:
+    """Let the next look at `markers` read them again."""
+    _snapshots.clear()
+
+
+def read_markers(db: Database[dict[str, Any]]) -> dict[str, MongoMarker]:
+    """Read all markers with a look at the collections they mark."""
+    collections = set(db.list_collection_names())
+    filled: dict[str, bool] = {}
+    found = {}
+    for document in db[MARKERS].find():
+        facts = document.get("facts", {})
+        lost = [*facts.get("lost", [])]
+        missing = f"the collection {lost[0]} was emptied" if lost else None
+        for name, rows in document["holds"].items():
+            if name not in filled:
+                filled[name] = name in collections and db[name].find_one({}, {"_id": 1}) is not None
+            if name not in collections:
+                missing = f"the collection {name} is missing"
+            elif rows and not filled[name]:
+                missing = f"the collection {name} was emptied"
+            if rows and not filled[name] and name not in lost:
+                lost.append(name)
+        found[document["_id"]] = MongoMarker(
+            update_id=document["_id"],
+            inserted=document["inserted"],
+            fingerprint=document["fingerprint"],
+            # Keys of inputs may hold dots and dollars, which field names had better not.
+            inputs={entry["name"]: entry["digest"] for entry in document["inputs"]},
+            holds=document["holds"],
+            missing=missing,
+            lost=lost,
+            facts=facts,
+        )
+    return found
+
+
+def write_marker(  # noqa: PLR0917 (the fields of a marker)
+    db: Database[dict[str, Any]],
+    update_id: str,
+    fingerprint: str,
+    inputs: dict[str, str],
+    holds: dict[str, int],
+    facts: dict[str, Any] | None = None,
+) -> None:
+    """Mark a target as loaded; `holds` maps collections to the documents the load brought, `facts` is anything else."""
+    from pymongo import WriteConcern
+
+    marker = {
+        "_id": update_id,
+        "inserted": datetime.now(UTC),
+        "fingerprint": fingerprint,
+        "inputs": [{"name": name, "digest": digest} for name, digest in inputs.items()],
+        "holds": holds,
+        "facts": facts or {},
+    }
+    # The journal is written in order, so with the marker everything before it is safe: a server that is killed
+    # must not keep the marker and lose the documents.
+    durable = db[MARKERS].with_options(write_concern=WriteConcern(w="majority", j=True))
+    durable.replace_one({"_id": update_id}, marker, upsert=True)
+    forget()

@@ -1,0 +1,216 @@
+"""A load, its ledger row and its marker in one transaction."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import time
+from collections.abc import Callable
+
+import psycopg2
+from psycopg2.extensions import connection as Connection
+from psycopg2.extensions import cursor as Cursor
+
+from pipeline.days import today
+from pipeline.interrupts import cancelling
+from pipeline.servers.embedded import disk
+from pipeline.servers.lock_holders import LockHeldError, held_too_long, table_holders
+from pipeline.servers.postgres import PostgresError, connect, permissions_named, session
+from pipeline.servers.retries import ConnectionLostError, retrying
+from pipeline.state import markers
+from pipeline.state.locks import take_locks
+from pipeline.state.spec import Load, LoadSpec, RefusedLoadError, SupersededError
+from pipeline.warehouse.statements import fetch_value
+
+logger = logging.getLogger("pipeline")
+
+# Until it ends, the row of a load names the session that does it: pid and birth are used once only.
+BEGIN = """
+    INSERT INTO etl.batches (task, target_table, source, fingerprint, details)
+    SELECT %s, %s, %s, %s, jsonb_build_object('pid', pid, 'born', extract(epoch FROM backend_start))
+    FROM pg_stat_activity WHERE pid = pg_backend_pid()
+    RETURNING batch_id
+"""
+CLOSE_INTERRUPTED = """
+    UPDATE etl.batches SET status = 'failed', finished = clock_timestamp(), error = 'interrupted', details = '{}'
+    WHERE status = 'running' AND NOT EXISTS (
+        SELECT FROM pg_stat_activity
+        WHERE pid = (details ->> 'pid')::int AND extract(epoch FROM backend_start) = (details ->> 'born')::numeric
+    )
+"""
+
+
+def execute(spec: LoadSpec, work: Callable[[Load], None], is_done: Callable[[], bool] | None = None) -> None:
+    """Do `work` under the spec's locks, and commit it together with its ledger row and marker.
+
+    If another run has loaded the same state meanwhile, nothing is done; a target whose marker is not in
+    PostgreSQL tells by `is_done`, and its marker here only keeps the order of runs. If the work fails,
+    nothing of it stays but a `failed` row in the ledger and what a `RefusedLoadError` keeps. After a fault of
+    a server that passes, `work` starts afresh.
+
+    Raises:
+        SupersededError: a newer run has loaded another state.
+        PostgresError: another session held a lock for too long.
+        DiskFullError: a file could not be written for want of space.
+    """
+    subject = spec.task if spec.source == spec.task else f"{spec.task} {spec.source}"
+    try:
+        for attempt in retrying(subject):
+            with attempt:
+                _execute(spec, subject, work, is_done)
+    except LockHeldError as error:
+        raise PostgresError(held_too_long(subject, str(error))) from error
+    except psycopg2.errors.LockNotAvailable as error:
+        with session() as cursor:
+            holders = table_holders(cursor)
+        raise PostgresError(held_too_long(subject, holders)) from error
+    except OSError as error:
+        if not disk.is_full(error):
+            raise
+        where = ", ".join(map(str, full)) if (full := disk.full_folders()) else error.filename or "a disk"
+        raise disk.DiskFullError(f"{subject}: no space left on {where}; make room and run again") from error
+
+
+def _execute(spec: LoadSpec, subject: str, work: Callable[[Load], None], is_done: Callable[[], bool] | None) -> None:
+    started = time.monotonic()
+    connection = connect()
+    try:
+        connection.autocommit = True
+        with permissions_named(), cancelling(connection), connection.cursor() as cursor:
+            take_locks(cursor, alone={spec.update_id, *spec.locks}, shared=spec.shared_locks)
+            marker = markers.read_markers(cursor, [spec.update_id]).get(spec.update_id)
+            if _is_settled(marker, spec, is_done):
+                logger.info("%s: loaded by another run meanwhile", spec.update_id)
+                return
+            load = Load(spec, cursor, _begin(cursor, spec), previous=marker)
+            _run(connection, load, work)
+    except psycopg2.Error as error:
+        # The driver has many words for a connection that broke, some of them in COPY only.
+        if connection.closed:
+            raise ConnectionLostError(" ".join(str(error).split()) or "the connection was lost") from error
+        raise
+    finally:
+        connection.close()
+        markers.forget()
+    seconds = time.monotonic() - started
+    facts = {"event": "load", "batch": load.batch_id, "rows": load.counts(), "seconds": round(seconds, 3)}
+    logger.info("%s: %s (%.1f s)", subject, load.summary(), seconds, extra=facts)
+    for warning in load.warnings:
+        logger.warning("%s", warning, extra={"event": "warning"})
+    spec.report(load.summary())
+
+
+def _is_settled(marker: markers.Marker | None, spec: LoadSpec, is_done: Callable[[], bool] | None) -> bool:
+    """Tell whether the target is in the wanted state already.
+
+    Raises:
+        SupersededError: a newer run has brought it into another state.
+    """
+    if is_done is not None and is_done():
+        return True
+    if marker is None or not marker.intact:
+        return False
+    if marker.fingerprint == spec.fingerprint:
+        return is_done is None
+    if spec.run_date and marker.run_date and marker.run_date > spec.run_date:
+        return True
+    if marker.run_number > spec.run_number and not marker.voided:
+        raise SupersededError(
+            f"{spec.task} {spec.source}: a run that began later has loaded newer input at"
+            f" {marker.inserted.astimezone():%H:%M:%S}; run again if this was meant to win"
+        )
+    return False
+
+
+def _begin(cursor: Cursor, spec: LoadSpec) -> int | None:
+    """Open the ledger row; None while there is no ledger yet. Rows of killed attempts are closed."""
+    if not fetch_value(cursor, "SELECT to_regclass('etl.batches') IS NOT NULL"):
+        return None
+    cursor.execute(CLOSE_INTERRUPTED)
+    batch_id: int = fetch_value(cursor, BEGIN, (spec.task, spec.target_table, spec.source, spec.fingerprint))
+    return batch_id
+
+
+def _run(connection: Connection, load: Load, work: Callable[[Load], None]) -> None:
+    connection.autocommit = False
+    try:
+        # For checks: what a run finds depends on its day, not on when it is made.
+        day = load.spec.run_date or today()
+        load.cursor.execute("SET LOCAL pipeline.run_day = %s", (day.isoformat(),))
+        work(load)
+        if load.batch_id is None:
+            load.batch_id = _begin(load.cursor, load.spec)
+        _finish(load)
+        connection.commit()
+    except BaseException as error:
+        # Of a connection that is lost, the next attempt closes the ledger row.
+        with contextlib.suppress(psycopg2.OperationalError, psycopg2.InterfaceError):
+            connection.rollback()
+            _fail(load, error)
+            connection.commit()
+            _follow_up(load)
+        raise
+    _follow_up(load)
+
+
+def _follow_up(load: Load) -> None:
+    for work in load.after_commit:
+        work(load.cursor)
+        load.cursor.connection.commit()
+
+
+def _finish(load: Load) -> None:
+    spec = load.spec
+    load.cursor.execute(
+        """
+        UPDATE etl.batches SET
+            status = 'loaded', finished = clock_timestamp(), rows_read = %s, rows_loaded = %s,
+            rows_rejected = %s, rows_superseded = %s, rows_waiting = %s, details = %s
+        WHERE batch_id = %s
+        """,
+        (
+            load.rows_read,
+            load.rows_loaded,
+            load.rows_rejected,
+            load.rows_superseded,
+            load.rows_waiting,
+            json.dumps(load.details),
+            load.batch_id,
+        ),
+    )
+    load.cursor.execute("DELETE FROM etl.table_updates WHERE update_id = %s", (spec.update_id,))
+    if load.keep_marker:
+        load.cursor.execute(
+            """
+            INSERT INTO etl.table_updates
+                (update_id, target_table, fingerprint, inputs, batch_id, holds, objects, run_date, run_number)
+            VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)
+            """,
+            (
+                spec.update_id,
+                spec.target_table,
+                spec.fingerprint,
+                json.dumps(spec.inputs),
+                load.marked_batch_id or load.batch_id,
+                json.dumps(load.holds),
+                list(load.objects),
+                spec.run_date,
+                spec.run_number,
+            ),
+        )
+
+
+def _fail(load: Load, error: BaseException) -> None:
+    if load.batch_id is None:
+        return
+    reason = f"{type(error).__name__}: {error}"[:2000].replace("\0", "\\0")
+    load.cursor.execute(
+        """
+        UPDATE etl.batches SET status = 'failed', finished = clock_timestamp(), error = %s, details = %s
+        WHERE batch_id = %s
+        """,
+        (reason, json.dumps(load.details), load.batch_id),
+    )
+    if isinstance(error, RefusedLoadError):
+        error.keep(load.cursor)

@@ -1,0 +1,46 @@
+"""Advisory locks of PostgreSQL, by name: they keep runs apart, and end with the session that holds them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from psycopg2.errors import LockNotAvailable
+from psycopg2.extensions import cursor as Cursor
+
+from pipeline.servers.lock_holders import LockHeldError, advisory_holders
+from pipeline.warehouse.statements import fetch_value
+
+SPACE = 0x5650  # first key of our locks, apart from those of other programs
+
+
+def take_locks(cursor: Cursor, *, alone: Collection[str], shared: Collection[str]) -> None:
+    """Wait for locks, in the order of their names, so that two loads never wait for each other.
+
+    Args:
+        cursor: of the session that is to hold them until it ends, in autocommit mode.
+        alone: names that nobody else may hold meanwhile.
+        shared: names that others may hold as shared, too.
+
+    Raises:
+        LockHeldError: another session held one for `LOCK_TIMEOUT_SECONDS`.
+    """
+    for name in sorted({*alone, *shared}):
+        function = "pg_advisory_lock" if name in alone else "pg_advisory_lock_shared"
+        try:
+            cursor.execute(f"SELECT {function}(%s, hashtext(%s))", (SPACE, name))
+        except LockNotAvailable as error:
+            holders = advisory_holders(cursor, SPACE, name, is_shared=name not in alone)
+            raise LockHeldError(holders) from error
+
+
+def is_free(cursor: Cursor, name: str) -> bool:
+    """Tell whether nobody holds a lock now."""
+    if not fetch_value(cursor, "SELECT pg_try_advisory_lock(%s, hashtext(%s))", (SPACE, name)):
+        return False
+    release(cursor, name)
+    return True
+
+
+def release(cursor: Cursor, name: str) -> None:
+    """Give back a lock that was held alone, before its session ends."""
+    cursor.execute("SELECT pg_advisory_unlock(%s, hashtext(%s))", (SPACE, name))

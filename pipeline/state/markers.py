@@ -1,0 +1,282 @@
+"""Reading the markers of PostgreSQL, and whether what they mark is still there."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from functools import cache
+from typing import Any
+
+from psycopg2 import sql
+from psycopg2.extensions import cursor as Cursor
+
+from pipeline.days import today
+from pipeline.servers.postgres import session
+from pipeline.servers.retries import retrying
+from pipeline.warehouse.statements import execute_file, fetch_value
+
+REDO = "redo"
+"""Stands in place of the fingerprint in a marker that was voided: by an operator, or since a check failed."""
+
+
+@dataclass(frozen=True)
+class Marker:
+    """What is loaded in a target now; see the comments on `etl.table_updates` for the columns.
+
+    `missing` names something the marker counts on that was dropped or emptied behind its back. `outdated`
+    says that files landed or left and were not merged: a run ended between the two, and what the files hold
+    by now may be what the marker says. `future_day` is the `run_date` of a load for a day that has not come, which
+    earlier versions allowed: it is newer than nothing, so `run_date` is None then. `is_known` says whether the batch is
+    in the ledger.
+    """
+
+    update_id: str
+    target_table: str
+    inserted: datetime
+    fingerprint: str
+    inputs: dict[str, str]
+    batch_id: int | None
+    holds: dict[str, int]
+    objects: tuple[str, ...]
+    run_date: date | None
+    run_number: int
+    future_day: date | None = None
+    is_known: bool = True
+    missing: str | None = None
+    outdated: str | None = None
+
+    @property
+    def intact(self) -> bool:
+        """Whether the marked thing is still there, and made from what is landed."""
+        return self.missing is None and self.outdated is None
+
+    @property
+    def voided(self) -> bool:
+        """Whether the load is to be done again, whatever its inputs."""
+        return self.fingerprint == REDO
+
+
+OBJECTS_QUERY = """
+    SELECT relnamespace::regnamespace::text || '.' || relname AS name
+    FROM pg_class
+    WHERE relnamespace IN (SELECT oid FROM pg_namespace WHERE nspname IN ('etl', 'raw', 'processed', 'trusted'))
+        AND relkind IN ('r', 'v', 'm', 'p', 'i')
+    UNION ALL
+    SELECT connamespace::regnamespace::text || '.' || conname
+    FROM pg_constraint
+    WHERE connamespace IN (SELECT oid FROM pg_namespace WHERE nspname IN ('etl', 'raw', 'processed'))
+        AND contype <> 'n'
+    ORDER BY name
+"""
+
+UNMERGED_QUERY = """
+    WITH landed AS (
+        SELECT 'processed.' || split_part(target_table, '.', 2) AS target_table, batch_id
+        FROM etl.table_updates
+        WHERE target_table LIKE 'raw.%'
+    )
+
+    SELECT DISTINCT target_table
+    FROM landed
+    FULL JOIN etl.merged_batches AS merged USING (target_table, batch_id)
+    WHERE landed.batch_id IS NULL OR merged.batch_id IS NULL
+"""
+
+
+# Inputs name the tasks that a load builds on as `task <label>`: a file, or a family without its day.
+VOID = """
+    WITH RECURSIVE voided (update_id) AS (
+        SELECT unnest(%(update_ids)s)
+        UNION
+        SELECT dependent.update_id
+        FROM voided
+        INNER JOIN etl.table_updates AS dependent ON dependent.inputs ? concat(
+            'task ',
+            CASE
+                WHEN voided.update_id LIKE '%%:%%' THEN substr(voided.update_id, strpos(voided.update_id, ':') + 1)
+                ELSE split_part(voided.update_id, ' ', 1)
+            END
+        )
+    )
+
+    UPDATE etl.table_updates SET fingerprint = %(redo)s WHERE update_id IN (SELECT update_id FROM voided)
+"""
+
+
+def void(cursor: Cursor, update_ids: list[str]) -> None:
+    """Have the next run load targets again, and all that builds on them, whatever their inputs."""
+    if update_ids:
+        cursor.execute(VOID, {"update_ids": update_ids, "redo": REDO})
+
+
+def existing_objects(cursor: Cursor) -> list[str]:
+    """Return relations, indexes and constraints of the pipeline's schemas, as `schema.name`, sorted."""
+    cursor.execute(OBJECTS_QUERY)
+    return list(dict.fromkeys(name for (name,) in cursor.fetchall()))
+
+
+def objects_of(cursor: Cursor, table: str) -> list[str]:
+    """Return the indexes and constraints of a table, as `schema.name`: without them it is not whole."""
+    cursor.execute(
+        """
+        SELECT indexrelid::regclass::text FROM pg_index WHERE indrelid = to_regclass(%(table)s)
+        UNION
+        SELECT connamespace::regnamespace::text || '.' || conname FROM pg_constraint
+        WHERE conrelid = to_regclass(%(table)s) AND contype <> 'n'
+        ORDER BY 1
+        """,
+        {"table": table},
+    )
+    return [name for (name,) in cursor.fetchall()]
+
+
+def read_markers(cursor: Cursor, update_ids: Iterable[str] | None = None) -> dict[str, Marker]:
+    """Read markers (all, or those named) with a look at what they mark.
+
+    Costs a handful of queries, however many markers there are.
+    """
+    if not fetch_value(cursor, "SELECT to_regclass('etl.table_updates') IS NOT NULL"):
+        return {}
+    known = "false"
+    if fetch_value(cursor, "SELECT to_regclass('etl.batches') IS NOT NULL"):
+        known = "batch_id IS NULL OR EXISTS (SELECT FROM etl.batches WHERE batches.batch_id = updates.batch_id)"
+    # As JSON, since a table of an earlier version lacks columns until `CreatePostgresTables` has run.
+    query = f"SELECT to_jsonb(updates), {known} FROM etl.table_updates AS updates"  # noqa: S608
+    named = None if update_ids is None else list(update_ids)
+    cursor.execute(query + " WHERE %(named)s IS NULL OR update_id = ANY(%(named)s)", {"named": named})
+    markers = [replace(_marker(row), is_known=is_known) for row, is_known in cursor.fetchall()]
+    if not markers:
+        return {}
+    objects = set(existing_objects(cursor))
+    filled = _filled(cursor, markers, objects)
+    unmerged: set[str] = set()
+    if "etl.merged_batches" in objects and any(marker.target_table.startswith("processed.") for marker in markers):
+        cursor.execute(UNMERGED_QUERY)
+        unmerged.update(table for (table,) in cursor.fetchall())
+    return {
+        marker.update_id: replace(
+            marker,
+            missing=_missing(marker, objects, filled),
+            outdated=f"{marker.target_table} lags behind raw" if marker.target_table in unmerged else None,
+        )
+        for marker in markers
+    }
+
+
+def _marker(row: dict[str, Any]) -> Marker:
+    day = row["run_date"] and date.fromisoformat(row["run_date"])
+    has_come = day is None or day <= today()
+    return Marker(
+        update_id=row["update_id"],
+        target_table=row["target_table"],
+        inserted=datetime.fromisoformat(row["inserted"]),
+        fingerprint=row["fingerprint"],
+        inputs=row["inputs"],
+        batch_id=row["batch_id"],
+        holds=row["holds"],
+        objects=tuple(row["objects"]),
+        run_date=day if has_come else None,
+        run_number=row.get("run_number") or 0,
+        future_day=None if has_come else day,
+    )
+
+
+def _raw_table(marker: Marker) -> str | None:
+    return marker.target_table if marker.target_table.startswith("raw.") else None
+
+
+# By order, not by EXISTS: that would be planned as a scan of the whole table.
+_FILLED_BATCHES_BY_INDEX = """
+    SELECT batch_id FROM unnest(%(batches)s) AS batches(batch_id) CROSS JOIN LATERAL (
+        SELECT _batch_id FROM {table} WHERE _batch_id >= batch_id ORDER BY _batch_id LIMIT 1
+    ) AS next WHERE next._batch_id = batch_id
+"""
+# Before the first load has built the index. A hundredth of the pages shows all but small batches; only if one is
+# not seen there the table is read, in one pass instead of one for each batch.
+_FILLED_BATCHES_BY_SCAN = """
+    WITH seen AS MATERIALIZED (
+        SELECT DISTINCT _batch_id FROM {table} TABLESAMPLE SYSTEM (1) WHERE _batch_id = ANY(%(batches)s)
+    )
+    SELECT _batch_id FROM seen
+    UNION ALL
+    SELECT DISTINCT _batch_id FROM {table}
+    WHERE _batch_id = ANY(%(batches)s)
+        AND (SELECT count(*) FROM seen) < cardinality(%(batches)s) AND _batch_id NOT IN (SELECT _batch_id FROM seen)
+"""
+
+
+def _filled(cursor: Cursor, markers: list[Marker], objects: set[str]) -> set[str | int]:
+    """Return which of the marked relations hold rows, and which batches of raw tables do."""
+    filled: set[str | int] = set()
+    batches: dict[str, list[int]] = {}
+    relations: set[str] = set()
+    for marker in markers:
+        table = _raw_table(marker)
+        if table in objects and marker.batch_id is not None and any(marker.holds.values()):
+            batches.setdefault(str(table), []).append(marker.batch_id)
+        elif table is None:
+            relations.update(name for name, rows in marker.holds.items() if rows and name in objects)
+    for table, batch_ids in batches.items():
+        by_index = f"{table}_batch_id_idx" in objects
+        query = _FILLED_BATCHES_BY_INDEX if by_index else _FILLED_BATCHES_BY_SCAN
+        cursor.execute(sql.SQL(query).format(table=sql.Identifier(*table.split(".", 1))), {"batches": batch_ids})
+        filled.update(batch_id for (batch_id,) in cursor.fetchall())
+    if relations:
+        exists = sql.SQL(" UNION ALL ").join(
+            sql.SQL("SELECT {name} WHERE EXISTS (SELECT FROM {relation})").format(
+                name=sql.Literal(name), relation=sql.Identifier(*name.split(".", 1))
+            )
+            for name in sorted(relations)
+        )
+        cursor.execute(exists)
+        filled.update(name for (name,) in cursor.fetchall())
+    return filled
+
+
+def _missing(marker: Marker, objects: set[str], filled: set[str | int]) -> str | None:
+    """Say what a marker counts on and is not there; None if all is."""
+    if not marker.is_known:
+        return f"batch {marker.batch_id} is not in etl.batches"
+    for name in (*marker.objects, *marker.holds):
+        if name not in objects:
+            return f"{name} is missing"
+    if _raw_table(marker):
+        emptied = any(marker.holds.values()) and marker.batch_id not in filled
+        return f"{marker.target_table} has lost the rows of batch {marker.batch_id}" if emptied else None
+    for name, rows in marker.holds.items():
+        if rows and name not in filled:
+            return f"{name} was emptied"
+    return None
+
+
+_snapshots: dict[int, dict[str, Marker]] = {}
+
+
+def markers() -> dict[str, Marker]:
+    """Return all markers as of the first look since `forget` in this process, by update_id.
+
+    Luigi asks for each task by itself; with one connection and query for each, a thousand files would
+    take a thousand times as long.
+    """
+    pid = os.getpid()
+    if pid not in _snapshots:
+        for attempt in retrying("the markers of PostgreSQL"):
+            with attempt, session() as cursor:
+                _snapshots[pid] = read_markers(cursor)
+    return _snapshots[pid]
+
+
+def forget() -> None:
+    """Let the next look at `markers` read them again."""
+    _snapshots.clear()
+
+
+@cache
+def run_number() -> int:
+    """Return the place of this run in the order of all runs that meet; no clock has a say in it."""
+    with session() as cursor:
+        if not fetch_value(cursor, "SELECT to_regclass('etl.run_numbers') IS NOT NULL"):
+            execute_file(cursor, "etl/00_schema.sql")
+        return int(fetch_value(cursor, "SELECT nextval('etl.run_numbers')"))

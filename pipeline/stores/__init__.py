@@ -1,1 +1,0 @@
-"""PostgreSQL and MongoDB: connections, markers, the ledger, the embedded servers."""

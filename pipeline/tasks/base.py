@@ -1,0 +1,164 @@
+"""The base of all tasks: what a task depends on, and the fingerprint that follows."""
+
+from __future__ import annotations
+
+import logging
+from datetime import date
+from functools import cached_property
+from typing import ClassVar
+
+import luigi
+from luigi.rpc import RPCError
+
+from pipeline.state import executor as ledger
+from pipeline.state import fingerprints, markers
+from pipeline.state.spec import Load, LoadSpec
+from pipeline.state.targets import MarkerTarget
+
+logger = logging.getLogger("pipeline")
+
+# Users and titles go before the many files of sessions: they are loaded while those land.
+BEFORE_SESSIONS = 1
+
+# The document contract and the normalizer: what every stage that reads documents depends on.
+DOCUMENT_MODULES = (
+    "pipeline.documents.normalizer",
+    "pipeline.documents.plain",
+    "pipeline.documents.contract",
+    "pipeline.documents.extra",
+    "pipeline.documents.fields",
+    "pipeline.documents.values",
+    "pipeline.sources.text_rules",
+    "pipeline.documents.problems",
+    "pipeline.documents.extended_json",
+)
+
+
+class PipelineTask(luigi.Task):
+    """A task that is complete only when its target was made from the present inputs.
+
+    Subclasses declare what their result depends on: `sql` (patterns below `sql/`), `modules` (Python
+    modules), `builds_on()` (tasks whose result they use) and `facts()` (anything else, by name). What
+    must merely be done first is in `runs_after()`: it rebuilds nothing. `redo_warning` says what an operator
+    should know who has the task done again.
+    """
+
+    sql: ClassVar[tuple[str, ...]] = ()
+    modules: ClassVar[tuple[str, ...]] = ()
+    redo_warning: ClassVar[str] = ""
+
+    def builds_on(self) -> list[PipelineTask]:
+        """Return the tasks whose result this one uses: if they change, it runs again."""
+        return []
+
+    def runs_after(self) -> list[luigi.Task]:
+        """Return the tasks that must be done first, but whose change does not concern this one."""
+        return []
+
+    def facts(self) -> dict[str, str]:
+        """Return further inputs by name: digests of files, the server that is read."""
+        return {}
+
+    @property
+    def label(self) -> str:
+        """The task in a few words, for people."""
+        return self.task_family
+
+    @property
+    def update_id(self) -> str:
+        """The target's name in the marker table: the same for all dates of a dated task."""
+        return self.task_family
+
+    def first_time_cause(self) -> str | None:
+        """Say why there is no marker yet, if there is more to say than that the task never ran."""
+        return None
+
+    def requires(self) -> list[luigi.Task]:
+        """Return everything that must be complete first."""
+        return [*self.runs_after(), *self.builds_on()]
+
+    @cached_property
+    def inputs(self) -> dict[str, str]:
+        """Everything the result depends on: name to digest. Frozen at the first look."""
+        return {
+            **self.facts(),
+            **fingerprints.sql_digests(self.sql),
+            **{f"module {name}": fingerprints.module_digest(name) for name in self.modules},
+            **{f"task {task.label}": task.fingerprint for task in self.builds_on()},
+        }
+
+    def report(self, message: str) -> None:
+        """Show on the scheduler's page what came of the task; a scheduler that is gone does not matter."""
+        # A worker sets them while it runs the task; without one they are None.
+        tell, advance = getattr(self, "set_status_message", None), getattr(self, "set_progress_percentage", None)
+        if tell is None or advance is None:
+            return
+        try:
+            tell(message)
+            advance(100)
+        except RPCError as error:
+            logger.warning("%s: the scheduler was not told: %s", self.label, error)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Hash over the task family and all inputs."""
+        # The run's place in the order of runs is taken before the first input is read.
+        markers.run_number()
+        return fingerprints.combine({"family": self.task_family, **self.inputs})
+
+
+class PostgresTask(PipelineTask):
+    """A task whose target is a load of PostgreSQL; `load` does the work inside the load's transaction."""
+
+    target_table: ClassVar[str]
+
+    @property
+    def run_date(self) -> date | None:
+        """The date for targets that depend on it."""
+        return getattr(self, "date", None)
+
+    @property
+    def source(self) -> str:
+        """What is read, for the ledger."""
+        return self.task_family
+
+    @property
+    def table(self) -> str:
+        """Table the task fills."""
+        return self.target_table
+
+    def locks(self) -> tuple[str, ...]:
+        """Return names to be held alone during the load, beside the target's own."""
+        return ()
+
+    def shared_locks(self) -> tuple[str, ...]:
+        """Return names that loads may hold together, but nobody alone meanwhile."""
+        return ()
+
+    def output(self) -> luigi.Target:
+        """Return the marker of the load."""
+        return MarkerTarget(self.update_id, self.table, self.fingerprint, self.run_date)
+
+    def load_spec(self) -> LoadSpec:
+        """Return what this task is about to load."""
+        return LoadSpec(
+            update_id=self.update_id,
+            task=self.task_family,
+            target_table=self.table,
+            source=self.source,
+            fingerprint=self.fingerprint,
+            inputs=self.inputs,
+            run_number=markers.run_number(),
+            run_date=self.run_date,
+            locks=self.locks(),
+            shared_locks=self.shared_locks(),
+            report=self.report,
+        )
+
+    def run(self) -> None:
+        """Load under the locks of the target, in one transaction with ledger row and marker."""
+        ledger.execute(self.load_spec(), self.load)
+
+    def load(self, load: Load) -> None:
+        """Do the work and say in `load` what came of it."""
+        raise NotImplementedError

@@ -1,0 +1,1 @@
+"""What happens in PostgreSQL: landing, merging, rejects, checks, publishing."""

@@ -1,0 +1,90 @@
+"""Bringing the views of `trusted` to the present load, all in one transaction."""
+
+from __future__ import annotations
+
+import logging
+
+from psycopg2 import sql
+
+from pipeline.days import today
+from pipeline.settings import get_settings
+from pipeline.state.spec import Load
+from pipeline.warehouse import rollups
+from pipeline.warehouse.statements import execute_file, fetch_value, lock_out_readers
+
+logger = logging.getLogger("pipeline")
+
+ANALYST = "data_analyst"
+KINDS = {"v": "VIEW", "m": "MATERIALIZED VIEW"}
+
+
+def publish(load: Load) -> None:
+    """Refresh every materialized view, replace every view whose definition changed, drop those without one.
+
+    Readers see all views of the last load until this one commits. They may wait while a definition is
+    replaced, but no view is ever missing. Which definitions changed follows from the last marker.
+    """
+    # The snapshot of one moment for all views.
+    load.cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+    load.cursor.execute("SET LOCAL work_mem = '192MB'")
+    folder = get_settings().sql_path / "trusted"
+    known = load.previous.inputs if load.previous and not load.previous.voided else {}
+    day = load.spec.run_date or today()
+    rollups.bring_up_to_date(load.cursor, day, rebuild=_must_rebuild(load, known))
+    existing = _existing(load)
+    if not existing:
+        execute_file(load.cursor, "trusted/00_schema.sql")  # it may have been dropped with all in it
+    views = [path.stem for path in sorted(folder.glob("*.sql")) if not path.stem.startswith("00_")]
+    same = {name for name in views if known.get(key := f"sql trusted/{name}.sql") == load.spec.inputs[key]}
+    _drop(load, {name: kind for name, kind in existing.items() if name not in same})
+    for name in views:
+        if name in existing and name in same:
+            _refresh(load, name, existing[name])
+            continue
+        load.cursor.execute((folder / f"{name}.sql").read_text(encoding="utf-8"))
+        logger.debug("trusted.%s: defined", name)
+    # A schema that was dropped has come back without what init-postgres.sh granted.
+    for grant in ("GRANT USAGE ON SCHEMA trusted TO {}", "GRANT SELECT ON ALL TABLES IN SCHEMA trusted TO {}"):
+        load.cursor.execute(sql.SQL(grant).format(sql.Identifier(ANALYST)))
+    load.holds = {f"trusted.{name}": 0 for name in views}
+    for name, kind in _existing(load).items():
+        if kind == "m":
+            count = sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier("trusted", name))
+            load.holds[f"trusted.{name}"] = fetch_value(load.cursor, count)
+    load.rows_read = load.rows_loaded = sum(load.holds.values())
+    for name in rollups.LASTING_TABLES:
+        load.holds[name] = fetch_value(load.cursor, sql.SQL("SELECT count(*) FROM {}").format(sql.SQL(name)))
+
+
+def _must_rebuild(load: Load, known: dict[str, str]) -> bool:
+    """Tell whether the rollups are lost, or not what their present definition says."""
+    if load.previous is None or load.previous.missing is not None:
+        return True
+    ways = {name for name in {*known, *load.spec.inputs} if "rollups" in name}
+    return any(known.get(name) != load.spec.inputs.get(name) for name in ways)
+
+
+def _existing(load: Load) -> dict[str, str]:
+    load.cursor.execute(
+        "SELECT relname, relkind FROM pg_class"
+        " WHERE relnamespace = to_regnamespace('trusted') AND relkind IN ('v', 'm') ORDER BY relname"
+    )
+    return dict(load.cursor.fetchall())
+
+
+def _drop(load: Load, kinds: dict[str, str]) -> None:
+    def drop() -> None:
+        for name, kind in kinds.items():
+            load.cursor.execute(
+                sql.SQL("DROP {kind} {view}").format(kind=sql.SQL(KINDS[kind]), view=sql.Identifier("trusted", name))
+            )
+
+    if kinds:
+        lock_out_readers(load.cursor, drop)
+
+
+def _refresh(load: Load, name: str, kind: str) -> None:
+    if kind == "m":
+        load.cursor.execute(
+            sql.SQL("REFRESH MATERIALIZED VIEW CONCURRENTLY {}").format(sql.Identifier("trusted", name))
+        )

@@ -1,0 +1,241 @@
+"""Landing a CSV file in its table of `raw`, and taking it out again."""
+
+from __future__ import annotations
+
+import io
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import IO
+
+import psycopg2
+from psycopg2 import sql
+from psycopg2.extensions import cursor as Cursor
+
+from pipeline.settings import get_settings
+from pipeline.sources.csv_files import COMMA, CsvStream
+from pipeline.sources.csv_header import DELIMITERS, names_shown, value_among
+from pipeline.sources.files import FileEmptiedError, FileRefusedError, open_raw, table_of
+from pipeline.state.markers import Marker
+from pipeline.state.spec import Load
+from pipeline.warehouse.drift import in_words, new_columns, vanished_columns
+from pipeline.warehouse.reject_files import is_reject_file, mark_due, write_due
+from pipeline.warehouse.reject_limit import enforce_limit, enforce_limit_on_values
+from pipeline.warehouse.rejects import RejectSpool, digests_of, forget_refused
+from pipeline.warehouse.statements import identifiers, table_columns
+
+logger = logging.getLogger("pipeline")
+
+# Begins the comment of a column that came with a file and is declared nowhere.
+UNDECLARED = "Undeclared"
+COPY_BUFFER = 1 << 18
+LIMIT_EXCEEDED = "54"  # the class of PostgreSQL's errors for too many columns, or a row that is too long
+# A delivery of less than this share of the rows it had may have been cut short.
+SHRUNKEN = 0.5
+
+
+class _Chunks(io.RawIOBase):
+    """Lets COPY read what a generator yields. The driver hides what goes wrong meanwhile: that is in `error`."""
+
+    def __init__(self, chunks: Iterator[bytes]) -> None:
+        super().__init__()
+        self._chunks = chunks
+        self._left = memoryview(b"")
+        self.error: Exception | None = None
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        if not self._left:
+            try:
+                self._left = memoryview(next(self._chunks, b""))
+            except Exception as error:
+                self.error = error
+                raise
+        block, self._left = self._left[:size], self._left[size:]
+        return bytes(block)
+
+
+def land(load: Load, name: str, digest: str, *, allow_empty: bool, type_values: bool = False) -> None:
+    """Replace the rows that a file brought last time by its present ones.
+
+    Args:
+        load: the load in progress.
+        name: path of the file relative to the raw folder.
+        digest: the content the file had when the run began.
+        allow_empty: take a file without records although it had some before.
+        type_values: find out now whether the merge would refuse the file, as where it replaces rows anyway.
+
+    Raises:
+        FileRefusedError: the file as a whole cannot be loaded.
+        TooManyRejectsError: too many of its records are no rows, or cannot be typed.
+        ChangedWhileReadError: its content is not the one with the digest any more.
+    """
+    if load.batch_id is None:
+        raise RuntimeError("the ledger is missing; CreatePostgresTables comes first")
+    cursor, table = load.cursor, table_of(name)
+    load.after_commit.append(write_due)
+    batch_id = load.batch_id
+    last = load.previous
+    if last and last.batch_id and last.is_known and last.inputs == load.spec.inputs:
+        # The same rows again, after they were lost: under the same number, so that what was made of them
+        # stays right.
+        batch_id = load.marked_batch_id = last.batch_id
+    had_rows = sum(load.previous.holds.values()) if load.previous else 0
+    spool = RejectSpool(batch_id, table, name)
+    with open_raw(get_settings().data_raw_path, name, digest) as file:
+        stream = _open_stream(cursor, table, name, file, spool)
+        # New columns come before anything is deleted: files that land side by side never wait for each other.
+        with limits_told(name):
+            added = _match(cursor, table, name, stream.columns)
+        vanished = vanished_columns(load, table, stream.columns)
+        if load.previous:
+            load.details["rejected_before"] = digests_of(cursor, load.previous.batch_id)
+        remove(cursor, table, load.previous, keep_later_rejects=batch_id != load.batch_id)
+        with limits_told(name):
+            loaded = _copy(cursor, table, stream, batch_id)
+    if not stream.records and had_rows and not allow_empty:
+        raise FileEmptiedError(
+            f"{name}: no records, but {had_rows:,} rows of it are loaded; if it is meant to be empty, run"
+            " with --allow-empty, otherwise deliver it again"
+        )
+    spool.copy(cursor)
+    if stream.is_reject_file or is_reject_file(name):
+        # Records that were rejected before: however many still are, the others are welcome.
+        load.details["corrects"] = stream.corrects or name
+    else:
+        enforce_limit(cursor, "land", table, name, batch_id, stream.records, spool.count)
+        if batch_id == load.batch_id and (load.previous or type_values):
+            # Rows that are loaded stay if these are too bad. Of a new file the merge finds that out as it types them.
+            enforce_limit_on_values(cursor, table, name, batch_id, loaded)
+    forget_refused(cursor, load.batch_id)
+    mark_due(cursor, table, [batch_id])
+    load.rows_read, load.rows_loaded, load.rows_rejected = stream.records, loaded, spool.count
+    load.holds = {f"raw.{table}": loaded}
+    _note_reading(load, name, stream)
+    if loaded < had_rows * SHRUNKEN:
+        load.warnings.append(f"{name}: {loaded:,} rows, where it had {had_rows:,} before")
+    drift = [*new_columns(load, table, added, batch_id), *vanished]
+    if drift:
+        load.details["drift"] = drift
+    for each in drift:
+        logger.warning("%s: %s", name, in_words(each))
+
+
+def _note_reading(load: Load, name: str, stream: CsvStream) -> None:
+    """Keep how a file was read beside its counts, and tell what is unusual."""
+    if stream.padded is not None:
+        load.details["padded"] = stream.padded
+    if stream.blank_rows:
+        load.details["blank_rows"] = stream.blank_rows
+    if stream.delimiter != COMMA:
+        load.details["delimiter"] = stream.delimiter
+        logger.info("%s: its columns are separated by %s", name, DELIMITERS[stream.delimiter])
+
+
+@contextmanager
+def limits_told(name: str) -> Iterator[None]:
+    """Refuse a file that is more than PostgreSQL can take.
+
+    Raises:
+        FileRefusedError: names the file and the limit.
+    """
+    try:
+        yield
+    except psycopg2.OperationalError as error:
+        if not (error.pgcode or "").startswith(LIMIT_EXCEEDED):
+            raise
+        raise FileRefusedError(
+            f"{name}: PostgreSQL cannot take it: {error.diag.message_primary}; deliver it with fewer columns, or"
+            " shorter values"
+        ) from error
+
+
+def _open_stream(cursor: Cursor, table: str, name: str, file: IO[bytes], spool: RejectSpool) -> CsvStream:
+    declared = declared_columns(cursor, table)
+    try:
+        return CsvStream(file, name, spool.add, declared)
+    except FileRefusedError as error:
+        raise FileRefusedError(f"{error}\n  raw.{table} needs: {', '.join(declared)}") from error
+
+
+def _copy(cursor: Cursor, table: str, stream: CsvStream, batch_id: int) -> int:
+    """Copy the records of a file; return the number of rows."""
+    target = sql.SQL("COPY {table} ({columns}) FROM STDIN (FORMAT csv)").format(
+        table=sql.Identifier("raw", table), columns=identifiers(["_batch_id", "_row", *stream.columns])
+    )
+    lines = _Chunks(stream.lines(f"{batch_id},".encode()))
+    try:
+        cursor.copy_expert(target.as_string(cursor), lines, COPY_BUFFER)
+    except psycopg2.Error:
+        if lines.error:
+            raise lines.error from None
+        raise
+    return int(cursor.rowcount)
+
+
+def remove(cursor: Cursor, table: str, marker: Marker | None, *, keep_later_rejects: bool = False) -> None:
+    """Delete the raw rows that a marker stands for, and its rejected records (but, on request, later ones)."""
+    if marker is None or marker.batch_id is None:
+        return
+    batch_id = marker.batch_id
+    cursor.execute(
+        sql.SQL("DELETE FROM {table} WHERE _batch_id = %s").format(table=sql.Identifier("raw", table)), (batch_id,)
+    )
+    cursor.execute(
+        "DELETE FROM etl.rejected_rows WHERE batch_id = %s AND (stage = 'land' OR NOT %s)",
+        (batch_id, keep_later_rejects),
+    )
+    mark_due(cursor, table, [batch_id])
+
+
+def forget_batch(load: Load, table: str) -> None:
+    """Take out everything that a file brought which is not there any more, its marker included."""
+    remove(load.cursor, table, load.previous)
+    load.after_commit.append(write_due)
+    if load.previous:
+        load.rows_withdrawn = sum(load.previous.holds.values())
+    load.keep_marker = False
+
+
+def declared_columns(cursor: Cursor, table: str) -> list[str]:
+    """Return the columns that every file of a raw table must have."""
+    cursor.execute(
+        """
+        SELECT attname FROM pg_attribute
+        WHERE attrelid = to_regclass(%s) AND attnum > 0 AND NOT attisdropped
+            AND attname NOT IN ('_batch_id', '_row')
+            AND coalesce(col_description(attrelid, attnum), '') NOT LIKE %s
+        ORDER BY attnum
+        """,
+        (f"raw.{table}", f"{UNDECLARED}%"),
+    )
+    return [name for (name,) in cursor.fetchall()]
+
+
+def _match(cursor: Cursor, table: str, name: str, columns: list[str]) -> list[str]:
+    """Compare a header with the table; add the columns that are new, and return them."""
+    declared = declared_columns(cursor, table)
+    missing = [column for column in declared if column not in columns]
+    if missing:
+        value = value_among(columns)
+        hint = f" The first line looks like a record ('{value}'): is the header missing?" if value else ""
+        raise FileRefusedError(
+            f"{name}: declared columns are missing: {', '.join(missing)}.{hint}\n"
+            f"  the file has:      {names_shown(columns)}\n"
+            f"  raw.{table} needs: {', '.join(declared)}\n"
+            "  Correct the header, or the name of the file if it is meant for another table."
+        )
+    known = table_columns(cursor, f"raw.{table}")
+    new = [column for column in columns if column not in known]
+    for column in new:
+        add = sql.SQL("ALTER TABLE {table} ADD COLUMN IF NOT EXISTS {column} text").format(
+            table=sql.Identifier("raw", table), column=sql.Identifier(column)
+        )
+        cursor.execute(add)
+        comment = sql.SQL("COMMENT ON COLUMN {column} IS {text}").format(
+            column=sql.Identifier("raw", table, column), text=sql.Literal(f"{UNDECLARED}: first seen in {name}.")
+        )
+        cursor.execute(comment)
+    return new

@@ -1,0 +1,170 @@
+"""The share of rejected records above which a file is refused: as it lands, or when its values are typed."""
+
+from __future__ import annotations
+
+import tempfile
+
+from psycopg2 import sql
+from psycopg2.extensions import cursor as Cursor
+
+from pipeline.settings import get_settings
+from pipeline.state.spec import RefusedLoadError
+from pipeline.warehouse.arrived import define_typed
+from pipeline.warehouse.reject_files import mark_due, reject_file
+from pipeline.warehouse.rejects import forget_refused
+from pipeline.warehouse.statements import execute_file, fetch_value
+
+RATIO_APPLIES_FROM = 100  # records; a few bad rows in a tiny file are no reason to stop
+ALL_COLUMNS = (
+    "batch_id, stage, table_name, source, record, column_name, value, reason, problems, row, document_id, rejected_at"
+)
+
+
+class TooManyRejectsError(RefusedLoadError):
+    """More records of a source were rejected than `MAX_REJECT_RATIO` allows; nothing of it is loaded."""
+
+    def __init__(self, message: str, cursor: Cursor, batch_id: int, source: str, table: str | None = None) -> None:
+        """Take the rejected rows of a batch from the load that is about to be rolled back.
+
+        Args:
+            message: what is wrong, and what to do.
+            cursor: the load's.
+            batch_id: the batch.
+            source: where its records came from.
+            table: the table whose reject file they are written to, if any.
+        """
+        super().__init__(message)
+        self.batch_id, self.source, self._table = batch_id, source, table
+        self._rows = tempfile.TemporaryFile()  # noqa: SIM115 (read after the rollback; closed when collected)
+        query = cursor.mogrify(
+            f"COPY (SELECT {ALL_COLUMNS} FROM etl.rejected_rows WHERE batch_id = %s) TO STDOUT",  # noqa: S608
+            (batch_id,),
+        )
+        cursor.copy_expert(query.decode(), self._rows)
+
+    def keep(self, cursor: Cursor) -> None:
+        """Keep the rejected rows in place of those that an earlier attempt left."""
+        forget_refused(cursor, self.batch_id)
+        cursor.execute("DELETE FROM etl.rejected_rows WHERE batch_id = %s", (self.batch_id,))
+        self._rows.seek(0)
+        cursor.copy_expert(f"COPY etl.rejected_rows ({ALL_COLUMNS}) FROM STDIN", self._rows)
+        if self._table:
+            mark_due(cursor, self._table, [self.batch_id])
+
+
+def too_many(read: int, rejected: int) -> bool:
+    """Tell whether more of a source was rejected than `MAX_REJECT_RATIO` allows; a share equal to it is allowed."""
+    # Divided, not multiplied: 0.29 * 100 is a little less than 29.
+    return read >= RATIO_APPLIES_FROM and rejected / read > get_settings().max_reject_ratio
+
+
+def commonest_reasons(cursor: Cursor, batch_id: int, stage: str) -> str:
+    """Return the three commonest reasons of a batch's rejected records, with their counts."""
+    cursor.execute(
+        """
+        SELECT CASE WHEN value IS NULL THEN reason ELSE concat_ws(' ', column_name, reason) END, count(*)
+        FROM etl.rejected_rows
+        WHERE batch_id = %s AND stage = %s
+        GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 3
+        """,
+        (batch_id, stage),
+    )
+    return "; ".join(f"{reason} ({count:,})" for reason, count in cursor.fetchall())
+
+
+def too_many_rejects(  # noqa: PLR0917 (a source of the audit, and its counts)
+    cursor: Cursor, stage: str, table: str, source: str, batch_id: int, read: int, rejected: int
+) -> TooManyRejectsError | None:
+    """Return why a file is refused of which too many records were rejected; None if they are not too many.
+
+    Args:
+        cursor: the load's.
+        stage: where they were rejected: land or load.
+        table: name of the file's table.
+        source: the file.
+        batch_id: the batch that landed it.
+        read: its records.
+        rejected: those that were rejected.
+    """
+    if not too_many(read, rejected):
+        return None
+    reasons = commonest_reasons(cursor, batch_id, stage)
+    return TooManyRejectsError(
+        f"{source}: {rejected:,} of {read:,} records were rejected, more than the {get_settings().max_reject_ratio:.0%}"
+        f" that MAX_REJECT_RATIO allows: {reasons}. Correct the file, or raise the limit; the records are in"
+        f" {reject_file(table, batch_id)}",
+        cursor,
+        batch_id,
+        source,
+        table,
+    )
+
+
+def enforce_limit(  # noqa: PLR0917 (a source of the audit, and its counts)
+    cursor: Cursor, stage: str, table: str, source: str, batch_id: int, read: int, rejected: int
+) -> None:
+    """Refuse a file that is landing if too many of its records were rejected; see `too_many_rejects`.
+
+    Raises:
+        TooManyRejectsError: they are too many; the message names the commonest reasons.
+    """
+    error = too_many_rejects(cursor, stage, table, source, batch_id, read, rejected)
+    if error:
+        raise error
+
+
+def enforce_limit_on_values(cursor: Cursor, table: str, source: str, batch_id: int, rows: int) -> None:
+    """Refuse a file that is landing if the merge would: type its rows, which otherwise the merge alone does.
+
+    Args:
+        cursor: the load's.
+        table: name of the file's table; one that nothing is made of is not typed.
+        source: the file.
+        batch_id: the batch that lands it.
+        rows: the rows it has brought to the raw table.
+
+    Raises:
+        TooManyRejectsError: too many of its rows cannot be typed.
+    """
+    if rows < RATIO_APPLIES_FROM or not (get_settings().sql_path / f"load/typed_{table}.sql").is_file():
+        return
+    landed = sql.SQL("CREATE TEMP VIEW landed AS SELECT * FROM {raw} WHERE _batch_id = {batch}")
+    cursor.execute(landed.format(raw=sql.Identifier("raw", table), batch=sql.Literal(batch_id)))
+    define_typed(cursor, table, "typed_landed", "landed")
+    rejected = fetch_value(cursor, "SELECT count(*) FROM typed_landed WHERE NOT valid")
+    if not too_many(rows, rejected):
+        return
+    cursor.execute(
+        """
+        CREATE TEMP TABLE unfit ON COMMIT DROP AS
+        SELECT landed.* FROM landed INNER JOIN typed_landed AS typed USING (_batch_id, _row) WHERE NOT typed.valid
+        """
+    )
+    define_typed(cursor, table, "typed_unfit", "unfit")
+    execute_file(cursor, "load/reject.sql", parts={"name": sql.Literal(table)})
+    enforce_limit(cursor, "load", table, source, batch_id, rows, rejected)
+
+
+def refuse_landed(cursor: Cursor, table: str, error: TooManyRejectsError) -> None:
+    """Undo the landing of a file whose values turned out too bad, as if it had been refused when it landed.
+
+    Its raw rows and its marker go; its rejected records stay, and its audit row says that it failed.
+    """
+    batch_id = error.batch_id
+    error.keep(cursor)
+    cursor.execute(
+        sql.SQL("DELETE FROM {raw} WHERE _batch_id = %s").format(raw=sql.Identifier("raw", table)), (batch_id,)
+    )
+    cursor.execute(
+        """
+        WITH marker AS (
+            DELETE FROM etl.table_updates WHERE target_table = %s AND batch_id = %s RETURNING batch_id, inputs
+        )
+        UPDATE etl.batches SET
+            status = 'failed', error = %s, rows_loaded = 0,
+            rows_rejected = (SELECT count(*) FROM etl.rejected_rows WHERE batch_id = marker.batch_id),
+            details = details || jsonb_build_object('refused', marker.inputs ->> 'content')
+        FROM marker WHERE batches.batch_id = marker.batch_id
+        """,
+        (f"raw.{table}", batch_id, f"{type(error).__name__}: {error}"),
+    )
