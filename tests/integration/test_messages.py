@@ -48,8 +48,8 @@ def test_what_an_orphan_of_an_older_run_would_load_is_refused(project: Project) 
     write_all(project)
     settle(project)
     with settings_of(project):
-        claim = LoadUsers().claim()
-        stale = replace(claim, fingerprint="of older input", run_number=0)
+        spec = LoadUsers().load_spec()
+        stale = replace(spec, fingerprint="of older input", run_number=0)
 
         def work(load: Load) -> None:
             load.cursor.execute("TRUNCATE processed.users CASCADE")
