@@ -44,6 +44,7 @@ def declare_table(name: str) -> Path:
             f"{name}: the first line looks like a record ('{value}'), not like a header: put the names of the columns"
             f" above it, {len(columns):,} of them"
         )
+    path.parent.mkdir(exist_ok=True)
     path.write_text(_definition(table, columns), encoding="utf-8")
     return path
 

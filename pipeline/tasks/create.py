@@ -17,8 +17,8 @@ from pipeline.warehouse.tables import create_tables
 class CreatePostgresTables(PostgresTask):
     """Creates the schemas and tables of `etl`, `raw` and `processed`, or brings them up to date."""
 
-    sql: ClassVar = ("etl/*.sql", "raw/*.sql", "processed/*.sql", "trusted/00_schema.sql")
-    modules: ClassVar = ("pipeline.warehouse.tables",)
+    sql: ClassVar = ("etl/*.sql", "raw/*.sql", "processed/*.sql", "rollups/triggers.sql", "trusted/00_schema.sql")
+    modules: ClassVar = ("pipeline.warehouse.tables", "pipeline.contract.register", "pipeline.contract.table")
     target_table = "etl.table_updates"
 
     def load(self, load: Load) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from functools import cache
 
+from pipeline.contract.register import csv_tables
 from pipeline.errors import PipelineError
 from pipeline.settings import get_settings
 from pipeline.sources.files import table_of
@@ -54,9 +55,9 @@ def require_input() -> None:
 
 
 def declared_tables() -> list[str]:
-    """Return the tables that have a file in `sql/raw`."""
+    """Return the declared tables of CSV files, and those that have a file in `sql/raw`."""
     names = [path.stem for path in sorted((get_settings().sql_path / "raw").glob("*.sql"))]
-    return [name for name in names if not name.startswith("00_")]
+    return sorted({*csv_tables(), *names})
 
 
 @cache

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from psycopg2 import sql
 
+from pipeline.contract.register import tables
 from pipeline.errors import PipelineError
 from pipeline.state import markers
 from pipeline.state.spec import Load
@@ -16,6 +17,7 @@ from pipeline.warehouse.checks import run_checks
 from pipeline.warehouse.reject_files import mark_due, write_due
 from pipeline.warehouse.reject_limit import TooManyRejectsError, refuse_landed, too_many_rejects
 from pipeline.warehouse.statements import execute_file, fetch_value, identifiers, read_sql, table_columns
+from pipeline.warehouse.tables import complete
 
 ANALYZE_FROM_ROWS = 1000
 
@@ -151,7 +153,7 @@ def _merge(load: Load, table: MergedTable) -> None:
     if some_left:
         _merge_one_by_one(load, table, arrived, parts, merged_before)
     if is_empty:
-        execute_file(cursor, f"processed/{table.name}.sql")
+        complete(cursor, tables()[table.name])
         definitions.restore(cursor, parts, indexes_and_keys)
     execute_file(cursor, "load/raw_index.sql", parts=parts)
     cursor.execute("SELECT batch_id FROM added_batches")

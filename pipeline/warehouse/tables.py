@@ -1,35 +1,162 @@
-"""Creating the tables, and bringing existing ones up to date."""
+"""Creating the tables, and bringing existing ones along with their declarations."""
 
 from __future__ import annotations
 
-import re
-from pathlib import Path
-
 from psycopg2 import sql
+from psycopg2.extensions import cursor as Cursor
 
+from pipeline.contract.register import children, csv_tables, declarations, tables
+from pipeline.contract.table import Table
 from pipeline.settings import get_settings
 from pipeline.state import markers
 from pipeline.state.spec import Load
-from pipeline.warehouse.statements import fetch_value, lock_out_readers
+from pipeline.warehouse.statements import execute_file, fetch_value, lock_out_readers, table_columns
 
 SCHEMAS = ("etl", "raw", "processed")
 UNMARKED = ("rejected_rows", "held_rows", "merged_batches")
-PARENT = re.compile(r"'processed\.(\w+)'\);")
+TRIGGERS = "rollups/triggers.sql"
 
 
 def create_tables(load: Load) -> None:
-    """Execute the files of `sql/etl`, `sql/raw` and `sql/processed`, parents before children."""
+    """Execute the files of `sql/etl`, then the declarations, parents before children."""
+    cursor = load.cursor
     folder = get_settings().sql_path
-    files = [*(path for schema in SCHEMAS for path in in_order(folder / schema)), folder / "trusted/00_schema.sql"]
+    files = [*sorted((folder / "etl").glob("*.sql")), folder / "trusted/00_schema.sql"]
 
     def create() -> None:
         for path in files:
-            load.cursor.execute(path.read_text(encoding="utf-8"))
+            cursor.execute(path.read_text(encoding="utf-8"))
+        for table in tables().values():
+            bring_along(cursor, table)
+        for table in csv_tables().values():
+            bring_raw_along(cursor, table)
+        for path in sorted((folder / "raw").glob("*.sql")):
+            cursor.execute(path.read_text(encoding="utf-8"))
+        execute_file(cursor, TRIGGERS)
 
-    lock_out_readers(load.cursor, create)
+    lock_out_readers(cursor, create)
     if load.previous is None:
         _empty_unmarked(load)
-    load.objects = tuple(name for name in markers.existing_objects(load.cursor) if name.partition(".")[0] in SCHEMAS)
+    load.objects = tuple(name for name in markers.existing_objects(cursor) if name.partition(".")[0] in SCHEMAS)
+
+
+def complete(cursor: Cursor, table: Table) -> None:
+    """Give a table that was filled in bulk what it went without: foreign keys, indexes, comments, triggers."""
+    bring_along(cursor, table)
+    execute_file(cursor, TRIGGERS)
+
+
+def bring_along(cursor: Cursor, table: Table) -> None:
+    """Create a table of `processed`, or add what it lacks: nullable columns, foreign keys, indexes, comments.
+
+    Any other difference from the declaration is left to the load that fills the table.
+    """
+    present = table_columns(cursor, table.processed)
+    if not present:
+        cursor.execute(declarations()[table.name].read_text(encoding="utf-8"))
+    for column in table.columns:
+        if present and column.name not in present and not column.required:
+            _add_column(cursor, table.processed_sql, column.name, column.type)
+    for reference in table.references:
+        columns = ", ".join(sql.Identifier(name).as_string(cursor) for name in reference.columns)
+        parent = sql.Identifier("processed", reference.parent).as_string(cursor)
+        cursor.execute(
+            "SELECT etl.ensure_foreign_key(%s, %s, %s, %s)",
+            (table.processed_sql.as_string(cursor), reference.name, columns, parent),
+        )
+    if table.name in csv_tables():
+        _add_lineage(cursor, table)
+    if present:
+        for index in table.indexes:
+            cursor.execute(index.replace("INDEX", "INDEX IF NOT EXISTS", 1))
+        _comment(cursor, table)
+
+
+def _add_column(cursor: Cursor, table: sql.Identifier, column: str, type_name: str) -> None:
+    add = "ALTER TABLE {table} ADD COLUMN IF NOT EXISTS {column} {type}"
+    cursor.execute(sql.SQL(add).format(table=table, column=sql.Identifier(column), type=sql.SQL(type_name)))
+
+
+def _add_lineage(cursor: Cursor, table: Table) -> None:
+    """Add the columns that say which raw row a row was made of, and the indexes by which rows are found.
+
+    A table that others refer to is often delivered as a whole: an edited file gives all its rows the number of
+    another batch. With room on their pages, and no other index than a BRIN on the number, they are rewritten in place,
+    which takes half the time.
+    """
+    parts = {
+        "table": table.processed_sql,
+        "btree": sql.Identifier(f"{table.name}_batch_id_idx"),
+        "brin": sql.Identifier(f"{table.name}_batch_id_brin"),
+        "btree_in_processed": sql.Identifier("processed", f"{table.name}_batch_id_idx"),
+    }
+    statements = [
+        "ALTER TABLE {table} ADD COLUMN IF NOT EXISTS _batch_id bigint NOT NULL",
+        "ALTER TABLE {table} ADD COLUMN IF NOT EXISTS _row bigint NOT NULL",
+        "COMMENT ON COLUMN {table}._batch_id IS 'Lineage: _batch_id of the raw row.'",
+        "COMMENT ON COLUMN {table}._row IS 'Lineage: _row of the raw row.'",
+    ]
+    if children(table.name):
+        statements += [
+            "ALTER TABLE {table} SET (fillfactor = 50)",
+            "DROP INDEX IF EXISTS {btree_in_processed}",
+            "CREATE INDEX IF NOT EXISTS {brin} ON {table} USING brin (_batch_id)",
+        ]
+    else:
+        statements.append("CREATE INDEX IF NOT EXISTS {btree} ON {table} (_batch_id)")
+    for statement in statements:
+        cursor.execute(sql.SQL(statement).format(**parts))
+    for reference in table.references:
+        # Rows of a parent that never leaves need not be found.
+        if "removed_at" not in tables()[reference.parent].column_names and reference.columns != table.key:
+            name = "_".join((table.name, *reference.columns, "idx"))
+            cursor.execute(
+                sql.SQL("CREATE INDEX IF NOT EXISTS {name} ON {table} ({columns})").format(
+                    name=sql.Identifier(name),
+                    table=table.processed_sql,
+                    columns=sql.SQL(", ").join(map(sql.Identifier, reference.columns)),
+                )
+            )
+
+
+def _comment(cursor: Cursor, table: Table) -> None:
+    """Give a table and its columns the comments of the declaration."""
+    names = {"table": table.processed_sql}
+    cursor.execute(sql.SQL("COMMENT ON TABLE {table} IS {text}").format(text=sql.Literal(table.comment), **names))
+    for column in table.columns:
+        comment = sql.SQL("COMMENT ON COLUMN {table}.{column} IS {text}")
+        cursor.execute(
+            comment.format(column=sql.Identifier(column.name), text=sql.Literal(column.comment or None), **names)
+        )
+
+
+def bring_raw_along(cursor: Cursor, table: Table) -> None:
+    """Create the table of `raw` that a declaration entails, or add what it lacks.
+
+    Its index on `_batch_id` is made by the first merge: COPY takes twice as long with it.
+    """
+    names = {"table": table.raw_sql}
+    create = "CREATE TABLE IF NOT EXISTS {table} (_batch_id bigint NOT NULL, _row bigint NOT NULL)"
+    cursor.execute(sql.SQL(create).format(**names))
+    comments = {
+        "_batch_id": "Batch (etl.batches) that landed the file.",
+        "_row": "Number of the record in its file, from 1, header not counted.",
+        **{column.name: column.comment or "As in the file." for column in table.columns},
+    }
+    for column in table.columns:
+        _add_column(cursor, table.raw_sql, column.name, "text")
+    for name, text in comments.items():
+        comment = sql.SQL("COMMENT ON COLUMN {table}.{column} IS {text}")
+        cursor.execute(comment.format(column=sql.Identifier(name), text=sql.Literal(text), **names))
+    cursor.execute(
+        sql.SQL("COMMENT ON TABLE {table} IS {text}").format(
+            text=sql.Literal(
+                f"Records of {table.name}.csv and {table.name}-*.csv as they came."
+                " Grain: one row for each record of a file."
+            ),
+            **names,
+        )
+    )
 
 
 def _empty_unmarked(load: Load) -> None:
@@ -37,22 +164,6 @@ def _empty_unmarked(load: Load) -> None:
     if fetch_value(load.cursor, "SELECT EXISTS (SELECT FROM etl.table_updates)"):
         return
     load.cursor.execute("SELECT schemaname, tablename FROM pg_tables WHERE schemaname = 'raw'")
-    tables = [*(("etl", name) for name in UNMARKED), *load.cursor.fetchall()]
-    every = sql.SQL(", ").join(sql.Identifier(*table) for table in tables)
+    names = [*(("etl", name) for name in UNMARKED), *load.cursor.fetchall()]
+    every = sql.SQL(", ").join(sql.Identifier(*name) for name in names)
     load.cursor.execute(sql.SQL("TRUNCATE {}").format(every))
-
-
-def in_order(folder: Path) -> list[Path]:
-    """Return the SQL files of a folder, each after those whose tables its foreign keys refer to."""
-    files = {path.stem: path for path in sorted(folder.glob("*.sql"))}
-    ordered: dict[str, Path] = {}
-
-    def place(name: str) -> None:
-        for parent in PARENT.findall(files[name].read_text(encoding="utf-8")):
-            if parent != name and parent in files and parent not in ordered:
-                place(parent)
-        ordered.setdefault(name, files[name])
-
-    for name in files:
-        place(name)
-    return list(ordered.values())

@@ -1,26 +1,22 @@
-CREATE OR REPLACE FUNCTION etl.ensure_foreign_key(child regclass, columns text, parent regclass) RETURNS void
+-- What earlier versions had under this name.
+DROP FUNCTION IF EXISTS etl.ensure_foreign_key(regclass, text, regclass);
+
+CREATE OR REPLACE FUNCTION etl.ensure_foreign_key(child regclass, name text, columns text, parent regclass) RETURNS void
 LANGUAGE plpgsql AS $$
 DECLARE
-    constraint_name text := (SELECT relname FROM pg_class WHERE oid = child)
-        || '_' || replace(columns, ', ', '_') || '_fkey';
+    addition text := format('ALTER TABLE %s ADD CONSTRAINT %I FOREIGN KEY (%s) REFERENCES %s', child, name, columns, parent);
 BEGIN
-    IF EXISTS (SELECT FROM pg_constraint WHERE conrelid = child AND conname = constraint_name) THEN
+    IF EXISTS (SELECT FROM pg_constraint WHERE conrelid = child AND conname = name) THEN
         RETURN;
     END IF;
     BEGIN
-        EXECUTE format(
-            'ALTER TABLE %s ADD CONSTRAINT %I FOREIGN KEY (%s) REFERENCES %s',
-            child, constraint_name, columns, parent
-        );
+        EXECUTE addition;
     EXCEPTION WHEN foreign_key_violation THEN
         -- The parent was dropped behind the pipeline's back. What refers to it is derived: it is loaded again.
         EXECUTE format('TRUNCATE %s CASCADE', child);
-        EXECUTE format(
-            'ALTER TABLE %s ADD CONSTRAINT %I FOREIGN KEY (%s) REFERENCES %s',
-            child, constraint_name, columns, parent
-        );
+        EXECUTE addition;
     END;
 END $$;
 
-COMMENT ON FUNCTION etl.ensure_foreign_key(regclass, text, regclass) IS
+COMMENT ON FUNCTION etl.ensure_foreign_key(regclass, text, text, regclass) IS
     'Adds a foreign key that is not there; DROP … CASCADE of a parent takes it along.';

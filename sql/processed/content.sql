@@ -1,4 +1,4 @@
-CREATE TABLE IF NOT EXISTS processed.content (
+CREATE TABLE processed.content (
     content_id        text PRIMARY KEY,
     title             text NOT NULL,
     type              text NOT NULL CHECK (type IN ('movie', 'series')),

@@ -1,14 +1,13 @@
-CREATE TABLE IF NOT EXISTS processed.episodes (
+CREATE TABLE processed.episodes (
     content_id       text NOT NULL,
     season_number    integer NOT NULL,
     episode_number   integer NOT NULL CHECK (episode_number >= 0),
     title            text,
     duration_minutes integer CHECK (duration_minutes > 0),
     air_date         date,
-    PRIMARY KEY (content_id, season_number, episode_number)
+    PRIMARY KEY (content_id, season_number, episode_number),
+    FOREIGN KEY (content_id, season_number) REFERENCES processed.seasons
 );
-
-SELECT etl.ensure_foreign_key('processed.episodes', 'content_id, season_number', 'processed.seasons');
 
 COMMENT ON TABLE processed.episodes IS 'Grain: one row for each episode of a season.';
 COMMENT ON COLUMN processed.episodes.content_id IS 'The series.';

@@ -1,10 +1,8 @@
-CREATE TABLE IF NOT EXISTS processed.genres (
-    content_id text NOT NULL,
+CREATE TABLE processed.genres (
+    content_id text NOT NULL REFERENCES processed.content,
     genre      text NOT NULL,
     PRIMARY KEY (content_id, genre)
 );
-
-SELECT etl.ensure_foreign_key('processed.genres', 'content_id', 'processed.content');
 
 COMMENT ON TABLE processed.genres IS 'Grain: one row for each genre of a title.';
 COMMENT ON COLUMN processed.genres.content_id IS 'The title.';

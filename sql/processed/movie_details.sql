@@ -1,10 +1,8 @@
-CREATE TABLE IF NOT EXISTS processed.movie_details (
-    content_id       text PRIMARY KEY,
+CREATE TABLE processed.movie_details (
+    content_id       text PRIMARY KEY REFERENCES processed.content,
     duration_minutes integer CHECK (duration_minutes > 0),
     views_count      bigint CHECK (views_count >= 0)
 );
-
-SELECT etl.ensure_foreign_key('processed.movie_details', 'content_id', 'processed.content');
 
 COMMENT ON TABLE processed.movie_details IS 'Grain: one row for each movie.';
 COMMENT ON COLUMN processed.movie_details.content_id IS 'The movie.';

@@ -1,11 +1,9 @@
-CREATE TABLE IF NOT EXISTS processed.seasons (
-    content_id    text NOT NULL,
+CREATE TABLE processed.seasons (
+    content_id    text NOT NULL REFERENCES processed.content,
     season_number integer NOT NULL CHECK (season_number >= 0),
     episode_count integer NOT NULL CHECK (episode_count >= 0),
     PRIMARY KEY (content_id, season_number)
 );
-
-SELECT etl.ensure_foreign_key('processed.seasons', 'content_id', 'processed.content');
 
 COMMENT ON TABLE processed.seasons IS 'Grain: one row for each season of a series.';
 COMMENT ON COLUMN processed.seasons.content_id IS 'The series.';

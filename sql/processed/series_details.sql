@@ -1,11 +1,9 @@
-CREATE TABLE IF NOT EXISTS processed.series_details (
-    content_id           text PRIMARY KEY,
+CREATE TABLE processed.series_details (
+    content_id           text PRIMARY KEY REFERENCES processed.content,
     season_count         integer CHECK (season_count >= 0),
     avg_episode_duration numeric(6,1) CHECK (avg_episode_duration > 0),
     total_views          bigint CHECK (total_views >= 0)
 );
-
-SELECT etl.ensure_foreign_key('processed.series_details', 'content_id', 'processed.content');
 
 COMMENT ON TABLE processed.series_details IS 'Grain: one row for each series.';
 COMMENT ON COLUMN processed.series_details.content_id IS 'The series.';
