@@ -12,7 +12,7 @@ import luigi
 import luigi.configuration
 from luigi.task_register import Register
 
-from pipeline.contract import register
+from pipeline.contract import mapping, register
 from pipeline.servers import mongo
 from pipeline.settings import get_settings
 from pipeline.sources import inventory
@@ -24,6 +24,7 @@ from tests.project import DAY, REPOSITORY, Project
 # What a process decides once. The digests of code stay: nobody edits it meanwhile.
 FROZEN = (
     get_settings,
+    mapping.mappings,
     register.tables,
     inventory.inventory,
     markers.run_number,
