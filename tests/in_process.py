@@ -16,7 +16,7 @@ from pipeline.contract import mapping, register
 from pipeline.servers import mongo
 from pipeline.settings import get_settings
 from pipeline.sources import inventory
-from pipeline.state import fingerprints, markers
+from pipeline.state import code, fingerprints, markers
 from pipeline.tasks import land_csv, land_json, raw_folder, refused, run_all, table_files
 from pipeline.tasks.publish import BuildReport
 from tests.project import DAY, REPOSITORY, Project
@@ -51,7 +51,8 @@ def thaw(*, edited: bool = False) -> None:
     """Forget what a process decides once: settings, digests of files, markers, tasks; of code where it is edited."""
     if edited:
         fingerprints.sql_digests.cache_clear()
-        fingerprints.module_digest.cache_clear()
+        code.modules_behind.cache_clear()
+        code.sql_named_in.cache_clear()
     markers.forget()
     mongo.forget()
     for function in FROZEN:

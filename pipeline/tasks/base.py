@@ -10,8 +10,8 @@ from typing import ClassVar
 import luigi
 from luigi.rpc import RPCError
 
+from pipeline.state import code, fingerprints, markers
 from pipeline.state import executor as ledger
-from pipeline.state import fingerprints, markers
 from pipeline.state.spec import Load, LoadSpec
 from pipeline.state.targets import MarkerTarget
 
@@ -20,31 +20,19 @@ logger = logging.getLogger("pipeline")
 # Users and titles go before the many files of sessions: they are loaded while those land.
 BEFORE_SESSIONS = 1
 
-# The document contract and the normalizer: what every stage that reads documents depends on.
-DOCUMENT_MODULES = (
-    "pipeline.documents.normalizer",
-    "pipeline.documents.plain",
-    "pipeline.documents.contract",
-    "pipeline.documents.extra",
-    "pipeline.documents.fields",
-    "pipeline.documents.values",
-    "pipeline.sources.text_rules",
-    "pipeline.documents.problems",
-    "pipeline.documents.extended_json",
-)
-
 
 class PipelineTask(luigi.Task):
     """A task that is complete only when its target was made from the present inputs.
 
-    Subclasses declare what their result depends on: `sql` (patterns below `sql/`), `modules` (Python
-    modules), `builds_on()` (tasks whose result they use) and `facts()` (anything else, by name). What
-    must merely be done first is in `runs_after()`: it rebuilds nothing. `redo_warning` says what an operator
-    should know who has the task done again.
+    Subclasses declare what their result depends on: `work` (the modules that do the work; what these import and
+    the SQL files that they name follow), `sql` (patterns below `sql/` of files that no module names in full),
+    `builds_on()` (tasks whose result they use) and `facts()` (anything else, by name). What must merely be done
+    first is in `runs_after()`: it rebuilds nothing. `redo_warning` says what an operator should know who has the
+    task done again.
     """
 
     sql: ClassVar[tuple[str, ...]] = ()
-    modules: ClassVar[tuple[str, ...]] = ()
+    work: ClassVar[tuple[str, ...]] = ()
     redo_warning: ClassVar[str] = ""
 
     def builds_on(self) -> list[PipelineTask]:
@@ -82,8 +70,8 @@ class PipelineTask(luigi.Task):
         """Everything the result depends on: name to digest. Frozen at the first look."""
         return {
             **self.facts(),
-            **fingerprints.sql_digests(self.sql),
-            **{f"module {name}": fingerprints.module_digest(name) for name in self.modules},
+            **fingerprints.sql_digests((*self.sql, *code.sql_named_in(*self.work))),
+            **code.code_digests(*self.work),
             **{f"task {task.label}": task.fingerprint for task in self.builds_on()},
         }
 

@@ -18,7 +18,7 @@ class CreatePostgresTables(PostgresTask):
     """Creates the schemas and tables of `etl`, `raw` and `processed`, or brings them up to date."""
 
     sql: ClassVar = ("etl/*.sql", "raw/*.sql", "processed/*.sql", "rollups/triggers.sql", "trusted/00_schema.sql")
-    modules: ClassVar = ("pipeline.warehouse.tables", "pipeline.contract.register", "pipeline.contract.table")
+    work: ClassVar = ("pipeline.warehouse.tables",)
     target_table = "etl.table_updates"
 
     def load(self, load: Load) -> None:
@@ -29,13 +29,7 @@ class CreatePostgresTables(PostgresTask):
 class CreateMongodbCollections(PipelineTask):
     """Creates the collections of MongoDB with validator and index, or brings them up to date."""
 
-    modules: ClassVar = (
-        "pipeline.documents.collections",
-        "pipeline.documents.contract",
-        "pipeline.documents.fields",
-        "pipeline.documents.values",
-        "pipeline.sources.text_rules",
-    )
+    work: ClassVar = ("pipeline.documents.collections",)
 
     def output(self) -> luigi.Target:
         """Return the marker in MongoDB."""

@@ -13,7 +13,7 @@ from pipeline.settings import get_settings
 from pipeline.state import markers
 from pipeline.state.spec import Load
 from pipeline.state.targets import FolderTarget, marked_folder
-from pipeline.tasks.base import BEFORE_SESSIONS, DOCUMENT_MODULES, PipelineTask
+from pipeline.tasks.base import BEFORE_SESSIONS, PipelineTask
 from pipeline.tasks.create import CreateMongodbCollections, CreatePostgresTables
 from pipeline.tasks.day_folder import DayFolderTask
 from pipeline.tasks.land_json import deliveries
@@ -33,12 +33,7 @@ class ExtractMongoToCsv(DayFolderTask):
     """
 
     shows = CATALOGUE
-    modules: ClassVar = (
-        "pipeline.documents.extraction",
-        "pipeline.sources.read_ahead",
-        "pipeline.documents.bson_batches",
-        *DOCUMENT_MODULES,
-    )
+    work: ClassVar = ("pipeline.documents.extraction",)
     priority = BEFORE_SESSIONS
 
     def runs_after(self) -> list[luigi.Task]:

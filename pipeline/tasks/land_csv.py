@@ -73,18 +73,7 @@ class LoadCsvToPostgres(FileTask, CsvTask):
     """Lands one CSV file in its table of `raw`, in place of what it brought before."""
 
     allow_empty = luigi.BoolParameter(significant=False, description="take a file that has no records any more")
-    modules: ClassVar = (
-        "pipeline.warehouse.raw_table",
-        "pipeline.sources.csv_files",
-        "pipeline.sources.csv_header",
-        "pipeline.sources.csv_lines",
-        "pipeline.sources.csv_records",
-        "pipeline.sources.csv_text",
-        "pipeline.sources.file_kinds",
-        "pipeline.sources.files",
-        "pipeline.sources.text_rules",
-        "pipeline.sources.unpacking",
-    )
+    work: ClassVar = ("pipeline.warehouse.raw_table",)
 
     def facts(self) -> dict[str, str]:
         """The content of the file."""

@@ -17,7 +17,6 @@ from pipeline.state.deliveries import PREFIX, numbers
 from pipeline.state.markers import REDO
 from pipeline.state.spec import Load, LoadSpec
 from pipeline.state.targets import DeliveryTarget
-from pipeline.tasks.base import DOCUMENT_MODULES
 from pipeline.tasks.create import CreateMongodbCollections, CreatePostgresTables
 from pipeline.tasks.file_task import FileTask
 from pipeline.tasks.raw_folder import digest_of
@@ -31,21 +30,6 @@ from pipeline.tasks.refused import (
 )
 
 logger = logging.getLogger("pipeline")
-
-# A file that was refused is tried again under another fingerprint once one of these changes.
-READING_MODULES = (
-    "pipeline.documents.landing",
-    "pipeline.documents.batches",
-    "pipeline.documents.rejects",
-    "pipeline.documents.storable",
-    "pipeline.sources.json_files",
-    "pipeline.sources.json_text",
-    "pipeline.sources.file_kinds",
-    "pipeline.sources.json_values",
-    "pipeline.sources.files",
-    "pipeline.sources.unpacking",
-    *DOCUMENT_MODULES,
-)
 
 NEW = float("inf")
 
@@ -82,7 +66,7 @@ class LoadJsonToMongo(FileTask):
             return marker.inputs
         audited = self._audited()
         again = {"again": str(audited.batch_id)} if audited else {}
-        return {**content_facts(self.path, modules=READING_MODULES), **again}
+        return {**content_facts(self.path, work=("pipeline.documents.landing",)), **again}
 
     def _audited(self) -> markers.Marker | None:
         """Return PostgreSQL's marker if it says that this content landed."""

@@ -16,24 +16,6 @@ from pipeline.tasks.refused import fail_if_values_refused, landing, note_refused
 from pipeline.tasks.table_files import withdrawal_facts
 from pipeline.warehouse.merge import MergedTable, merge
 
-MERGE_MODULES = (
-    "pipeline.warehouse.merge",
-    "pipeline.warehouse.arrived",
-    "pipeline.warehouse.bulk",
-    "pipeline.warehouse.definitions",
-)
-MERGE_SQL = (
-    "load/changed_batches.sql",
-    "load/stray_rows.sql",
-    "load/candidates.sql",
-    "load/reject.sql",
-    "load/merge.sql",
-    "load/outcome.sql",
-    "load/bulk_*.sql",
-    "load/raw_index.sql",
-    "etl/typing.sql",
-)
-
 USERS = MergedTable("users", key="user_id", parents={}, before_delete="load/withdraw_users.sql")
 VIEWING_SESSIONS = MergedTable(
     "viewing_sessions", key="session_id", parents={"user_id": "users", "content_id": "content"}
@@ -46,15 +28,13 @@ class LoadNormalizedJsonsToPostgres(PostgresTask):
     date = DayParameter()
     allow_empty = luigi.BoolParameter(significant=False, description="accept a collection that has become empty")
     sql: ClassVar = (
-        "load/sync_*.sql",
-        "load/content_removed.sql",
         *(
             f"processed/{table}.sql"
             for table in ("content", "movie_details", "series_details", "genres", "seasons", "episodes")
         ),
         "checks/content/*.sql",
     )
-    modules: ClassVar = ("pipeline.warehouse.catalogue",)
+    work: ClassVar = ("pipeline.warehouse.catalogue",)
     target_table = "processed.content"
     priority = BEFORE_SESSIONS
 
@@ -87,6 +67,7 @@ class MergeTask(PostgresTask):
     """Brings a table of `processed` to the present batches of its raw table."""
 
     merged: ClassVar[MergedTable]
+    work: ClassVar = ("pipeline.warehouse.merge",)
 
     def runs_after(self) -> list[luigi.Task]:
         """The tables come first, and files that left have left; what cannot be read is named."""
@@ -124,13 +105,12 @@ class LoadUsers(MergeTask):
     """Loads users; sessions of users who left go back to waiting."""
 
     sql: ClassVar = (
-        *MERGE_SQL,
+        "etl/typing.sql",
         "load/typed_users.sql",
         "load/withdraw_users.sql",
         "processed/users.sql",
         "checks/users/*.sql",
     )
-    modules: ClassVar = MERGE_MODULES
     merged = USERS
     target_table = USERS.processed
     priority = BEFORE_SESSIONS
@@ -145,12 +125,11 @@ class LoadViewingSessions(MergeTask):
 
     date = DayParameter()
     sql: ClassVar = (
-        *MERGE_SQL,
+        "etl/typing.sql",
         "load/typed_viewing_sessions.sql",
         "processed/viewing_sessions.sql",
         "checks/viewing_sessions/*.sql",
     )
-    modules: ClassVar = MERGE_MODULES
     merged = VIEWING_SESSIONS
     target_table = VIEWING_SESSIONS.processed
 

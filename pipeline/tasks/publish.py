@@ -8,7 +8,6 @@ from typing import ClassVar
 import luigi
 
 from pipeline.days import DayParameter
-from pipeline.report import MODULES as REPORT_MODULES
 from pipeline.servers import postgres
 from pipeline.settings import get_settings
 from pipeline.state.spec import Load
@@ -18,7 +17,6 @@ from pipeline.tasks.day_folder import DayFolderTask
 from pipeline.tasks.load import LoadNormalizedJsonsToPostgres, LoadUsers, LoadViewingSessions
 from pipeline.warehouse.checks import run_checks
 from pipeline.warehouse.publish import publish
-from pipeline.warehouse.rollups import SQL as ROLLUP_SQL
 
 
 class PublishingTask(PostgresTask):
@@ -48,7 +46,7 @@ class CheckQuality(PublishingTask):
     """Runs the checks across tables, the reconciliation of every batch among them."""
 
     sql: ClassVar = ("checks/quality/*.sql",)
-    modules: ClassVar = ("pipeline.warehouse.checks",)
+    work: ClassVar = ("pipeline.warehouse.checks",)
     target_table = "etl.check_results"
 
     def load(self, load: Load) -> None:
@@ -59,8 +57,8 @@ class CheckQuality(PublishingTask):
 class PublishTrusted(PublishingTask):
     """Brings all views of `trusted` to the present load in one transaction."""
 
-    sql: ClassVar = ("trusted/*.sql", *ROLLUP_SQL)
-    modules: ClassVar = ("pipeline.warehouse.publish", "pipeline.warehouse.rollups")
+    sql: ClassVar = ("trusted/*.sql", "rollups/*.sql", "etl/rollups.sql")
+    work: ClassVar = ("pipeline.warehouse.publish",)
     target_table = "trusted"
 
     def runs_after(self) -> list[luigi.Task]:
@@ -78,7 +76,7 @@ class BuildReport(DayFolderTask):
     shows = PublishTrusted.__name__
     source = "trusted"
     sql: ClassVar = ("examples/*.sql",)
-    modules: ClassVar = REPORT_MODULES
+    work: ClassVar = ("pipeline.report.page", "pipeline.report.index")
 
     def builds_on(self) -> list[PipelineTask]:
         """The published views, and the results of the checks."""

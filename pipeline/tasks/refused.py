@@ -18,7 +18,7 @@ from pipeline.servers import mongo
 from pipeline.servers.postgres import session
 from pipeline.settings import get_settings
 from pipeline.sources.files import FileEmptiedError, FileRefusedError
-from pipeline.state import fingerprints, markers
+from pipeline.state import code, fingerprints, markers
 from pipeline.state.spec import Load
 from pipeline.tasks.base import PipelineTask
 from pipeline.tasks.raw_folder import digest_of
@@ -69,14 +69,14 @@ def refusal_cause(path: str) -> str | None:
 
 
 def content_facts(
-    path: str, declaration: tuple[str, ...] = (), modules: tuple[str, ...] = (), *, is_taken_empty: bool = False
+    path: str, declaration: tuple[str, ...] = (), work: tuple[str, ...] = (), *, is_taken_empty: bool = False
 ) -> dict[str, str]:
     """Return what the landing of a file depends on.
 
     Args:
         path: the file.
         declaration: files below `sql/` that say what it must look like.
-        modules: Python modules that say so.
+        work: Python modules that read it.
         is_taken_empty: whether the file is taken, or was, if it has no records any more.
     """
     content = digest_of(path)
@@ -87,7 +87,7 @@ def content_facts(
         # Not said by the file: what was made without it has to be made again once it is taken.
         "emptied": str(refused_contents()[path, content] and is_taken_empty),
         **fingerprints.sql_digests(declaration),
-        **{name: fingerprints.module_digest(name) for name in modules},
+        **code.code_digests(*work, "pipeline.warehouse.reject_limit"),
     }
     return {"content": content, "rules": fingerprints.combine(rules)}
 

@@ -14,7 +14,6 @@ from psycopg2.extensions import cursor as Cursor
 
 from pipeline.warehouse.statements import execute_file, fetch_value
 
-SQL = ("rollups/*.sql", "etl/rollups.sql")
 """The files, as patterns, that say what the rollups hold."""
 
 TABLES = (

@@ -22,6 +22,8 @@ SECOND_FILE = "viewing_sessions-2.csv"
 RENAMED_FILE = "viewing_sessions-renamed.csv"
 DIGEST = r"content [0-9a-f]{4}… → [0-9a-f]{4}…"
 NEVER = "never ran"
+CHECKS_CHANGED = r"pipeline/warehouse/checks\.py changed"
+LOADS = ("LoadNormalizedJsonsToPostgres", "LoadUsers", "LoadViewingSessions")
 
 
 def upstream(*tasks: str, state: str = "changed") -> list[str]:
@@ -111,6 +113,11 @@ def edit_a_comment(project: Project) -> None:
 def edit_the_normalizer(project: Project) -> None:
     normalizer = Path(project.env["PROJECT_ROOT"]) / "pipeline/documents/normalizer.py"
     normalizer.write_text(normalizer.read_text() + "\nLOGIC_THAT_IS_NEW = 1\n")
+
+
+def edit_the_runner_of_checks(project: Project) -> None:
+    runner = Path(project.env["PROJECT_ROOT"]) / "pipeline/warehouse/checks.py"
+    runner.write_text(runner.read_text() + "\nLOGIC_THAT_IS_NEW = 1\n")
 
 
 def truncate_raw_users(project: Project) -> None:
@@ -210,6 +217,10 @@ SCENARIOS = [
         {
             "ExtractMongoToCsv": [r"pipeline/documents/normalizer\.py changed"],
             **CATALOGUE_CHANGED,
+            "LoadNormalizedJsonsToPostgres": [
+                r"pipeline/documents/normalizer\.py changed",
+                *upstream("ExtractMongoToCsv"),
+            ],
         },
     ),
     Scenario(
@@ -268,6 +279,18 @@ SCENARIOS = [
                 *upstream("content.json"),  # in the last one it had landed again, after a collection was dropped
             ],
             **CATALOGUE_CHANGED,
+        },
+    ),
+    Scenario(
+        "the runner of checks was edited",
+        edit_the_runner_of_checks,
+        {
+            "LoadUsers": [CHECKS_CHANGED],
+            "LoadNormalizedJsonsToPostgres": [CHECKS_CHANGED],
+            "LoadViewingSessions": [CHECKS_CHANGED, *upstream("LoadNormalizedJsonsToPostgres", "LoadUsers")],
+            "CheckQuality": [CHECKS_CHANGED, *upstream(*LOADS)],
+            "PublishTrusted": upstream(*LOADS),
+            **PUBLISHED,
         },
     ),
 ]

@@ -9,6 +9,7 @@ import os
 import shutil
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -16,12 +17,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import pipeline
-from pipeline.state import fingerprints
-from pipeline.state.fingerprints import DigestCache, combine, digest_bytes, module_digest, source_digest
+from pipeline.state import code, fingerprints
+from pipeline.state.code import modules_behind, read_source, source_digest, sql_named_in
+from pipeline.state.fingerprints import DigestCache, combine, digest_bytes
 from pipeline.tasks.base import PipelineTask
 
-TASKS = [getattr(pipeline, name) for name in pipeline.__all__]
-MODULES = sorted({module for task in TASKS if issubclass(task, PipelineTask) for module in task.modules})
+TASKS = [task for name in pipeline.__all__ if issubclass(task := getattr(pipeline, name), PipelineTask)]
+MODULES = sorted({module for task in TASKS for work in task.work for module in modules_behind(work)})
 REPOSITORY = Path(pipeline.__file__).resolve().parent.parent
 # Everything that the digest of source code needs, to be run in interpreters without our packages.
 PORTABLE = "\n".join(
@@ -30,8 +32,15 @@ PORTABLE = "\n".join(
         "import ast, hashlib, json, sys",
         f"DIGEST_SIZE = {fingerprints.DIGEST_SIZE}",
         *(
-            inspect.getsource(getattr(fingerprints, name))
-            for name in ("new_digest", "digest_bytes", "source_digest", "_meaning", "_parts_of_text", "_is_bare_text")
+            inspect.getsource(function)
+            for function in (
+                fingerprints.new_digest,
+                digest_bytes,
+                source_digest,
+                code._meaning,
+                code._parts_of_text,
+                code._is_bare_text,
+            )
         ),
         "paths = json.load(sys.stdin)",
         "digests = {path: source_digest(open(path, encoding='utf-8').read()) for path in paths}",
@@ -133,7 +142,7 @@ def test_every_module_of_a_task_has_the_same_digest_on_all_versions_of_python(ve
     for module in MODULES:
         spec = importlib.util.find_spec(module)
         assert spec is not None and spec.origin is not None
-        paths[spec.origin] = module_digest(module)
+        paths[spec.origin] = modules_behind(module)[module].digest
     told = subprocess.run(
         [command, "-c", PORTABLE], input=json.dumps([*paths]), capture_output=True, text=True, check=True, timeout=120
     )
@@ -143,27 +152,74 @@ def test_every_module_of_a_task_has_the_same_digest_on_all_versions_of_python(ve
     assert len(digests) > 10
 
 
+def patterns(task: type[PipelineTask]) -> tuple[str, ...]:
+    return (*task.sql, *sql_named_in(*task.work))
+
+
 def test_every_sql_file_counts_for_some_task() -> None:
-    declared = {
-        path
-        for task in TASKS
-        if issubclass(task, PipelineTask)
-        for pattern in task.sql
-        for path in (REPOSITORY / "sql").glob(pattern)
-    }
+    declared = {path for task in TASKS for pattern in patterns(task) for path in (REPOSITORY / "sql").glob(pattern)}
     files = {path for path in (REPOSITORY / "sql").rglob("*.sql") if path.parts[-2] != "examples"}
     assert files - declared == set()
 
 
 def test_every_pattern_of_a_task_matches_a_file() -> None:
     for task in TASKS:
-        for pattern in getattr(task, "sql", ()):
+        for pattern in patterns(task):
             assert list((REPOSITORY / "sql").glob(pattern)), f"{task.__name__} declares {pattern}"
+
+
+LOADS = {"LoadUsers", "LoadViewingSessions", "LoadNormalizedJsonsToPostgres"}
+
+
+@pytest.mark.parametrize(
+    ("module", "tasks"),
+    [
+        ("pipeline.warehouse.checks", LOADS | {"CheckQuality"}),
+        ("pipeline.warehouse.merge", {"LoadUsers", "LoadViewingSessions"}),
+        ("pipeline.warehouse.raw_table", {"LoadCsvToPostgres"}),
+        ("pipeline.sources.csv_header", {"LoadCsvToPostgres"}),
+        ("pipeline.documents.extraction", {"ExtractMongoToCsv", "LoadNormalizedJsonsToPostgres"}),
+        ("pipeline.documents.collections", {"CreateMongodbCollections"}),
+        ("pipeline.documents.landing", set()),  # a delivery lands once
+        ("pipeline.warehouse.publish", {"PublishTrusted"}),
+        ("pipeline.report.figures.style", {"BuildReport"}),
+        ("pipeline.settings", set()),
+        ("pipeline.progress", set()),
+        ("pipeline.servers.postgres", set()),
+        ("pipeline.state.executor", set()),
+        ("pipeline.watching.summary", set()),
+        ("pipeline.cli.explain", set()),
+        ("pipeline.tasks.load", set()),
+    ],
+)
+def test_an_edited_module_reruns_exactly(module: str, tasks: set[str]) -> None:
+    assert find_spec(module)
+    assert {task.__name__ for task in TASKS if any(module in modules_behind(work) for work in task.work)} == tasks
+
+
+def test_imports_and_sql_files_of_a_module() -> None:
+    source = read_source("""
+import pipeline.sources.names, os
+from pipeline.documents import plain
+from typing import TYPE_CHECKING
+if TYPE_CHECKING:
+    from pipeline.tasks import base
+def work(cursor, table):
+    from pipeline.warehouse.statements import execute_file
+    execute_file(cursor, "load/merge.sql")
+    execute_file(cursor, f"checks/{table}/*.sql", "sql")
+""")
+    assert source.imports == [
+        "pipeline.documents.plain",
+        "pipeline.sources.names",
+        "pipeline.warehouse.statements.execute_file",
+    ]
+    assert source.sql == ["load/merge.sql"]
 
 
 def test_a_module_that_does_not_exist_is_an_error() -> None:
     with pytest.raises(ModuleNotFoundError, match=r"pipeline\.nowhere"):
-        module_digest("pipeline.nowhere")
+        modules_behind("pipeline.nowhere")
 
 
 @given(st.dictionaries(st.text(), st.text(), max_size=5), st.randoms())
