@@ -23,7 +23,7 @@ RENAMED_FILE = "viewing_sessions-renamed.csv"
 DIGEST = r"content [0-9a-f]{4}… → [0-9a-f]{4}…"
 NEVER = "never ran"
 CHECKS_CHANGED = r"pipeline/warehouse/checks\.py changed"
-LOADS = ("LoadNormalizedJsonsToPostgres", "LoadUsers", "LoadViewingSessions")
+LOADS = ("LoadUsers", "LoadNormalizedJsonsToPostgres", "LoadViewingSessions")
 
 
 def upstream(*tasks: str, state: str = "changed") -> list[str]:
@@ -287,7 +287,7 @@ SCENARIOS = [
         {
             "LoadUsers": [CHECKS_CHANGED],
             "LoadNormalizedJsonsToPostgres": [CHECKS_CHANGED],
-            "LoadViewingSessions": [CHECKS_CHANGED, *upstream("LoadNormalizedJsonsToPostgres", "LoadUsers")],
+            "LoadViewingSessions": [CHECKS_CHANGED, *upstream("LoadUsers", "LoadNormalizedJsonsToPostgres")],
             "CheckQuality": [CHECKS_CHANGED, *upstream(*LOADS)],
             "PublishTrusted": upstream(*LOADS),
             **PUBLISHED,
