@@ -22,7 +22,7 @@ Rows = list[tuple[Any, ...]]
 
 def mean(values: Iterable[Any], places: int = 2) -> Decimal | None:
     known = [Fraction(value) for value in values if not pd.isna(value)]
-    return rounded(sum(known) / len(known), places) if known else None
+    return rounded(sum(known, Fraction(0)) / len(known), places) if known else None
 
 
 def hours(minutes: Iterable[Any]) -> Decimal:
@@ -187,7 +187,7 @@ class Figures:
         for title in self.content[self.content["production_budget"].notna()].itertuples():
             group = watched.get(title.content_id, self.sessions.head(0))
             of_title = hours(group["watch_duration_minutes"])
-            each = rounded(Fraction(title.production_budget) / Fraction(of_title)) if of_title else None
+            each = rounded(Fraction(str(title.production_budget)) / Fraction(of_title)) if of_title else None
             rows.append(
                 (title.title, title.content_id, title.type, title.production_budget, of_title, len(group), each)
             )
@@ -214,8 +214,8 @@ class Figures:
         segments = self.users["user_id"].map(names).fillna("inactive")
         sessions = self.users["user_id"].map(self.sessions["user_id"].value_counts()).fillna(0)
         watched = self.users["user_id"].map(minutes.map(lambda value: rounded(Fraction(value, 60))))
-        watched = [Decimal(0) if pd.isna(value) else value for value in watched]
-        users = pd.DataFrame({"segment": segments, "sessions": sessions, "hours": pd.Series(watched, dtype=object)})
+        filled = [Decimal(0) if pd.isna(value) else value for value in watched]
+        users = pd.DataFrame({"segment": segments, "sessions": sessions, "hours": pd.Series(filled, dtype=object)})
         rows = []
         for segment, group in users.groupby("segment"):
             of_segment = sum(group["hours"], Decimal(0))

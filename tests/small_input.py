@@ -19,7 +19,7 @@ def session(number: int, user: str = "U1", title: str = "M1", minutes: int = 50)
     return f"S{number},{user},{title},2024-05-0{number},{minutes},50.5,Mobile,HD"
 
 
-def movie(content_id: str, title: str = "Metropolis", **fields: Any) -> dict[str, Any]:
+def movie(content_id: str, title: str | None = "Metropolis", **fields: Any) -> dict[str, Any]:
     """Return the document of a movie."""
     return {
         "content_id": content_id,

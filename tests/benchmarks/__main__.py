@@ -7,6 +7,7 @@ import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from rich.console import Console
@@ -42,7 +43,7 @@ def rates(
     found["ours"] = {
         "first run, whole command": ours.middle(first, lambda each: each.total),
         "first load": ours.middle(first, lambda each: each.load),
-        "stages": {stage: ours.middle(first, lambda each, s=stage: each.stages.get(s, 0)) for stage in ours.STAGES},
+        "stages": {stage: median(each.stages.get(stage, 0) for each in first) for stage in ours.STAGES},
         "peak memory of a process, MB": max(max(each.peaks.values(), default=0) for each in first),
         "runs": [vars(each) for each in first],
     }

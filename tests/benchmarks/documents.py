@@ -94,7 +94,7 @@ def measure(bench: Bench, count: int, repeat: int) -> dict[str, float]:
     def extract() -> None:
         with tempfile.TemporaryDirectory(dir=bench.folder) as folder:
             Extraction(Path(folder)).write(
-                {name: db[name].find_raw_batches({}, batch_size=BATCH_SIZE) for name in collections}
+                {name: db[name].find_raw_batches({}, batch_size=BATCH_SIZE) for name in collections}  # type: ignore[misc]
             )
 
     draining, extracting = _timed(repeat, drain, extract)

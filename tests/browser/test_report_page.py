@@ -27,10 +27,12 @@ def tab(request: pytest.FixtureRequest, chromium: Browser, page_path: Path) -> T
     context = chromium.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
     request.addfinalizer(context.close)
     tab = context.new_page()
-    tab.said, tab.requested = [], []  # type: ignore[attr-defined]
-    tab.on("console", lambda message: tab.said.append(message.text))  # type: ignore[attr-defined]
-    tab.on("pageerror", lambda error: tab.said.append(str(error)))  # type: ignore[attr-defined]
-    tab.on("request", lambda asked: tab.requested.append(asked.url))  # type: ignore[attr-defined]
+    said: list[str] = []
+    requested: list[str] = []
+    tab.said, tab.requested = said, requested  # type: ignore[attr-defined]
+    tab.on("console", lambda message: said.append(message.text))
+    tab.on("pageerror", lambda error: said.append(str(error)))
+    tab.on("request", lambda asked: requested.append(asked.url))
     tab.goto(page_path.as_uri())
     tab.evaluate("for (const each of document.querySelectorAll('details')) each.open = true")
     return tab

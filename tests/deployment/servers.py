@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import psycopg2
 import pytest
@@ -144,7 +144,7 @@ def mongo(folder: Path, authority: Authority, database: str, users: dict[str, tu
     plain = ["--port", str(port), "--storage-path", str(folder / "data"), "--cache-size", "64M"]
     tls = ["--tls-cert-file", str(authority.certificate), "--tls-key-file", str(authority.key)]
     with _secantus(folder, plain):
-        client: MongoClient = MongoClient("127.0.0.1", port, timeoutMS=30_000)
+        client: MongoClient[dict[str, Any]] = MongoClient("127.0.0.1", port, timeoutMS=30_000)
         for name, (password, roles) in users.items():
             given = [{"role": role, "db": database} for role in roles]
             client[database].command("createUser", name, pwd=password, roles=given)
@@ -174,6 +174,6 @@ def wait_for_port(port: int, server: subprocess.Popen[bytes], seconds: float = 6
             with socket.create_connection(("127.0.0.1", port), timeout=1):
                 return
         except OSError:
-            assert server.poll() is None, f"the process has ended: {server.args}"
-            assert time.monotonic() < deadline, f"nothing listens: {server.args}"
+            assert server.poll() is None, f"the process has ended: {server.args!r}"
+            assert time.monotonic() < deadline, f"nothing listens: {server.args!r}"
             time.sleep(0.05)

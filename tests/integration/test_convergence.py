@@ -245,7 +245,7 @@ class Convergence(RuleBasedStateMachine):
         assert_same_rows(outcomes, [(name, *each.values()) for name, each in warehouse.outcomes.items()], "outcomes")
         rejected = self.project.rows("SELECT source, record FROM etl.rejected_rows WHERE document_id IS NULL")
         wanted = [each for each in warehouse.rejected if each[0] in warehouse.outcomes]
-        assert_same_rows(rejected, wanted, "rejected rows")  # type: ignore[arg-type]
+        assert_same_rows(rejected, wanted, "rejected rows")
         assert settle(self.project, self.day.isoformat(), allow_empty=True) == []
 
     def from_scratch(self) -> Warehouse:
@@ -271,7 +271,7 @@ class Convergence(RuleBasedStateMachine):
 @pytest.mark.timeout(60 + 3 * EXAMPLES * STEPS)
 def test_any_sequence_of_changes_converges(embedded: Path) -> None:
     machine = type("ConvergenceHere", (Convergence,), {"embedded": embedded})
-    run_state_machine_as_test(  # type: ignore[no-untyped-call]
+    run_state_machine_as_test(
         machine,
         settings=settings(
             max_examples=EXAMPLES,

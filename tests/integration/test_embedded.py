@@ -19,6 +19,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import psycopg2
 import pytest
@@ -38,7 +39,7 @@ AS_ROOT = os.geteuid() == 0
 
 def settings_in(folder: Path) -> Settings:
     return Settings(
-        _env_file=None,
+        _env_file=None,  # type: ignore[call-arg]
         project_root=PACKAGE_ROOT,
         embedded_path=folder,
         postgres_user="pipeline",
@@ -48,7 +49,7 @@ def settings_in(folder: Path) -> Settings:
 
 def kill_servers(settings: Settings) -> None:
     """End both servers at once, the way a crash does."""
-    killed = [server["pid"] for server in embedded.status(settings).values() if "pid" in server]
+    killed = [int(str(server["pid"])) for server in embedded.status(settings).values() if "pid" in server]
     for pid in killed:
         os.kill(pid, signal.SIGKILL)
     deadline = time.monotonic() + 10
@@ -97,20 +98,20 @@ def nothing(root: Path) -> Settings:
     return settings_in(root / "embedded")
 
 
-def query(settings: Settings, sql: str, user: str = "pipeline", database: str | None = None) -> list[tuple]:
+def query(settings: Settings, sql: str, user: str = "pipeline", database: str | None = None) -> list[tuple[Any, ...]]:
     """Run statements as a role, in a transaction of their own; the rows of the last one."""
     address = embedded.ensure_postgres(settings)
-    target = {"host": address.host, "port": address.port, "user": user}
+    name = database or settings.postgres_db
     with (
-        closing(psycopg2.connect(dbname=database or settings.postgres_db, **target)) as connection,
+        closing(psycopg2.connect(dbname=name, host=address.host, port=address.port, user=user)) as connection,
         connection,
         connection.cursor() as cursor,
     ):
         cursor.execute(sql)
-        return cursor.fetchall() if cursor.description else []
+        return list(cursor.fetchall()) if cursor.description else []
 
 
-def mongo(settings: Settings) -> MongoClient:
+def mongo(settings: Settings) -> MongoClient[dict[str, Any]]:
     address = embedded.ensure_mongo(settings)
     return MongoClient(address.host, address.port, directConnection=True, timeoutMS=20_000)
 
@@ -175,7 +176,7 @@ def test_committed_data_survives_kill_9_of_both_servers(settings: Settings) -> N
     assert not set(pids.values()) & set(after.values())
 
 
-def ensure_at_once(settings: Settings, barrier: object, answers: object) -> None:
+def ensure_at_once(settings: Settings, barrier: Any, answers: Any) -> None:
     barrier.wait()
     answers.put((embedded.ensure_postgres(settings), embedded.ensure_mongo(settings)))
 
@@ -216,7 +217,7 @@ time.sleep(60)
         start_new_session=True,
         text=True,
     ) as starter:
-        assert starter.stdout.readline() == "up\n"
+        assert starter.stdout and starter.stdout.readline() == "up\n"
         up = embedded.status(settings)
         os.killpg(starter.pid, signal.SIGINT)
     assert starter.returncode != 0
@@ -255,7 +256,7 @@ def test_a_lost_state_file_leaves_no_second_mongo_server(settings: Settings) -> 
 
     with mongo(settings) as client:
         assert client.catalogue.movies.count_documents({}) == 1
-    assert birth(pid) is None
+    assert birth(int(str(pid))) is None
 
 
 def binds(taker: socket.socket, host: str, port: int) -> bool:
@@ -304,7 +305,7 @@ def test_a_server_that_cannot_start_says_why(settings: Settings) -> None:
     ],
 )
 def test_a_missing_package_is_named_with_the_remedy(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch, module: str, ensure: Callable, message: str
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, module: str, ensure: Callable[[Settings], object], message: str
 ) -> None:
     monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(embedded.EmbeddedServerError, match=rf"{message}.*pip install -e '\.\[embedded\]'"):

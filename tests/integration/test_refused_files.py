@@ -118,7 +118,7 @@ def bad_sessions(project: Project, name: str, *, bad: int = 100, good: int = 0, 
 
 
 def rejected(project: Project) -> list[tuple[str, int]]:
-    return project.rows("SELECT source, count(*) FROM etl.rejected_rows GROUP BY 1 ORDER BY 1")  # type: ignore[return-value]
+    return project.rows("SELECT source, count(*) FROM etl.rejected_rows GROUP BY 1 ORDER BY 1")
 
 
 def reject_files(project: Project) -> list[str]:

@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from typing import Any
 
 from luigi.rpc import RemoteScheduler
 
@@ -114,7 +115,7 @@ def test_a_complete_task_that_a_killed_run_left_running_at_the_central_scheduler
 ) -> None:
     write_all(scheduler)
     scheduler.must_run(LUIGID_HOST="")
-    central = RemoteScheduler(f"http://{scheduler.env['LUIGID_HOST']}:{scheduler.env['LUIGID_PORT']}/")
+    central: Any = RemoteScheduler(f"http://{scheduler.env['LUIGID_HOST']}:{scheduler.env['LUIGID_PORT']}/")
     central.add_task(worker="killed", task_id=LoadUsers().task_id, family="LoadUsers", module="pipeline")
     assert central.get_work(worker="killed")["task_id"] == LoadUsers().task_id
     write_sessions(scheduler, session(4), name="viewing_sessions-3.csv")

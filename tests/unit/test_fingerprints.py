@@ -252,7 +252,7 @@ class TestDigestCache:
         """Digest a file as if it had been at rest for a minute."""
         cache = DigestCache(store)
         with monkeypatch.context() as later:
-            later.setattr(fingerprints.time, "time", lambda: file.stat().st_ctime + 60)
+            later.setattr("time.time", lambda: file.stat().st_ctime + 60)
             digest = cache.digest(file, "users.csv")
         cache.save(["users.csv"])
         assert json.loads(store.read_text()).keys() == {"users.csv"}

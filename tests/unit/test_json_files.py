@@ -279,7 +279,7 @@ def test_memory_does_not_grow_with_the_file() -> None:
 
     tracemalloc.start()
     try:
-        count = sum(1 for _ in read_documents(Endless(), "movies.json"))  # type: ignore[arg-type]
+        count = sum(1 for _ in read_documents(Endless(), "movies.json"))  # type: ignore[arg-type, misc]
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()

@@ -234,7 +234,7 @@ def test_views_of_the_catalogue(small: Warehouse) -> None:
     views = trusted_views(small)
     one = ("M1", "One", "movie", 1994, Decimal("4.3"), Decimal("1000.01"), ["Action", "Drama"])
     two = ("M2", "Two", "movie", None, None, None, ["Drama"])
-    three = ("T1", "Three", "series", None, None, None, [])
+    three: tuple[object, ...] = ("T1", "Three", "series", None, None, None, [])
     four = ("T2", "Four", "series", None, None, None, ["Crime"])
     assert views["content_summary"] == [
         (*one, 90, None, None, 7, 2, 2, Decimal("1.00"), Decimal("100.00"), False),

@@ -327,7 +327,7 @@ def test_viewing_looks_like_people_watching(tmp_path: Path) -> None:
     devices = {row["device_type"] for row in rows}
     assert {"Mobile", "Smart TV", "Desktop", "Tablet", "Gaming Console"} <= devices
     assert {row["quality_level"] for row in rows} == {"SD", "HD", "4K", ""}
-    first = {}
+    first: dict[str, str] = {}
     for row in sorted(rows, key=lambda row: row["watch_date"]):
         first.setdefault(row["user_id"], row["watch_date"][:7])
     assert len(set(first.values())) == 12
