@@ -226,7 +226,7 @@ class Figures:
                     percent(len(group), len(users)),
                     int(group["sessions"].sum()),
                     rounded(of_segment),
-                    percent(of_segment, sum(watched, Decimal(0))),
+                    percent(of_segment, sum(filled, Decimal(0))),
                 )
             )
         return rows

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import logging
+from pathlib import Path
 
 from psycopg2 import sql
+from psycopg2.extensions import cursor as Cursor
 
 from pipeline.days import today
 from pipeline.settings import get_settings
 from pipeline.state.spec import Load
 from pipeline.warehouse import rollups
-from pipeline.warehouse.statements import execute_file, fetch_value, lock_out_readers
+from pipeline.warehouse.statements import execute_file, fetch_value, lock_out_readers, read_sql
 
 logger = logging.getLogger("pipeline")
 
@@ -43,6 +45,7 @@ def publish(load: Load) -> None:
             continue
         load.cursor.execute((folder / f"{name}.sql").read_text(encoding="utf-8"))
         logger.debug("trusted.%s: defined", name)
+    _comment_columns(load.cursor, folder)
     # A schema that was dropped has come back without what init-postgres.sh granted.
     for grant in ("GRANT USAGE ON SCHEMA trusted TO {}", "GRANT SELECT ON ALL TABLES IN SCHEMA trusted TO {}"):
         load.cursor.execute(sql.SQL(grant).format(sql.Identifier(ANALYST)))
@@ -81,6 +84,15 @@ def _drop(load: Load, kinds: dict[str, str]) -> None:
 
     if kinds:
         lock_out_readers(load.cursor, drop)
+
+
+def _comment_columns(cursor: Cursor, folder: Path) -> None:
+    """Give the columns of which a view says nothing the comments of what it reads."""
+    cursor.execute(read_sql("publish/column_comments.sql"))
+    for view, column, comment in cursor.fetchall():
+        if f"COMMENT ON COLUMN trusted.{view}.{column} " not in (folder / f"{view}.sql").read_text(encoding="utf-8"):
+            name = sql.Identifier("trusted", view, column)
+            cursor.execute(sql.SQL("COMMENT ON COLUMN {} IS {}").format(name, sql.Literal(comment)))
 
 
 def _refresh(load: Load, name: str, kind: str) -> None:

@@ -22,23 +22,17 @@ CREATE TABLE IF NOT EXISTS etl.rollup_state (
 ALTER TABLE etl.rollup_state ADD COLUMN IF NOT EXISTS title_rows bigint NOT NULL DEFAULT 0;
 ALTER TABLE etl.rollup_state ADD COLUMN IF NOT EXISTS day date;
 
+-- What is summed at several grains: of all sessions, of those with a duration, of those with a completion.
+CREATE TEMP TABLE IF NOT EXISTS measures (
+    sessions bigint NOT NULL, minutes bigint, durations bigint NOT NULL, completion_hundredths bigint,
+    completions bigint NOT NULL
+) ON COMMIT DROP;
+
 CREATE TABLE IF NOT EXISTS etl.rollup_user_devices (
-    user_id               text NOT NULL,
-    device_type           text,
-    quality_level         text,
-    sessions              bigint NOT NULL,
-    minutes               bigint,
-    durations             bigint NOT NULL,
-    completion_hundredths bigint,
-    completions           bigint NOT NULL,
-    last_watch_date       date NOT NULL
+    user_id text NOT NULL, device_type text, quality_level text, LIKE measures, last_watch_date date NOT NULL
 );
 
-CREATE TABLE IF NOT EXISTS etl.rollup_user_months (
-    user_id  text NOT NULL,
-    month    date NOT NULL,
-    sessions bigint NOT NULL
-);
+CREATE TABLE IF NOT EXISTS etl.rollup_user_months (user_id text NOT NULL, month date NOT NULL, sessions bigint NOT NULL);
 
 CREATE TABLE IF NOT EXISTS etl.rollup_users (
     user_id               text NOT NULL,
@@ -51,43 +45,17 @@ CREATE TABLE IF NOT EXISTS etl.rollup_users (
 );
 
 CREATE TABLE IF NOT EXISTS etl.rollup_title_countries (
-    country    text,
-    content_id text NOT NULL,
-    sessions   bigint NOT NULL,
-    minutes    bigint NOT NULL
+    country text, content_id text NOT NULL, sessions bigint NOT NULL, minutes bigint NOT NULL
 );
 
-CREATE TABLE IF NOT EXISTS etl.rollup_titles (
-    content_id            text NOT NULL,
-    month                 date NOT NULL,
-    bucket                integer,
-    sessions              bigint NOT NULL,
-    minutes               bigint,
-    durations             bigint NOT NULL,
-    completion_hundredths bigint,
-    completions           bigint NOT NULL
-);
+CREATE TABLE IF NOT EXISTS etl.rollup_titles (content_id text NOT NULL, month date NOT NULL, bucket integer, LIKE measures);
 
-CREATE TABLE IF NOT EXISTS etl.rollup_title_viewers (
-    content_id text NOT NULL,
-    viewers    bigint NOT NULL
-);
+CREATE TABLE IF NOT EXISTS etl.rollup_title_viewers (content_id text NOT NULL, viewers bigint NOT NULL);
 
-CREATE TABLE IF NOT EXISTS etl.rollup_days (
-    watch_date            date NOT NULL,
-    sessions              bigint NOT NULL,
-    minutes               bigint,
-    durations             bigint NOT NULL,
-    completion_hundredths bigint,
-    completions           bigint NOT NULL,
-    viewers               bigint NOT NULL
-);
+CREATE TABLE IF NOT EXISTS etl.rollup_days (watch_date date NOT NULL, LIKE measures, viewers bigint NOT NULL);
 
 CREATE TABLE IF NOT EXISTS etl.rollup_ahead (
-    user_id    text NOT NULL,
-    content_id text NOT NULL,
-    watch_date date NOT NULL,
-    sessions   bigint NOT NULL
+    user_id text NOT NULL, content_id text NOT NULL, watch_date date NOT NULL, sessions bigint NOT NULL
 );
 
 CREATE OR REPLACE FUNCTION etl.log_session_changes() RETURNS trigger
@@ -154,57 +122,42 @@ COMMENT ON FUNCTION etl.log_session_changes() IS 'Trigger: notes what changes in
 COMMENT ON FUNCTION etl.log_user_changes() IS
     'Trigger: empties the sums by country when users leave or their country changes.';
 
-COMMENT ON COLUMN etl.session_changes.sign IS '1 for a session that came, -1 for one that left.';
-COMMENT ON COLUMN etl.session_changes.user_id IS 'Who watched.';
-COMMENT ON COLUMN etl.session_changes.content_id IS 'What was watched.';
-COMMENT ON COLUMN etl.session_changes.watch_date IS 'Day of the session.';
-COMMENT ON COLUMN etl.session_changes.watch_duration_minutes IS 'Minutes watched.';
-COMMENT ON COLUMN etl.session_changes.completion_percentage IS 'Share of the title watched, in percent.';
-COMMENT ON COLUMN etl.session_changes.device_type IS 'Kind of device.';
-COMMENT ON COLUMN etl.session_changes.quality_level IS 'Picture quality.';
-COMMENT ON COLUMN etl.rollup_state.built IS 'When they were built afresh.';
-COMMENT ON COLUMN etl.rollup_state.day IS 'Day of the run that published: what is dated after it counts in no day and month.';
-COMMENT ON COLUMN etl.rollup_ahead.user_id IS 'Who is to watch.';
-COMMENT ON COLUMN etl.rollup_ahead.content_id IS 'What is to be watched.';
-COMMENT ON COLUMN etl.rollup_ahead.watch_date IS 'Day of the session.';
-COMMENT ON COLUMN etl.rollup_ahead.sessions IS 'Number of sessions.';
-COMMENT ON COLUMN etl.rollup_user_devices.user_id IS 'Who watched.';
-COMMENT ON COLUMN etl.rollup_user_devices.device_type IS 'Kind of device.';
-COMMENT ON COLUMN etl.rollup_user_devices.quality_level IS 'Picture quality.';
-COMMENT ON COLUMN etl.rollup_user_devices.sessions IS 'Number of sessions.';
-COMMENT ON COLUMN etl.rollup_user_devices.minutes IS 'Minutes watched.';
-COMMENT ON COLUMN etl.rollup_user_devices.durations IS 'Sessions that have a duration.';
-COMMENT ON COLUMN etl.rollup_user_devices.completion_hundredths IS 'Sum of completion in hundredths of a percent.';
-COMMENT ON COLUMN etl.rollup_user_devices.completions IS 'Sessions that have a completion.';
-COMMENT ON COLUMN etl.rollup_user_devices.last_watch_date IS 'Day of the last session.';
-COMMENT ON COLUMN etl.rollup_user_months.user_id IS 'Who watched.';
-COMMENT ON COLUMN etl.rollup_user_months.month IS 'First day of the month.';
-COMMENT ON COLUMN etl.rollup_user_months.sessions IS 'Number of sessions.';
-COMMENT ON COLUMN etl.rollup_users.user_id IS 'Who watched.';
-COMMENT ON COLUMN etl.rollup_users.sessions IS 'Number of sessions.';
-COMMENT ON COLUMN etl.rollup_users.minutes IS 'Minutes watched.';
-COMMENT ON COLUMN etl.rollup_users.completion_hundredths IS 'Sum of completion in hundredths of a percent.';
-COMMENT ON COLUMN etl.rollup_users.completions IS 'Sessions that have a completion.';
-COMMENT ON COLUMN etl.rollup_users.last_watch_date IS 'Day of the last session.';
-COMMENT ON COLUMN etl.rollup_users.favourite_device IS 'Device with the most sessions, then minutes, then the first by name; null if none is known.';
-COMMENT ON COLUMN etl.rollup_title_countries.country IS 'Country of the users; null if unknown.';
-COMMENT ON COLUMN etl.rollup_title_countries.content_id IS 'What was watched.';
-COMMENT ON COLUMN etl.rollup_title_countries.sessions IS 'Number of sessions.';
-COMMENT ON COLUMN etl.rollup_title_countries.minutes IS 'Minutes watched.';
-COMMENT ON COLUMN etl.rollup_titles.content_id IS 'What was watched.';
-COMMENT ON COLUMN etl.rollup_titles.month IS 'First day of the month.';
-COMMENT ON COLUMN etl.rollup_titles.bucket IS 'Tens of percent of completion, 0 to 9; null if unknown.';
-COMMENT ON COLUMN etl.rollup_titles.sessions IS 'Number of sessions.';
-COMMENT ON COLUMN etl.rollup_titles.minutes IS 'Minutes watched.';
-COMMENT ON COLUMN etl.rollup_titles.durations IS 'Sessions that have a duration.';
-COMMENT ON COLUMN etl.rollup_titles.completion_hundredths IS 'Sum of completion in hundredths of a percent.';
-COMMENT ON COLUMN etl.rollup_titles.completions IS 'Sessions that have a completion.';
-COMMENT ON COLUMN etl.rollup_title_viewers.content_id IS 'What was watched.';
-COMMENT ON COLUMN etl.rollup_title_viewers.viewers IS 'Users with a session.';
-COMMENT ON COLUMN etl.rollup_days.watch_date IS 'Day of the session.';
-COMMENT ON COLUMN etl.rollup_days.sessions IS 'Number of sessions.';
-COMMENT ON COLUMN etl.rollup_days.minutes IS 'Minutes watched.';
-COMMENT ON COLUMN etl.rollup_days.durations IS 'Sessions that have a duration.';
-COMMENT ON COLUMN etl.rollup_days.completion_hundredths IS 'Sum of completion in hundredths of a percent.';
-COMMENT ON COLUMN etl.rollup_days.completions IS 'Sessions that have a completion.';
-COMMENT ON COLUMN etl.rollup_days.viewers IS 'Users with a session.';
+-- A column means the same in all of these tables.
+DO $$
+DECLARE
+    described record;
+BEGIN
+    FOR described IN
+        SELECT attrelid::regclass AS name, attname, comment
+        FROM (VALUES
+            ('sign', '1 for a session that came, -1 for one that left.'),
+            ('user_id', 'Who watched.'),
+            ('content_id', 'What was watched.'),
+            ('country', 'Country of the users; null if unknown.'),
+            ('watch_date', 'Day of the session.'),
+            ('month', 'First day of the month.'),
+            ('watch_duration_minutes', 'Minutes watched.'),
+            ('completion_percentage', 'Share of the title watched, in percent.'),
+            ('device_type', 'Kind of device.'),
+            ('quality_level', 'Picture quality.'),
+            ('bucket', 'Tens of percent of completion, 0 to 9; null if unknown.'),
+            ('sessions', 'Number of sessions.'),
+            ('minutes', 'Minutes watched.'),
+            ('durations', 'Sessions that have a duration.'),
+            ('completion_hundredths', 'Sum of completion in hundredths of a percent.'),
+            ('completions', 'Sessions that have a completion.'),
+            ('viewers', 'Users with a session.'),
+            ('last_watch_date', 'Day of the last session.'),
+            ('favourite_device',
+                'Device with the most sessions, then the most minutes, then the first by name; null if none is known.'),
+            ('built', 'When they were built afresh.'),
+            ('title_rows', 'Rows of etl.rollup_titles then; once there are many more, all is built afresh.'),
+            ('day', 'Day of the run that published: what is dated after it counts in no day and month.')
+        ) AS words (attname, comment)
+        INNER JOIN pg_attribute USING (attname)
+        INNER JOIN pg_class ON pg_class.oid = attrelid AND relkind = 'r' AND relnamespace = 'etl'::regnamespace
+        WHERE relname LIKE 'rollup\_%' OR relname = 'session_changes'
+    LOOP
+        EXECUTE format('COMMENT ON COLUMN %s.%I IS %L', described.name, described.attname, described.comment);
+    END LOOP;
+END $$;

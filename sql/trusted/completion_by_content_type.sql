@@ -14,9 +14,3 @@ CREATE UNIQUE INDEX completion_by_content_type_key ON trusted.completion_by_cont
 COMMENT ON MATERIALIZED VIEW trusted.completion_by_content_type IS
     'How far movies and series are watched. Grain: one row for each type of content with a session. '
     'Example: SELECT type, avg_completion FROM trusted.completion_by_content_type ORDER BY type';
-COMMENT ON COLUMN trusted.completion_by_content_type.type IS 'movie or series.';
-COMMENT ON COLUMN trusted.completion_by_content_type.sessions IS 'Number of sessions.';
-COMMENT ON COLUMN trusted.completion_by_content_type.avg_completion IS
-    'Mean completion in percent over sessions that have one; null if none has.';
-COMMENT ON COLUMN trusted.completion_by_content_type.avg_duration_minutes IS
-    'Mean minutes over sessions that have a duration; null if none has.';

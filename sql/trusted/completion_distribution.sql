@@ -26,7 +26,5 @@ COMMENT ON MATERIALIZED VIEW trusted.completion_distribution IS
     'of ten buckets, zeros included; sessions without completion are not counted. '
     'Example: SELECT type, bucket, round(100 * sessions / sum(sessions) OVER (PARTITION BY type), 2) AS '
     'percent FROM trusted.completion_distribution ORDER BY type, bucket';
-COMMENT ON COLUMN trusted.completion_distribution.type IS 'movie or series.';
 COMMENT ON COLUMN trusted.completion_distribution.bucket IS
     'Tens of percent: 0 is from 0 to below 10, 9 is from 90 to 100.';
-COMMENT ON COLUMN trusted.completion_distribution.sessions IS 'Number of sessions.';

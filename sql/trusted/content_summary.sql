@@ -59,21 +59,10 @@ COMMENT ON MATERIALIZED VIEW trusted.content_summary IS
     'Example: SELECT title, watch_hours FROM trusted.content_summary WHERE ''Drama'' = ANY (genres) '
     'ORDER BY watch_hours DESC LIMIT 10';
 COMMENT ON COLUMN trusted.content_summary.content_id IS 'Key of the title.';
-COMMENT ON COLUMN trusted.content_summary.title IS 'Title as shown.';
-COMMENT ON COLUMN trusted.content_summary.type IS 'movie or series.';
-COMMENT ON COLUMN trusted.content_summary.release_year IS 'Year of release.';
-COMMENT ON COLUMN trusted.content_summary.rating IS 'Rating, 0 to 10.';
-COMMENT ON COLUMN trusted.content_summary.production_budget IS
-    'Production budget in the currency of the catalogue.';
 COMMENT ON COLUMN trusted.content_summary.genres IS 'Genres, sorted by code point; empty if none.';
 COMMENT ON COLUMN trusted.content_summary.duration_minutes IS 'Running time of a movie in minutes; null for series.';
 COMMENT ON COLUMN trusted.content_summary.season_count IS
     'Seasons of a series as the catalogue counts them; null for movies.';
 COMMENT ON COLUMN trusted.content_summary.episode_count IS 'Episodes over all seasons; null if no season is known.';
 COMMENT ON COLUMN trusted.content_summary.catalogue_views IS 'Views as the catalogue counts them.';
-COMMENT ON COLUMN trusted.content_summary.sessions IS 'Number of sessions.';
-COMMENT ON COLUMN trusted.content_summary.unique_viewers IS 'Number of different users with a session.';
-COMMENT ON COLUMN trusted.content_summary.watch_hours IS 'Hours watched.';
-COMMENT ON COLUMN trusted.content_summary.avg_completion IS
-    'Mean completion in percent over sessions that have one; null if none has.';
 COMMENT ON COLUMN trusted.content_summary.removed IS 'Whether the title is gone from the catalogue.';

@@ -17,9 +17,3 @@ COMMENT ON MATERIALIZED VIEW trusted.country_engagement IS
     'Example: SELECT country, watch_hours / nullif(active_users, 0) AS hours_per_active_user FROM '
     'trusted.country_engagement ORDER BY 2 DESC NULLS LAST';
 COMMENT ON COLUMN trusted.country_engagement.country IS 'Country of the users; null if unknown.';
-COMMENT ON COLUMN trusted.country_engagement.users IS 'Number of users.';
-COMMENT ON COLUMN trusted.country_engagement.active_users IS 'Number of users with a session.';
-COMMENT ON COLUMN trusted.country_engagement.sessions IS 'Number of sessions.';
-COMMENT ON COLUMN trusted.country_engagement.watch_hours IS 'Hours watched.';
-COMMENT ON COLUMN trusted.country_engagement.avg_completion IS
-    'Mean completion in percent over sessions that have one; null if none has.';

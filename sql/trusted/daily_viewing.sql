@@ -18,11 +18,5 @@ COMMENT ON MATERIALIZED VIEW trusted.daily_viewing IS
     'Example: SELECT watch_date, sessions, watch_hours FROM trusted.daily_viewing ORDER BY watch_date '
     'DESC LIMIT 7';
 COMMENT ON COLUMN trusted.daily_viewing.watch_date IS 'The day.';
-COMMENT ON COLUMN trusted.daily_viewing.sessions IS 'Number of sessions.';
 COMMENT ON COLUMN trusted.daily_viewing.unique_viewers IS
     'Number of different users with a session that day; does not add up over days.';
-COMMENT ON COLUMN trusted.daily_viewing.watch_hours IS 'Hours watched.';
-COMMENT ON COLUMN trusted.daily_viewing.avg_duration_minutes IS
-    'Mean minutes over sessions that have a duration; null if none has.';
-COMMENT ON COLUMN trusted.daily_viewing.avg_completion IS
-    'Mean completion in percent over sessions that have one; null if none has.';

@@ -19,10 +19,5 @@ COMMENT ON MATERIALIZED VIEW trusted.device_engagement IS
     'sessions DESC';
 COMMENT ON COLUMN trusted.device_engagement.device_type IS 'Kind of device; null if unknown.';
 COMMENT ON COLUMN trusted.device_engagement.quality_level IS 'Picture quality; null if unknown.';
-COMMENT ON COLUMN trusted.device_engagement.sessions IS 'Number of sessions.';
 COMMENT ON COLUMN trusted.device_engagement.unique_viewers IS
     'Number of different users with a session; does not add up over rows.';
-COMMENT ON COLUMN trusted.device_engagement.avg_duration_minutes IS
-    'Mean minutes over sessions that have a duration; null if none has.';
-COMMENT ON COLUMN trusted.device_engagement.avg_completion IS
-    'Mean completion in percent over sessions that have one; null if none has.';

@@ -26,4 +26,3 @@ COMMENT ON COLUMN trusted.episode_details.episode_count IS
     'Number of episodes of the season; repeated in each of its rows, so do not sum it.';
 COMMENT ON COLUMN trusted.episode_details.episode_title IS 'Title of the episode.';
 COMMENT ON COLUMN trusted.episode_details.duration_minutes IS 'Running time of the episode in minutes.';
-COMMENT ON COLUMN trusted.episode_details.air_date IS 'First broadcast.';

@@ -40,7 +40,6 @@ COMMENT ON VIEW trusted.file_reconciliation IS
     'What became of the records of each CSV file by now. Grain: one row for each file that is landed. '
     'Example: SELECT source, rows_read, rows_rejected, rows_waiting FROM trusted.file_reconciliation '
     'WHERE rows_rejected > 0 ORDER BY rows_rejected DESC';
-COMMENT ON COLUMN trusted.file_reconciliation.source IS 'The file, relative to the raw folder.';
 COMMENT ON COLUMN trusted.file_reconciliation.table_name IS 'Table its records belong to.';
 COMMENT ON COLUMN trusted.file_reconciliation.batch_id IS 'The batch in load_history that landed it.';
 COMMENT ON COLUMN trusted.file_reconciliation.rows_read IS 'Records in the file.';

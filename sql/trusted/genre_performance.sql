@@ -59,7 +59,5 @@ COMMENT ON COLUMN trusted.genre_performance.weighted_sessions IS
     'Number of sessions, each counted 1/n for a title of n genres, to 4 decimals; adds up to all sessions.';
 COMMENT ON COLUMN trusted.genre_performance.watch_hours IS
     'Hours watched, once for each genre of the title; does not add up over rows.';
-COMMENT ON COLUMN trusted.genre_performance.avg_completion IS
-    'Mean completion in percent over sessions that have one; null if none has.';
 COMMENT ON COLUMN trusted.genre_performance.total_budget IS
     'Sum of the known production budgets, once for each genre of the title; null if none is known.';

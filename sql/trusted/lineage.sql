@@ -1,10 +1,12 @@
 CREATE VIEW trusted.lineage AS
 WITH markers AS (
     SELECT
-        u.update_id,
+        substring(u.update_id FROM '^\w+') AS made_by,
         u.target_table,
-        u.run_date,
+        u.holds,
+        u.inputs ? 'content' AS is_of_file,
         b.source,
+        (b.details ->> 'extraction')::bigint AS extraction,
         u.inserted AS loaded,
         coalesce(u.inputs ->> 'content', u.fingerprint) AS fingerprint,
         u.batch_id
@@ -12,86 +14,71 @@ WITH markers AS (
     LEFT JOIN etl.batches AS b USING (batch_id)
 ),
 
-files AS (
-    SELECT
-        source AS object,
-        'file' AS kind,
-        NULL AS made_from,
-        split_part(update_id, ':', 1) AS made_by,
-        loaded,
-        fingerprint,
-        batch_id,
-        target_table
-    FROM markers
-    WHERE split_part(update_id, ':', 1) IN ('LoadCsvToPostgres', 'LoadJsonToMongo')
-),
-
-landed AS (
-    SELECT
-        target_table AS object,
-        CASE WHEN target_table = 'MongoDB' THEN 'collections' ELSE 'table' END AS kind,
-        object AS made_from,
-        made_by,
-        loaded,
-        fingerprint,
-        batch_id
-    FROM files
-),
-
--- The extraction that the catalogue was loaded from.
-extraction AS (
-    SELECT e.target_table AS object, e.loaded, e.fingerprint, e.batch_id
-    FROM markers AS c
-    INNER JOIN markers AS e ON e.run_date = c.run_date AND e.update_id LIKE 'ExtractMongoToCsv %'
-    WHERE c.update_id = 'LoadNormalizedJsonsToPostgres'
-    ORDER BY e.loaded DESC
-    LIMIT 1
-),
-
--- What each load reads; the views tell for themselves.
-loads (object, made_from, made_by) AS (
-    SELECT 'processed.' || name, (SELECT object FROM extraction), 'LoadNormalizedJsonsToPostgres'
-    FROM unnest(
-        ARRAY['content', 'movie_details', 'series_details', 'genres', 'seasons', 'episodes']
-    ) AS catalogue (name)
-    UNION ALL
-    VALUES
-        ('processed.users', 'raw.users', 'LoadUsers'),
-        ('processed.viewing_sessions', 'raw.viewing_sessions', 'LoadViewingSessions'),
-        ('processed.viewing_sessions', 'processed.users', 'LoadViewingSessions'),
-        ('processed.viewing_sessions', 'processed.content', 'LoadViewingSessions')
-    UNION ALL
-    SELECT 'etl.' || relname, 'processed.viewing_sessions', 'PublishTrusted'
+relations AS (
+    SELECT oid, relname, relnamespace::regnamespace::text AS schema, relnamespace::regnamespace || '.' || relname AS object
     FROM pg_class
-    WHERE relnamespace = 'etl'::regnamespace AND relkind = 'r' AND relname LIKE 'rollup\_%' AND relname <> 'rollup_state'
+    WHERE relkind IN ('r', 'v', 'm')
 ),
 
-view_reads AS (
-    SELECT DISTINCT
-        'trusted.' || v.relname AS object,
-        t.relnamespace::regnamespace::text || '.' || t.relname AS made_from
-    FROM pg_class AS v
-    INNER JOIN pg_rewrite AS r ON r.ev_class = v.oid
-    INNER JOIN pg_depend AS d
-        ON d.objid = r.oid AND d.classid = 'pg_rewrite'::regclass AND d.refclassid = 'pg_class'::regclass
-    INNER JOIN pg_class AS t ON t.oid = d.refobjid AND t.oid <> v.oid
-    WHERE v.relnamespace = 'trusted'::regnamespace AND v.relkind IN ('v', 'm')
-        AND t.relnamespace IN ('etl'::regnamespace, 'processed'::regnamespace, 'trusted'::regnamespace)
+-- A table of documents is made from an extraction; any other from the table of its name in raw and the tables it refers to.
+table_reads AS (
+    SELECT t.object, r.object AS made_from
+    FROM relations AS t
+    INNER JOIN relations AS r ON r.schema = 'raw' AND r.relname = t.relname
+    WHERE t.schema = 'processed'
+    UNION ALL
+    SELECT t.object, p.object
+    FROM relations AS t
+    INNER JOIN pg_constraint AS c ON c.conrelid = t.oid AND c.contype = 'f'
+    INNER JOIN relations AS p ON p.oid = c.confrelid
+    WHERE t.schema = 'processed' AND EXISTS (SELECT FROM relations WHERE schema = 'raw' AND relname = t.relname)
+    UNION ALL
+    SELECT m.object, e.target_table
+    FROM (SELECT extraction, jsonb_object_keys(holds) AS object FROM markers) AS m
+    INNER JOIN markers AS e ON e.batch_id = m.extraction
+),
+
+-- What is published reads what its views read, and the sums of sessions what their trigger notes.
+published_reads AS (
+    SELECT v.object, 'view' AS kind, r.object AS made_from
+    FROM relations AS v
+    INNER JOIN etl.view_reads AS reads ON reads.view = v.oid
+    INNER JOIN relations AS r ON r.oid = reads.source
+    WHERE v.schema = 'trusted' AND r.schema IN ('etl', 'processed', 'trusted')
+    UNION ALL
+    SELECT s.object, 'table', t.object
+    FROM relations AS s
+    INNER JOIN (SELECT DISTINCT tgrelid FROM pg_trigger WHERE tgname = 'log_inserted') AS noted ON true
+    INNER JOIN relations AS t ON t.oid = noted.tgrelid
+    WHERE s.schema = 'etl' AND s.relname LIKE 'rollup\_%' AND s.relname <> 'rollup_state'
 )
 
-SELECT object, kind, made_from, made_by, loaded, fingerprint, batch_id FROM files
+SELECT source AS object, 'file' AS kind, NULL AS made_from, made_by, loaded, fingerprint, batch_id
+FROM markers
+WHERE is_of_file
 UNION ALL
-SELECT object, kind, made_from, made_by, loaded, fingerprint, batch_id FROM landed
+SELECT
+    target_table,
+    CASE WHEN target_table = 'MongoDB' THEN 'collections' ELSE 'table' END,
+    source,
+    made_by,
+    loaded,
+    fingerprint,
+    batch_id
+FROM markers
+WHERE is_of_file
 UNION ALL
-SELECT object, 'extraction', 'MongoDB', 'ExtractMongoToCsv', loaded, fingerprint, batch_id FROM extraction
+SELECT e.target_table, 'extraction', 'MongoDB', e.made_by, e.loaded, e.fingerprint, e.batch_id
+FROM markers AS m
+INNER JOIN markers AS e ON e.batch_id = m.extraction
 UNION ALL
-SELECT l.object, 'table', l.made_from, l.made_by, m.loaded, m.fingerprint, m.batch_id
-FROM loads AS l
-LEFT JOIN markers AS m ON m.update_id = l.made_by
+SELECT r.object, 'table', r.made_from, m.made_by, m.loaded, m.fingerprint, m.batch_id
+FROM table_reads AS r
+LEFT JOIN markers AS m ON m.holds ? r.object
 UNION ALL
-SELECT v.object, 'view', v.made_from, 'PublishTrusted', m.loaded, m.fingerprint, m.batch_id
-FROM view_reads AS v
-LEFT JOIN markers AS m ON m.update_id = 'PublishTrusted';
+SELECT r.object, r.kind, r.made_from, m.made_by, m.loaded, m.fingerprint, m.batch_id
+FROM published_reads AS r
+LEFT JOIN markers AS m ON m.target_table = 'trusted';
 
 COMMENT ON VIEW trusted.lineage IS
     'What every view, table and file is made from, and what is loaded in it now. Grain: one row for each object '

@@ -24,18 +24,9 @@ COMMENT ON VIEW trusted.load_history IS
     'status = ''loaded'' ORDER BY batch_id DESC LIMIT 20';
 COMMENT ON COLUMN trusted.load_history.batch_id IS 'Number of the batch.';
 COMMENT ON COLUMN trusted.load_history.task IS 'Luigi task that loaded it.';
-COMMENT ON COLUMN trusted.load_history.source IS 'File, collection or table read.';
-COMMENT ON COLUMN trusted.load_history.target_table IS 'Table or collection loaded.';
-COMMENT ON COLUMN trusted.load_history.status IS 'running, loaded or failed.';
-COMMENT ON COLUMN trusted.load_history.rows_read IS 'Records read = loaded + rejected + superseded + waiting.';
 COMMENT ON COLUMN trusted.load_history.rows_loaded IS 'Records that came into the target.';
 COMMENT ON COLUMN trusted.load_history.rows_rejected IS 'Records refused with a reason.';
-COMMENT ON COLUMN trusted.load_history.rows_superseded IS 'Records that lost to a later record of the same key.';
-COMMENT ON COLUMN trusted.load_history.rows_waiting IS 'Sessions whose user or title was not there yet.';
-COMMENT ON COLUMN trusted.load_history.started IS 'When the attempt began.';
 COMMENT ON COLUMN trusted.load_history.finished IS 'When it committed or failed; null while it runs.';
 COMMENT ON COLUMN trusted.load_history.seconds IS 'Seconds from start to finish, to 2 decimals.';
-COMMENT ON COLUMN trusted.load_history.fingerprint IS 'Hash over all inputs of the load.';
-COMMENT ON COLUMN trusted.load_history.error IS 'Why it failed.';
 COMMENT ON COLUMN trusted.load_history.refused IS
     'Whether the file was refused for what is in it: it is not loaded until it is corrected.';

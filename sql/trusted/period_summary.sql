@@ -58,12 +58,8 @@ COMMENT ON MATERIALIZED VIEW trusted.period_summary IS
     'Example: SELECT month, sessions, active_users, new_users, watch_hours FROM trusted.period_summary '
     'ORDER BY month';
 COMMENT ON COLUMN trusted.period_summary.month IS 'The month, as its first day.';
-COMMENT ON COLUMN trusted.period_summary.sessions IS 'Number of sessions.';
 COMMENT ON COLUMN trusted.period_summary.active_users IS
     'Number of different users with a session; does not add up over months.';
 COMMENT ON COLUMN trusted.period_summary.new_users IS 'Number of users whose first session is in that month.';
-COMMENT ON COLUMN trusted.period_summary.watch_hours IS 'Hours watched.';
-COMMENT ON COLUMN trusted.period_summary.avg_completion IS
-    'Mean completion in percent over sessions that have one; null if none has.';
 COMMENT ON COLUMN trusted.period_summary.titles_watched IS
     'Number of different titles with a session; does not add up over months.';

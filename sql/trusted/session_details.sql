@@ -22,17 +22,5 @@ COMMENT ON VIEW trusted.session_details IS
     'Sessions with their user and title. Grain: one row for each viewing session. '
     'Example: SELECT age / 10 * 10 AS age_from, avg(completion_percentage) AS avg_completion FROM '
     'trusted.session_details GROUP BY 1 ORDER BY 1';
-COMMENT ON COLUMN trusted.session_details.session_id IS 'Key of the session.';
 COMMENT ON COLUMN trusted.session_details.user_id IS 'Who watched.';
 COMMENT ON COLUMN trusted.session_details.content_id IS 'What was watched.';
-COMMENT ON COLUMN trusted.session_details.watch_date IS 'Day of the session.';
-COMMENT ON COLUMN trusted.session_details.watch_duration_minutes IS 'Minutes watched.';
-COMMENT ON COLUMN trusted.session_details.completion_percentage IS 'Share of the title watched, in percent.';
-COMMENT ON COLUMN trusted.session_details.device_type IS 'Kind of device.';
-COMMENT ON COLUMN trusted.session_details.quality_level IS 'Picture quality.';
-COMMENT ON COLUMN trusted.session_details.country IS 'Country of the user.';
-COMMENT ON COLUMN trusted.session_details.subscription_type IS 'Plan of the user.';
-COMMENT ON COLUMN trusted.session_details.age IS 'Age of the user in years.';
-COMMENT ON COLUMN trusted.session_details.title IS 'Title as shown.';
-COMMENT ON COLUMN trusted.session_details.type IS 'movie or series.';
-COMMENT ON COLUMN trusted.session_details.release_year IS 'Year of release of the title.';

@@ -20,11 +20,5 @@ COMMENT ON MATERIALIZED VIEW trusted.subscription_engagement IS
     'Example: SELECT subscription_type, users, sessions_per_active_user FROM '
     'trusted.subscription_engagement ORDER BY users DESC';
 COMMENT ON COLUMN trusted.subscription_engagement.subscription_type IS 'Plan of the users; null if unknown.';
-COMMENT ON COLUMN trusted.subscription_engagement.users IS 'Number of users.';
-COMMENT ON COLUMN trusted.subscription_engagement.active_users IS 'Number of users with a session.';
-COMMENT ON COLUMN trusted.subscription_engagement.sessions IS 'Number of sessions.';
-COMMENT ON COLUMN trusted.subscription_engagement.watch_hours IS 'Hours watched.';
-COMMENT ON COLUMN trusted.subscription_engagement.avg_completion IS
-    'Mean completion in percent over sessions that have one; null if none has.';
 COMMENT ON COLUMN trusted.subscription_engagement.sessions_per_active_user IS
     'Sessions for each active user, to 2 decimals; null if no user is active.';

@@ -36,9 +36,7 @@ COMMENT ON MATERIALIZED VIEW trusted.top_content_by_country IS
     'country are a group of their own. '
     'Example: SELECT country, title, watch_hours FROM trusted.top_content_by_country WHERE rank = 1 '
     'ORDER BY country';
-COMMENT ON COLUMN trusted.top_content_by_country.country IS 'Country of the users; null if unknown.';
 COMMENT ON COLUMN trusted.top_content_by_country.rank IS '1 to 10, by hours watched, then content_id.';
 COMMENT ON COLUMN trusted.top_content_by_country.content_id IS 'Key of the title.';
-COMMENT ON COLUMN trusted.top_content_by_country.title IS 'Title as shown.';
 COMMENT ON COLUMN trusted.top_content_by_country.sessions IS 'Number of sessions from that country.';
 COMMENT ON COLUMN trusted.top_content_by_country.watch_hours IS 'Hours watched in that country.';

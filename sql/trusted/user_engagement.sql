@@ -30,15 +30,7 @@ COMMENT ON MATERIALIZED VIEW trusted.user_engagement IS
     'Example: SELECT segment, count(*) AS users, sum(watch_hours) AS watch_hours FROM '
     'trusted.user_engagement GROUP BY segment ORDER BY watch_hours DESC';
 COMMENT ON COLUMN trusted.user_engagement.user_id IS 'Key of the user.';
-COMMENT ON COLUMN trusted.user_engagement.country IS 'Country of residence.';
-COMMENT ON COLUMN trusted.user_engagement.subscription_type IS 'Plan of the user.';
-COMMENT ON COLUMN trusted.user_engagement.sessions IS 'Number of sessions.';
-COMMENT ON COLUMN trusted.user_engagement.watch_hours IS 'Hours watched.';
-COMMENT ON COLUMN trusted.user_engagement.avg_completion IS
-    'Mean completion in percent over sessions that have one; null if none has.';
 COMMENT ON COLUMN trusted.user_engagement.last_watch_date IS 'Day of the last session; null if there is none.';
-COMMENT ON COLUMN trusted.user_engagement.favourite_device IS
-    'Device with the most sessions, then the most minutes, then the first by name; null if none is known.';
 COMMENT ON COLUMN trusted.user_engagement.segment IS
     'inactive: no session; else by percent_rank of watch time among active users: light below 0.5, regular below '
     '0.9, heavy from there.';
