@@ -27,13 +27,13 @@ table_reads AS (
     INNER JOIN relations AS r ON r.schema = 'raw' AND r.relname = t.relname
     WHERE t.schema = 'processed'
     UNION ALL
-    SELECT t.object, p.object
+    SELECT t.object, p.object AS made_from
     FROM relations AS t
     INNER JOIN pg_constraint AS c ON c.conrelid = t.oid AND c.contype = 'f'
     INNER JOIN relations AS p ON p.oid = c.confrelid
     WHERE t.schema = 'processed' AND EXISTS (SELECT FROM relations WHERE schema = 'raw' AND relname = t.relname)
     UNION ALL
-    SELECT m.object, e.target_table
+    SELECT m.object, e.target_table AS made_from
     FROM (SELECT extraction, jsonb_object_keys(holds) AS object FROM markers) AS m
     INNER JOIN markers AS e ON e.batch_id = m.extraction
 ),
@@ -46,7 +46,7 @@ published_reads AS (
     INNER JOIN relations AS r ON r.oid = reads.source
     WHERE v.schema = 'trusted' AND r.schema IN ('etl', 'processed', 'trusted')
     UNION ALL
-    SELECT s.object, 'table', t.object
+    SELECT s.object, 'table' AS kind, t.object AS made_from
     FROM relations AS s
     INNER JOIN (SELECT DISTINCT tgrelid FROM pg_trigger WHERE tgname = 'log_inserted') AS noted ON true
     INNER JOIN relations AS t ON t.oid = noted.tgrelid
