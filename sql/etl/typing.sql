@@ -5,7 +5,7 @@
 -- What earlier versions had under these names.
 DROP FUNCTION IF EXISTS
     etl.whole_problem(text, bigint, bigint), etl.whole(text),
-    etl.numeric_problem(text, numeric, numeric), etl.date_problem(text);
+    etl.numeric_problem(text, numeric, numeric), etl.date_problem(text), etl.date_problem(text, date);
 
 CREATE OR REPLACE FUNCTION etl.blanks() RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -33,12 +33,10 @@ COMMENT ON FUNCTION etl.clean(text, boolean) IS 'The same; not even looked at wh
 
 CREATE OR REPLACE FUNCTION etl.key_problem(value text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN CASE
-    WHEN value IS NULL THEN 'missing'
-    WHEN octet_length(value) > 512 THEN 'longer than 512 bytes'
-END;
+RETURN CASE WHEN octet_length(value) > 512 THEN 'longer than 512 bytes' END;
 
-COMMENT ON FUNCTION etl.key_problem(text) IS 'Why a cleaned value cannot be a key; null if it can. The limit keeps index entries legal.';
+COMMENT ON FUNCTION etl.key_problem(text) IS
+    'Why a cleaned value cannot be a key; null if it can, or is null. The limit keeps index entries legal.';
 
 -- The usual values, read once: the three functions below give null for all others, valid or not.
 
@@ -100,11 +98,11 @@ RETURN CASE WHEN plain IS NULL THEN value::numeric ELSE plain END;
 
 COMMENT ON FUNCTION etl.number(text, numeric) IS 'The number that a cleaned value without numeric_problem stands for.';
 
-CREATE OR REPLACE FUNCTION etl.date_problem(value text, plain date) RETURNS text
+CREATE OR REPLACE FUNCTION etl.date_problem(value text, plain date, low date, high date) RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
 RETURN CASE
     -- Written out, a day looks as it came in ISO format only.
-    WHEN value IS NULL OR (plain::text = value AND plain BETWEEN '1900-01-01' AND '2100-12-31') THEN NULL
+    WHEN value IS NULL OR (plain::text = value AND plain BETWEEN low AND high) THEN NULL
     WHEN (value NOT LIKE '____-__-__' OR translate(value, '0123456789', '') <> '--')
         -- As programs write a day that keep days as times, whatever their zone.
         AND value !~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ]00:00(:00(\.0+)?)?( ?(Z|[+-][0-9]{2}(:?[0-9]{2})?))?$'
@@ -113,10 +111,42 @@ RETURN CASE
             ELSE 'not an ISO date (YYYY-MM-DD)'
         END
     WHEN plain IS NULL THEN 'no such day'
-    WHEN plain NOT BETWEEN '1900-01-01' AND '2100-12-31' THEN 'out of range: 1900-01-01 to 2100-12-31'
+    WHEN plain NOT BETWEEN low AND high THEN 'out of range: ' || low::text || ' to ' || high::text
 END;
 
-COMMENT ON FUNCTION etl.date_problem(text, date) IS 'Why a cleaned value is no ISO date from 1900 to 2100, at midnight if it has a time; null if it is one, or is null.';
+COMMENT ON FUNCTION etl.date_problem(text, date, date, date) IS
+    'Why a cleaned value is no ISO date in a range, at midnight if it has a time; null if it is one, or is null.';
+
+CREATE OR REPLACE FUNCTION etl.time_problem(value text) RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+RETURN CASE
+    WHEN value !~ ('^[0-9]{4}-[0-9]{2}-[0-9]{2}'
+        || '([T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?( ?(Z|[+-][0-9]{2}(:?[0-9]{2})?))?)?$')
+        THEN 'not an ISO time (YYYY-MM-DD HH:MM:SS+00:00)'
+    WHEN NOT pg_input_is_valid(value, 'timestamptz') THEN 'no such time'
+    WHEN value::timestamptz NOT BETWEEN '1900-01-01 00:00+00' AND '2100-12-31 23:59:59.999999+00'
+        THEN 'out of range: 1900-01-01 to 2100-12-31'
+END;
+
+COMMENT ON FUNCTION etl.time_problem(text) IS
+    'Why a cleaned value is no ISO time from 1900 to 2100; null if it is one, or is null.';
+
+CREATE OR REPLACE FUNCTION etl.float_problem(value text) RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+RETURN CASE
+    WHEN value !~ '^[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?$' THEN 'not a number'
+    WHEN NOT pg_input_is_valid(value, 'float8') THEN 'out of range'
+END;
+
+COMMENT ON FUNCTION etl.float_problem(text) IS
+    'Why a cleaned value is no number of double precision; null if it is one, or is null.';
+
+CREATE OR REPLACE FUNCTION etl.other_problem(value text, type_name text, reason text) RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+RETURN CASE WHEN NOT pg_input_is_valid(value, type_name) THEN reason END;
+
+COMMENT ON FUNCTION etl.other_problem(text, text, text) IS
+    'The reason, if a cleaned value is none of a type in the eyes of PostgreSQL; else, and for null, null.';
 
 CREATE OR REPLACE FUNCTION etl.problem(column_name text, value text, reason text) RETURNS jsonb
 LANGUAGE sql STABLE PARALLEL SAFE

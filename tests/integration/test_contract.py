@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import pytest
+from psycopg2 import sql
 
 from pipeline.contract import register
 from pipeline.contract.register import DeclarationError
 from pipeline.contract.table import Check, Column, Reference, Table
-from tests.in_process import settings_of
+from pipeline.contract.typing import define_staging
+from pipeline.servers.postgres import session
+from pipeline.tasks.create import CreatePostgresTables
+from tests.in_process import settings_of, settle
 from tests.project import Project
+from tests.small_input import write_all
 
 RATINGS = """
 -- Of users.
@@ -80,3 +85,113 @@ def test_bad_declaration(project: Project, text: str, reason: str) -> None:
     with settings_of(project), pytest.raises(DeclarationError, match=r"^sql/processed/ratings\.sql: ") as refused:
         register.tables()
     assert reason in str(refused.value)
+
+
+SAMPLES = """
+CREATE TABLE processed.samples (
+    id      text PRIMARY KEY,
+    "Odd'%s{x}" text CHECK ("Odd'%s{x}" IN ('a', 'it''s')),
+    small   smallint CHECK (small BETWEEN -5 AND 120),
+    big     bigint,
+    above   integer CHECK (above > 0),
+    price   numeric(6,1) CHECK (price > 0),
+    share   numeric CHECK (share <= 1.5),
+    opened  date CHECK (opened >= '2000-01-01'),
+    closed  date,
+    seen    timestamptz,
+    is_new  boolean,
+    weight  double precision CHECK (weight >= 0),
+    code    varchar(3) NOT NULL,
+    given   jsonb,
+    owner   text REFERENCES processed.users,
+    CHECK (closed >= opened),
+    CONSTRAINT a_rule CHECK (small <> big)
+);
+
+COMMENT ON CONSTRAINT samples_check ON processed.samples IS 'closed before it was opened';
+"""
+# Column, text, and what becomes of it: the value as PostgreSQL prints it, or the reason why there is none.
+CELLS = [
+    ("id", " k\u200b", "k", None),
+    ("id", "\ufeff ", None, "id is missing"),
+    ("id", "k" * 513, None, "longer than 512 bytes"),
+    ("code", "", None, "code is missing"),
+    ("code", "abcd", None, "longer than 3 characters"),
+    ("Odd'%s{x}", "it's", "it's", None),
+    ("Odd'%s{x}", "b", None, "not one of: a, it's"),
+    ("small", "-5.0", "-5", None),
+    ("small", "121", None, "out of range: -5 to 120"),
+    ("small", "1.5", None, "not a whole number"),
+    ("big", "9223372036854775807", "9223372036854775807", None),
+    ("big", "9223372036854775808", None, "out of range: -9223372036854775808 to 9223372036854775807"),
+    ("big", "1e3", None, "not a number"),
+    ("above", "0", None, "out of range: 1 to 2147483647"),
+    ("price", "99999.9", "99999.9", None),
+    ("price", "0.04", None, "out of range: 0.1 to 99999.9"),
+    ("share", "-7.25", "-7.25", None),
+    ("share", "1.51", None, "out of range: -Infinity to 1.5"),
+    ("share", "NaN", None, "not a number"),
+    ("opened", "2000-01-01T00:00:00Z", "2000-01-01", None),
+    ("opened", "1999-12-31", None, "out of range: 2000-01-01 to 2100-12-31"),
+    ("closed", "1899-12-31", None, "out of range: 1900-01-01 to 2100-12-31"),
+    ("closed", "12/31/2024", None, "not an ISO date (YYYY-MM-DD)"),
+    ("closed", "2024-02-30", None, "no such day"),
+    ("closed", "2024-05-01T10:00:00", None, "a time where a date belongs"),
+    ("seen", "2024-05-01T10:00:00+02:00", "2024-05-01 08:00:00+00", None),
+    ("seen", "now", None, "not an ISO time (YYYY-MM-DD HH:MM:SS+00:00)"),
+    ("seen", "2024-05-01 25:00", None, "no such time"),
+    ("is_new", "Yes", "true", None),
+    ("is_new", "2", None, "neither true nor false"),
+    ("weight", "1e-3", "0.001", None),
+    ("weight", "Infinity", None, "not a number"),
+    ("weight", "1e400", None, "out of range"),
+    ("weight", "-1", None, "against samples_weight_check"),
+    ("given", '{"a": 1}', '{"a": 1}', None),
+    ("given", "{", None, "not a value of the type jsonb"),
+    ("owner", "", None, None),
+    ("owner", "é" * 257, None, "longer than 512 bytes"),
+]
+
+
+def test_every_type(project: Project) -> None:
+    """A value is typed or refused by the type and the checks of its column; a column that is missing is null."""
+    (project.copy_code() / "sql/processed/samples.sql").write_text(SAMPLES)
+    write_all(project)
+    settle(project, only=CreatePostgresTables)
+    with settings_of(project), session() as cursor:
+        table = register.tables()["samples"]
+        cursor.execute("SET timezone = 'UTC'")
+        columns = ", ".join(f'"{name}" text' for name in table.column_names if name != "is_new")
+        cursor.execute(f"CREATE TEMP TABLE given ({columns}, is_new text, line integer)")
+        for line, (column, text, _, _) in enumerate(CELLS):
+            row = {"id": "k", "code": "abc", "line": line, column: text}
+            names = sql.SQL(", ").join(map(sql.Identifier, row))
+            values = sql.SQL(", ").join(map(sql.Literal, row.values()))
+            cursor.execute(sql.SQL("INSERT INTO given ({}) VALUES ({})").format(names, values))
+        define_staging(cursor, table, "stg_samples", "given", carried=("line",))
+        cursor.execute("SELECT line, valid, problems FROM stg_samples ORDER BY line")
+        found = {line: (valid, problems) for line, valid, problems in cursor.fetchall()}
+        for line, (column, text, value, reason) in enumerate(CELLS):
+            problems = (
+                [{"column": column, "value": text.strip(" \ufeff\u200b") or None, "reason": reason}] if reason else []
+            )
+            assert found[line] == (not reason, problems)
+            if not reason:
+                query = "SELECT {}::text FROM stg_samples WHERE line = {}"
+                cursor.execute(sql.SQL(query).format(sql.Identifier(column), sql.Literal(line)))
+                assert cursor.fetchone() == (value,)
+        cursor.execute(
+            "CREATE TEMP TABLE few AS SELECT 'k' AS id, 'abc' AS code, '2024-01-02' AS opened,"
+            " '2024-01-01' AS closed, '7' AS small, '7' AS big"
+        )
+        define_staging(cursor, table, "stg_few", "few", carried=())
+        cursor.execute("SELECT valid, problems FROM stg_few")
+        assert cursor.fetchall() == [
+            (
+                False,
+                [
+                    {"column": "small", "value": "7", "reason": "against a_rule"},
+                    {"column": "closed", "value": "2024-01-01", "reason": "closed before it was opened"},
+                ],
+            )
+        ]
