@@ -106,7 +106,6 @@ class LoadUsers(MergeTask):
 
     sql: ClassVar = (
         "etl/typing.sql",
-        "load/typed_users.sql",
         "load/withdraw_users.sql",
         "processed/users.sql",
         "checks/users/*.sql",
@@ -126,7 +125,6 @@ class LoadViewingSessions(MergeTask):
     date = DayParameter()
     sql: ClassVar = (
         "etl/typing.sql",
-        "load/typed_viewing_sessions.sql",
         "processed/viewing_sessions.sql",
         "checks/viewing_sessions/*.sql",
     )

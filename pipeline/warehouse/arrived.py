@@ -5,7 +5,9 @@ from __future__ import annotations
 from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 
-from pipeline.warehouse.statements import execute_file, fetch_value
+from pipeline.contract.register import tables
+from pipeline.contract.typing import define_staging
+from pipeline.warehouse.statements import fetch_value
 
 MAX_PADDED = 10_000  # as many numbers as a condition should spell out
 UNKNOWN = sql.SQL("false")
@@ -49,8 +51,7 @@ def define_typed(cursor: Cursor, table: str, view: str, source: str, is_tidy: sq
         source: table or view of the raw rows.
         is_tidy: a condition on a row; where it is true, no value is an empty string or has blanks around it.
     """
-    parts = {"view": sql.Identifier(view), "source": sql.Identifier(source), "is_tidy": is_tidy}
-    execute_file(cursor, f"load/typed_{table}.sql", parts=parts)
+    define_staging(cursor, tables()[table], view, source, is_tidy=is_tidy)
 
 
 def _is_tidy(cursor: Cursor) -> sql.Composable:

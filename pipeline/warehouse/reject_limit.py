@@ -7,6 +7,7 @@ import tempfile
 from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 
+from pipeline.contract.register import csv_tables
 from pipeline.settings import get_settings
 from pipeline.state.spec import RefusedLoadError
 from pipeline.warehouse.arrived import define_typed
@@ -126,7 +127,7 @@ def enforce_limit_on_values(cursor: Cursor, table: str, source: str, batch_id: i
     Raises:
         TooManyRejectsError: too many of its rows cannot be typed.
     """
-    if rows < RATIO_APPLIES_FROM or not (get_settings().sql_path / f"load/typed_{table}.sql").is_file():
+    if rows < RATIO_APPLIES_FROM or table not in csv_tables():
         return
     landed = sql.SQL("CREATE TEMP VIEW landed AS SELECT * FROM {raw} WHERE _batch_id = {batch}")
     cursor.execute(landed.format(raw=sql.Identifier("raw", table), batch=sql.Literal(batch_id)))

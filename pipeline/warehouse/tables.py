@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from psycopg2 import sql
+from psycopg2.errors import CheckViolation, UndefinedColumn
 from psycopg2.extensions import cursor as Cursor
 
-from pipeline.contract.register import children, csv_tables, declarations, tables
+from pipeline.contract.register import children, csv_tables, declarations, live, tables
 from pipeline.contract.table import Table
 from pipeline.settings import get_settings
 from pipeline.state import markers
@@ -47,9 +48,10 @@ def complete(cursor: Cursor, table: Table) -> None:
 
 
 def bring_along(cursor: Cursor, table: Table) -> None:
-    """Create a table of `processed`, or add what it lacks: nullable columns, foreign keys, indexes, comments.
+    """Create a table of `processed`, or add what it lacks: nullable columns, keys, indexes, comments.
 
-    Any other difference from the declaration is left to the load that fills the table.
+    Checks are added where the rows allow it. Any other difference from the declaration is left to the load that fills
+    the table.
     """
     present = table_columns(cursor, table.processed)
     if not present:
@@ -67,6 +69,7 @@ def bring_along(cursor: Cursor, table: Table) -> None:
     if table.name in csv_tables():
         _add_lineage(cursor, table)
     if present:
+        _add_checks(cursor, table)
         for index in table.indexes:
             cursor.execute(index.replace("INDEX", "INDEX IF NOT EXISTS", 1))
         _comment(cursor, table)
@@ -75,6 +78,24 @@ def bring_along(cursor: Cursor, table: Table) -> None:
 def _add_column(cursor: Cursor, table: sql.Identifier, column: str, type_name: str) -> None:
     add = "ALTER TABLE {table} ADD COLUMN IF NOT EXISTS {column} {type}"
     cursor.execute(sql.SQL(add).format(table=table, column=sql.Identifier(column), type=sql.SQL(type_name)))
+
+
+def _add_checks(cursor: Cursor, table: Table) -> None:
+    """Add the checks that a table lacks, unless rows are against them: the load makes the table anew then."""
+    present = live(cursor)[table.name].checks
+    for check in table.checks:
+        if check.name not in {each.name for each in present}:
+            cursor.execute("SAVEPOINT before_check")
+            try:
+                cursor.execute(
+                    sql.SQL("ALTER TABLE {table} ADD CONSTRAINT {name} CHECK ({definition})").format(
+                        table=table.processed_sql,
+                        name=sql.Identifier(check.name),
+                        definition=sql.SQL(check.definition),
+                    )
+                )
+            except (CheckViolation, UndefinedColumn):
+                cursor.execute("ROLLBACK TO SAVEPOINT before_check")
 
 
 def _add_lineage(cursor: Cursor, table: Table) -> None:

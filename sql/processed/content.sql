@@ -2,7 +2,7 @@ CREATE TABLE processed.content (
     content_id        text PRIMARY KEY,
     title             text NOT NULL,
     type              text NOT NULL CHECK (type IN ('movie', 'series')),
-    release_year      smallint,
+    release_year      smallint CHECK (release_year BETWEEN 1870 AND 2100),
     rating            numeric(3,1) CHECK (rating BETWEEN 0 AND 10),
     production_budget numeric(15,2) CHECK (production_budget >= 0),
     extra             jsonb,

@@ -4,7 +4,7 @@ CREATE TABLE processed.episodes (
     episode_number   integer NOT NULL CHECK (episode_number >= 0),
     title            text,
     duration_minutes integer CHECK (duration_minutes > 0),
-    air_date         date,
+    air_date         date CHECK (air_date BETWEEN '1900-01-01' AND '2100-12-31'),
     PRIMARY KEY (content_id, season_number, episode_number),
     FOREIGN KEY (content_id, season_number) REFERENCES processed.seasons
 );

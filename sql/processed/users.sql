@@ -3,7 +3,7 @@ CREATE TABLE processed.users (
     age                    smallint CHECK (age BETWEEN 0 AND 120),
     country                text,
     subscription_type      text,
-    registration_date      date,
+    registration_date      date CHECK (registration_date BETWEEN '1900-01-01' AND '2100-12-31'),
     total_watch_time_hours numeric(10,2) CHECK (total_watch_time_hours >= 0)
 );
 

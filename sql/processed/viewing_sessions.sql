@@ -2,7 +2,7 @@ CREATE TABLE processed.viewing_sessions (
     session_id             text PRIMARY KEY,
     user_id                text NOT NULL REFERENCES processed.users,
     content_id             text NOT NULL REFERENCES processed.content,
-    watch_date             date NOT NULL,
+    watch_date             date NOT NULL CHECK (watch_date BETWEEN '1900-01-01' AND '2100-12-31'),
     watch_duration_minutes integer CHECK (watch_duration_minutes >= 0),
     completion_percentage  numeric(5,2) CHECK (completion_percentage BETWEEN 0 AND 100),
     device_type            text,

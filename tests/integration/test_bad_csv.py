@@ -607,7 +607,8 @@ def test_cells_are_typed_without_a_function_call_for_each(project: Project) -> N
         "etl.clean(age)", "etl.key_problem(age)", "etl.problem('age', age, country)",
         "etl.plain_whole(age)", "etl.whole_problem(age, _row, 0, 120)", "etl.whole(age, _row)",
         "etl.plain_number(age)", "etl.numeric_problem(age, _row, 0, 120)", "etl.number(age, _row)",
-        "etl.plain_date(age)", "etl.date_problem(age, DATE '2024-01-01')",
+        "etl.plain_date(age)", "etl.date_problem(age, NULL::date, '1900-01-01', '2100-12-31')",
+            "etl.time_problem(age)", "etl.float_problem(age)", "etl.other_problem(age, 'boolean', 'no')",
     )  # fmt: skip
     for call in calls:
         plan = project.rows(f"EXPLAIN (VERBOSE) SELECT {call} FROM raw.users")

@@ -87,6 +87,23 @@ def test_bad_declaration(project: Project, text: str, reason: str) -> None:
     assert reason in str(refused.value)
 
 
+def test_ranges_are_declared(project: Project) -> None:
+    """Years and days outside the ranges that loads allow cannot be written past them either."""
+    with settings_of(project):
+        checks = {check.name: check.definition for table in register.tables().values() for check in table.checks}
+        dates = {
+            f"{table.name}_{column.name}_check"
+            for table in register.tables().values()
+            for column in table.columns
+            if column.type == "date"
+        }
+    assert checks["content_release_year_check"] == "((release_year >= 1870) AND (release_year <= 2100))"
+    assert dates == {"episodes_air_date_check", "users_registration_date_check", "viewing_sessions_watch_date_check"}
+    for name in dates:
+        column = checks[name].split()[0].strip("(")
+        assert checks[name] == f"(({column} >= '1900-01-01'::date) AND ({column} <= '2100-12-31'::date))"
+
+
 SAMPLES = """
 CREATE TABLE processed.samples (
     id      text PRIMARY KEY,

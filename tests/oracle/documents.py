@@ -110,7 +110,7 @@ def _air_date(value: Any) -> date | None:
         return None
     if not isinstance(day, str):
         raise values.RejectedError("not a date")
-    return values.iso_date(day if day is value else day.partition("T")[0], 1, 9999)
+    return values.iso_date(day if day is value else day.partition("T")[0], 1900, 2100)
 
 
 def _known(value: Any, names: set[str]) -> dict[str, Any]:
@@ -188,7 +188,7 @@ def read_title(collection: str, document: Any) -> Title:
         content_id,
         title,
         "movie" if collection == "movies" else "series",
-        _whole(document.get("release_year"), 0, 2**15 - 1),
+        _whole(document.get("release_year"), 1870, 2100),
         _numeric(document.get("rating"), 3, 1, high=10),
         _numeric(document.get("production_budget"), 15, 2),
         {name: value for name, value in document.items() if name not in _FIELDS[collection]} or None,

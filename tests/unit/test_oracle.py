@@ -204,6 +204,7 @@ def test_last_valid_record_by_file_name_wins_and_orphans_wait(tmp_path: Path, sm
         {"duration_minutes": 0},
         {"duration_minutes": 90.5},
         {"views_count": -1},
+        {"release_year": 1869},
         {"production_budget": True},
         {"genre": {}},
         {"genre": ["Drama", 5]},
@@ -212,6 +213,14 @@ def test_last_valid_record_by_file_name_wins_and_orphans_wait(tmp_path: Path, sm
 def test_document_against_the_contract_is_rejected(tmp_path: Path, broken: dict[str, Any]) -> None:
     movies = [{"content_id": "M1", "title": "One"} | broken, {"content_id": "M2", "title": "Two"}]
     assert rejected_titles(tmp_path, movies=movies) == (["M2"], {("movies", "M1")})
+
+
+def test_air_date_before_1900_is_rejected(tmp_path: Path) -> None:
+    series = [
+        {"content_id": day, "title": "One", "seasons": [{"episodes": [{"air_date": day}]}]}
+        for day in ("1899-12-31", "1900-01-01")
+    ]
+    assert rejected_titles(tmp_path, series=series) == (["1900-01-01"], {("series", "1899-12-31")})
 
 
 def test_series_gives_way_to_a_movie_of_its_id(tmp_path: Path) -> None:
