@@ -38,7 +38,7 @@ def up(
     """
     from pipeline.scheduling import is_missing
     from pipeline.servers import mongo, postgres
-    from pipeline.servers.embedded.door import ensure_scheduler
+    from pipeline.servers.embedded import ensure_scheduler
 
     with postgres.session(), mongo.database():
         pass
@@ -54,7 +54,7 @@ def down() -> None:
 
     Example: python -m pipeline down
     """
-    from pipeline.servers.embedded.door import stop
+    from pipeline.servers.embedded import stop
 
     for line in stop(get_settings()) or ["nothing was running"]:
         typer.echo(line)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import sys
 import urllib.error
@@ -17,9 +18,7 @@ from luigi.interface import core
 from luigi.rpc import RemoteScheduler, RPCError
 from luigi.task_register import Register
 
-from pipeline.servers.embedded import scheduler as local_scheduler
-from pipeline.servers.embedded.daemon import bypass_proxies
-from pipeline.servers.embedded.process import birth
+from pipeline.servers import embedded
 from pipeline.settings import Settings
 
 SECONDS_TO_ANSWER = 3.0
@@ -34,7 +33,7 @@ def choose(settings: Settings) -> None:
     Luigi by itself would try for a minute to reach a scheduler that is not there, and then give up.
     """
     config = luigi.configuration.get_config()  # type: ignore[no-untyped-call]
-    if address := local_scheduler.address(settings):
+    if address := embedded.scheduler_address(settings):
         host, port = address
         fault = _fault(host, port)
         if fault is None:
@@ -73,9 +72,9 @@ def is_missing(settings: Settings) -> bool:
 
 def page(settings: Settings) -> str | None:
     """Return the address of the page that shows this run; None if no central scheduler knows of it."""
-    address = local_scheduler.address(settings)
+    address = embedded.scheduler_address(settings)
     is_alone = core().local_scheduler  # type: ignore[no-untyped-call]
-    return None if address is None or is_alone else local_scheduler.page(*address)
+    return None if address is None or is_alone else embedded.scheduler_page(*address)
 
 
 def _ask_again() -> None:
@@ -100,8 +99,22 @@ def _ask_again() -> None:
         print(f"{task['name']}: another run is at it ({where}) and is waited for", file=sys.stderr)
 
 
+def bypass_proxies(*hosts: str) -> None:
+    """Have this process and its children reach hosts directly, whatever proxies the environment names."""
+    known = os.environ.get("no_proxy") or os.environ.get("NO_PROXY")
+    for name in ("no_proxy", "NO_PROXY"):
+        os.environ[name] = ",".join(filter(None, [known, *hosts]))
+
+
 def _is_gone(worker: dict[str, Any]) -> bool:
-    return worker.get("host") == socket.gethostname() and birth(worker["pid"]) is None
+    import psutil
+
+    if worker.get("host") != socket.gethostname():
+        return False
+    try:
+        return bool(psutil.Process(worker["pid"]).status() == psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return True
 
 
 def tell_complete(task: luigi.Task) -> None:

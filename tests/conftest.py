@@ -15,8 +15,7 @@ import pytest
 from xdist.remote import Producer
 from xdist.scheduler import LoadFileScheduling
 
-from pipeline.servers.embedded import scheduler as local_scheduler
-from pipeline.servers.embedded.door import PostgresAddress, ensure_mongo, ensure_postgres, stop
+from pipeline.servers.embedded import ADMIN, Address, ensure_mongo, ensure_postgres, scheduler_address, stop
 from pipeline.settings import Settings
 from tests.project import Project
 from tests.scheduler import central_scheduler
@@ -40,9 +39,9 @@ def embedded() -> Iterator[Path]:
     shutil.rmtree(folder.with_name(f"{folder.name}-bytecode"), ignore_errors=True)
 
 
-def spare_effort(server: PostgresAddress) -> None:
+def spare_effort(server: Address) -> None:
     """Let a server leave out what only pays for databases that live longer, or after a power cut."""
-    connection = psycopg2.connect(host=server.host, port=server.port, user=server.admin_user, dbname="postgres")
+    connection = psycopg2.connect(host=server.host, port=server.port, user=ADMIN, dbname="postgres")
     connection.autocommit = True
     with closing(connection), connection.cursor() as cursor:
         for setting in ("autovacuum = off", "fsync = off", "full_page_writes = off"):
@@ -53,7 +52,7 @@ def spare_effort(server: PostgresAddress) -> None:
 @pytest.fixture
 def project(tmp_path: Path, embedded: Path) -> Project:
     """Return an empty project of the test's own."""
-    left = local_scheduler.address(Settings(_env_file=None, embedded_path=embedded))  # type: ignore[call-arg]
+    left = scheduler_address(Settings(_env_file=None, embedded_path=embedded))  # type: ignore[call-arg]
     assert left is None, "an earlier test left its luigid to all others"
     return Project(tmp_path / "project", embedded, f"test_{uuid.uuid4().hex[:12]}")
 

@@ -22,7 +22,7 @@ from pymongo import MongoClient
 from pymongo.database import Database
 
 from pipeline.servers import postgres
-from pipeline.servers.embedded.door import ensure_mongo, ensure_postgres
+from pipeline.servers.embedded import ensure_mongo, ensure_postgres
 from pipeline.servers.libpq import Role
 from pipeline.settings import Settings, get_settings
 from tests.warm_start import run_module

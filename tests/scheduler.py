@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from pipeline.servers.embedded import scheduler as local_scheduler
+from pipeline.servers import embedded
 from pipeline.settings import Settings
 
 
@@ -14,10 +14,10 @@ from pipeline.settings import Settings
 def central_scheduler(folder: Path) -> Iterator[dict[str, str]]:
     """Start `luigid` with its state in a folder of its own; yield the environment with which a run uses it."""
     settings = Settings(_env_file=None, embedded_path=folder)  # type: ignore[call-arg]
-    local_scheduler.ensure(settings)
-    address = local_scheduler.address(settings)
+    embedded.ensure_scheduler(settings)
+    address = embedded.scheduler_address(settings)
     assert address is not None
     try:
         yield {"LUIGID_HOST": address[0], "LUIGID_PORT": str(address[1])}
     finally:
-        local_scheduler.stop(settings)
+        embedded.stop(settings)

@@ -13,9 +13,8 @@ import urllib.request
 from pathlib import Path
 
 from pipeline.errors import PipelineError
-from pipeline.servers.embedded.daemon import bypass_proxies
-from pipeline.servers.embedded.door import ensure_scheduler
-from pipeline.servers.embedded.process import accepts, tail
+from pipeline.scheduling import bypass_proxies
+from pipeline.servers.embedded import accepts, ensure_scheduler, tail
 from pipeline.settings import PACKAGE_ROOT, Settings, get_settings
 
 HOST = "127.0.0.1"

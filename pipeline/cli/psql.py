@@ -10,8 +10,7 @@ import sys
 from contextlib import closing
 
 from pipeline.servers import postgres
-from pipeline.servers.embedded.cluster import find_binaries
-from pipeline.servers.embedded.door import EmbeddedServerError
+from pipeline.servers.embedded import EmbeddedServerError, find_binaries
 from pipeline.servers.libpq import ENCODING, Role, without_libpq
 from pipeline.servers.postgres import PostgresError
 from pipeline.settings import get_settings

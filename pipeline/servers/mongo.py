@@ -11,11 +11,11 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from pipeline.errors import PipelineError
-from pipeline.servers.embedded.door import ensure_mongo
+from pipeline.servers.embedded import ensure_mongo
+from pipeline.servers.refusals import mongo_refusal, mongo_unreachable
 from pipeline.servers.remote import mongo_parameters, mongo_server, mongo_user
 from pipeline.servers.retries import ConnectionLostError, retrying
 from pipeline.settings import Settings, get_settings
-from pipeline.state.refusals import mongo_refusal, mongo_unreachable
 
 if TYPE_CHECKING:
     from pymongo.database import Database

@@ -20,11 +20,11 @@ from tenacity import (
 )
 
 from pipeline.errors import PipelineError
-from pipeline.servers.embedded.door import ensure_postgres
+from pipeline.servers.embedded import ensure_postgres
 from pipeline.servers.libpq import ENCODING, Role, forget_variables, session_options
+from pipeline.servers.refusals import postgres_permission, postgres_refusal
 from pipeline.servers.remote import postgres_tls
 from pipeline.settings import Settings, get_settings
-from pipeline.state.refusals import postgres_permission, postgres_refusal
 
 logger = logging.getLogger("pipeline")
 

@@ -14,11 +14,10 @@ from psycopg2.extensions import cursor as Cursor
 
 from pipeline.days import today
 from pipeline.interrupts import cancelling
-from pipeline.servers.embedded import disk
 from pipeline.servers.lock_holders import LockHeldError, held_too_long, table_holders
 from pipeline.servers.postgres import PostgresError, connect, permissions_named, session
 from pipeline.servers.retries import ConnectionLostError, retrying
-from pipeline.state import markers
+from pipeline.state import disk, markers
 from pipeline.state.locks import take_locks
 from pipeline.state.spec import Load, LoadSpec, RefusedLoadError, SupersededError
 from pipeline.warehouse.statements import fetch_value

@@ -16,8 +16,7 @@ import psutil
 import psycopg2
 from pymongo import MongoClient
 
-from pipeline.servers.embedded.cluster import find_binaries, prepared_mark
-from pipeline.servers.embedded.door import ensure_mongo, ensure_postgres, stop
+from pipeline.servers.embedded import ADMIN, ensure_mongo, ensure_postgres, find_binaries, stop
 from pipeline.settings import Settings
 from tests.project import REPOSITORY, Project
 
@@ -94,7 +93,7 @@ class Bench:
 
     def dsn(self, database: str) -> str:
         """Return a connection string of the server's administrator."""
-        return f"host={self.address.host} port={self.address.port} user={self.address.admin_user} dbname={database}"
+        return f"host={self.address.host} port={self.address.port} user={ADMIN} dbname={database}"
 
     def execute(self, statement: str, database: str = "postgres") -> list[tuple[object, ...]]:
         """Execute a statement as administrator."""
@@ -130,8 +129,7 @@ class Bench:
         with MongoClient(self.mongo.host, self.mongo.port) as client:  # type: ignore[var-annotated]
             client.drop_database(name)
         shutil.rmtree(self.folder / name, ignore_errors=True)
-        settings = self.settings.model_copy(update={"postgres_db": name})
-        prepared_mark(settings, self.embedded / "postgres").unlink(missing_ok=True)
+        shutil.rmtree(self.embedded / "postgres/prepared", ignore_errors=True)  # which say that its database is there
         project = Project(self.folder / name, self.embedded, name)
         project.env |= {"LOCK_TIMEOUT_SECONDS": "3600"}
         return project

@@ -21,7 +21,7 @@ import trustme
 from pymongo import MongoClient
 
 from pipeline.servers.embedded import cluster as local_cluster
-from pipeline.servers.embedded.account import open_way, server_account
+from pipeline.servers.embedded.account import open_way, own, server_account
 from tests.project import REPOSITORY
 
 ADMIN_PASSWORD = "of the administrator: é'\"$"
@@ -81,8 +81,8 @@ def postgres(folder: Path, authority: Authority) -> Iterator[int]:
     """Run PostgreSQL with SCRAM passwords, over TLS only; yield its port."""
     binaries = tls_binaries()
     account = server_account(folder / "data")
-    account.own(folder)
-    open_way(account, [folder, binaries], [binaries.parent])
+    own(folder, account)
+    open_way(account, [folder, binaries])
     local_cluster.initialize(folder, account, binaries)
     data, port = folder / "data", free_port()
     for name, source in (("server.crt", authority.certificate), ("server.key", authority.key)):
@@ -98,8 +98,8 @@ def postgres(folder: Path, authority: Authority) -> Iterator[int]:
     def control(*arguments: str) -> None:
         command = [str(binaries / "pg_ctl"), *arguments, "--pgdata=data", "--wait", f"--options=-k '{folder}'"]
         with (folder / "server.log").open("ab") as log:
-            ended = account.run(command, cwd=folder, env={"PATH": os.defpath, "LC_ALL": "C"}, output=log)
-        assert ended.returncode == 0, (folder / "server.log").read_text()
+            failed = account.run(command, folder, log)
+        assert not failed, (folder / "server.log").read_text()
 
     control("start")
     try:

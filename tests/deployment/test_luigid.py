@@ -20,9 +20,13 @@ from urllib.parse import quote
 import pytest
 from playwright.sync_api import Browser, expect
 
-from pipeline.servers.embedded import daemon as local_daemon
-from pipeline.servers.embedded import scheduler as local_scheduler
-from pipeline.servers.embedded.process import accepts
+from pipeline.servers.embedded import (
+    ensure_scheduler,
+    running,
+    scheduler,
+    scheduler_address,
+    stop,
+)
 from pipeline.settings import Settings
 from tests.comparing import assert_loaded
 from tests.oracle import expected
@@ -38,26 +42,26 @@ def settings_in(folder: Path) -> Settings:
 def settings(tmp_path: Path) -> Iterator[Settings]:
     settings = settings_in(tmp_path / "embedded")
     yield settings
-    local_scheduler.stop(settings)
+    stop(settings)
 
 
 def metrics(settings: Settings) -> str:
     """Return what Prometheus is told."""
-    host, port = local_scheduler.address(settings) or ("", 0)
+    host, port = scheduler_address(settings) or ("", 0)
     with urllib.request.urlopen(f"http://{host}:{port}/metrics", timeout=30) as answer:
         return str(answer.read().decode())
 
 
 def variables(settings: Settings) -> dict[str, str]:
     """What tells a run to use this scheduler."""
-    address = local_scheduler.address(settings)
+    address = scheduler_address(settings)
     assert address is not None
     return {"LUIGID_HOST": address[0], "LUIGID_PORT": str(address[1])}
 
 
 def ask(settings: Settings, method: str, **arguments: object) -> Any:
     """Return what the scheduler's API answers."""
-    host, port = local_scheduler.address(settings) or ("", 0)
+    host, port = scheduler_address(settings) or ("", 0)
     url = f"http://{host}:{port}/api/{method}?data={quote(json.dumps(arguments))}"
     with urllib.request.urlopen(url, timeout=30) as answer:
         return json.load(answer)["response"]
@@ -69,33 +73,14 @@ def tasks(settings: Settings, status: str) -> dict[str, Any]:
     return {task["params"].get("path", task["name"]): {**task, "id": name} for name, task in found.items()}
 
 
-def test_a_scheduler_that_another_project_started_at_the_same_moment_is_not_taken_for_ours(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with socket.socket() as other:
-        other.bind((local_daemon.HOST, 0))
-        other.listen()
-        taken = other.getsockname()[1]
-        ports = [taken]  # it was free when ours was chosen
-        choose = local_daemon.choose_port
-        monkeypatch.setattr(
-            local_daemon, "choose_port", lambda folder, preferred=0: ports.pop() if ports else choose(folder, 0)
-        )
-        local_scheduler.ensure(settings)
-        address = local_scheduler.address(settings)
-        assert address is not None
-        assert address[1] != taken
-        assert accepts(address[1])
-
-
 def test_it_shows_what_ran_and_what_failed_and_keeps_that_when_it_is_stopped(
     project: Project, settings: Settings, browser: Browser
 ) -> None:
     project.write_rows("users.csv", [USER_COLUMNS, ANN])
     project.write_rows("users-broken.csv", ["one,two", "1,2"])
     project.write_titles(movies=[movie("M1")], series=[])
-    page = local_scheduler.ensure(settings)
-    assert local_scheduler.ensure(settings) == page
+    page = ensure_scheduler(settings)
+    assert ensure_scheduler(settings) == page
     assert project.run_all(**variables(settings)).code == 30
 
     done, failed = tasks(settings, "DONE"), tasks(settings, "FAILED") | tasks(settings, "DISABLED")
@@ -108,9 +93,9 @@ def test_it_shows_what_ran_and_what_failed_and_keeps_that_when_it_is_stopped(
 
     assert 'luigi_task_done_total{family="LoadCsvToPostgres"} 2.0' in metrics(settings)
 
-    assert local_scheduler.stop(settings) is not None
-    assert local_scheduler.address(settings) is None
-    assert local_scheduler.ensure(settings) == page
+    assert len(stop(settings)) == 1
+    assert scheduler_address(settings) is None
+    assert ensure_scheduler(settings) == page
     assert tasks(settings, "DONE")["users.csv"]["status_message"] == "1 read, 1 loaded"
 
 
@@ -132,15 +117,15 @@ def the_page_shows_it(browser: Browser, address: str, task: str) -> None:
 def test_two_projects_have_a_scheduler_each(settings: Settings, tmp_path: Path) -> None:
     other = settings_in(tmp_path / "other")
     try:
-        assert local_scheduler.ensure(settings) != local_scheduler.ensure(other)
+        assert ensure_scheduler(settings) != ensure_scheduler(other)
     finally:
-        local_scheduler.stop(other)
+        stop(other)
     assert ask(settings, "task_list", status="DONE", upstream_status="") == {}
 
 
 def test_it_is_reached_from_this_machine_alone(settings: Settings) -> None:
-    local_scheduler.ensure(settings)
-    _, port = local_scheduler.address(settings) or ("", 0)
+    ensure_scheduler(settings)
+    _, port = scheduler_address(settings) or ("", 0)
     # All of 127.0.0.0/8 is this machine, so whoever listened everywhere would answer here too.
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.2", port), timeout=5)
@@ -153,7 +138,7 @@ def test_a_run_does_without_a_scheduler_that_is_gone(project: Project) -> None:
 
 
 def test_no_proxy_stands_between_a_run_and_its_scheduler(project: Project, settings: Settings) -> None:
-    local_scheduler.ensure(settings)
+    ensure_scheduler(settings)
     proxies = dict.fromkeys(("http_proxy", "HTTP_PROXY", "all_proxy"), "http://127.0.0.1:9")
     run = project.task("CreatePostgresTables", no_proxy="", NO_PROXY="", **proxies, **variables(settings))
     assert (run.code, run.output.count("WARNING")) == (0, 0), run.output
@@ -191,16 +176,14 @@ def test_a_run_does_without_what_is_no_scheduler(project: Project, is_silent: bo
 
 def test_a_scheduler_that_is_killed_costs_seconds(project: Project, settings: Settings, tmp_path: Path) -> None:
     write_all(project)
-    local_scheduler.ensure(settings)
-    running = local_daemon.running(local_scheduler.home(settings))
-    assert running is not None
+    ensure_scheduler(settings)
     output = tmp_path / "output"
     with output.open("wb") as file:
         command = [sys.executable, "-m", "luigi", "--module", "pipeline", "RunAll", "--date", DAY]
         env = {**project.env, **variables(settings)}
         process = subprocess.Popen(command, cwd=project.env["PROJECT_ROOT"], env=env, stderr=file)
     assert project.wait_for_task(process, "LoadCsvToPostgres")
-    os.kill(running.pid, signal.SIGKILL)
+    os.kill(running(settings)["luigid"], signal.SIGKILL)
     assert process.wait(60) == 40
     told = output.read_text()
     assert "Traceback" not in told
@@ -218,6 +201,6 @@ def test_up_starts_it_and_the_runs_of_the_project_find_it(project: Project, embe
         assert up.code == 0, up.output
         assert project.task("CreatePostgresTables").code == 0
         assert list(tasks(settings, "DONE")) == ["CreatePostgresTables"]
-        assert f"Luigi       {local_scheduler.ensure(settings)}\n" in up.answer
+        assert f"Luigi       {ensure_scheduler(settings)}\n" in up.answer
     finally:
-        local_scheduler.stop(settings)
+        scheduler.server(settings).stop()

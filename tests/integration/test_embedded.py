@@ -26,11 +26,9 @@ import pytest
 from psycopg2 import errors
 from pymongo import MongoClient, WriteConcern
 
-from pipeline.servers.embedded import cluster as local_cluster
-from pipeline.servers.embedded import door as embedded
+from pipeline.servers import embedded
 from pipeline.servers.embedded import mongo as local_mongo
 from pipeline.servers.embedded import postgres as local_postgres
-from pipeline.servers.embedded.process import birth
 from pipeline.settings import PACKAGE_ROOT, Settings
 
 SCRIPT = PACKAGE_ROOT / "init-postgres.sh"
@@ -49,13 +47,9 @@ def settings_in(folder: Path) -> Settings:
 
 def kill_servers(settings: Settings) -> None:
     """End both servers at once, the way a crash does."""
-    killed = [int(str(server["pid"])) for server in embedded.status(settings).values() if "pid" in server]
-    for pid in killed:
+    for pid in embedded.running(settings).values():
         os.kill(pid, signal.SIGKILL)
-    deadline = time.monotonic() + 10
-    while any(server.get("pid") in killed for server in embedded.status(settings).values()):
-        assert time.monotonic() < deadline, "a killed server is still there"
-        time.sleep(0.02)
+    wait_until(lambda: not embedded.running(settings))
 
 
 @pytest.fixture
@@ -80,7 +74,7 @@ def cluster() -> Iterator[Path]:
         settings = settings_in(Path(folder))
         embedded.ensure_postgres(settings)
         embedded.stop(settings)
-        yield local_postgres.home(settings)
+        yield local_postgres.server(settings).folder
 
 
 @pytest.fixture
@@ -88,7 +82,7 @@ def settings(root: Path, cluster: Path) -> Settings:
     """Servers that are not running; PostgreSQL has been made."""
     settings = settings_in(root / "embedded")
     settings.embedded_path.mkdir()
-    subprocess.run(["cp", "-a", cluster, local_postgres.home(settings)], check=True)
+    subprocess.run(["cp", "-a", cluster, local_postgres.server(settings).folder], check=True)
     return settings
 
 
@@ -119,7 +113,7 @@ def mongo(settings: Settings) -> MongoClient[dict[str, Any]]:
 def run_script(settings: Settings, **variables: str) -> subprocess.CompletedProcess[str]:
     """Run `init-postgres.sh` by hand against the embedded server, with its `psql`."""
     address = embedded.ensure_postgres(settings)
-    path = f"{local_cluster.find_binaries()}{os.pathsep}{os.environ['PATH']}"
+    path = f"{embedded.find_binaries()}{os.pathsep}{os.environ['PATH']}"
     server = {"PATH": path, "PGHOST": address.host, "PGPORT": str(address.port)}
     return subprocess.run(["bash", SCRIPT], env=server | variables, capture_output=True, text=True, check=False)
 
@@ -137,15 +131,14 @@ def wait_until(condition: Callable[[], bool], seconds: float = 10) -> None:
 def test_servers_start_from_nothing_are_reused_and_stop(nothing: Settings) -> None:
     assert embedded.stop(nothing) == []
     postgres, documents = embedded.ensure_postgres(nothing), embedded.ensure_mongo(nothing)
-    before = embedded.status(nothing)
+    before = embedded.running(nothing)
 
     started = time.perf_counter()
     assert embedded.ensure_postgres(nothing) == postgres
     assert embedded.ensure_mongo(nothing) == documents
     assert time.perf_counter() - started < 0.1
 
-    assert embedded.status(nothing) == before
-    assert postgres.admin_user == "postgres"
+    assert embedded.running(nothing) == before
     facts = "current_setting('server_encoding'), current_setting('listen_addresses'), 'Ä' < 'a', upper('ä')"
     assert query(nothing, f"SELECT {facts}") == [("UTF8", "", False, "Ä")]
     with mongo(nothing) as client:
@@ -155,7 +148,7 @@ def test_servers_start_from_nothing_are_reused_and_stop(nothing: Settings) -> No
     assert len(stopped) == 2
     assert "PostgreSQL" in stopped[0]
     assert "MongoDB" in stopped[1]
-    assert [server["running"] for server in embedded.status(nothing).values()] == [False, False]
+    assert embedded.running(nothing) == {}
     assert embedded.stop(nothing) == []
 
 
@@ -165,15 +158,14 @@ def test_committed_data_survives_kill_9_of_both_servers(settings: Settings) -> N
         # Without j the server acknowledges what it has not yet handed to the system.
         movies = client.catalogue.get_collection("movies", write_concern=WriteConcern(w=1, j=True))
         movies.insert_one({"content_id": "c1"})
-    pids = {name: server["pid"] for name, server in embedded.status(settings).items()}
+    before = embedded.running(settings)
 
     kill_servers(settings)
 
     assert query(settings, "SELECT answer FROM raw.kept") == [(7,)]
     with mongo(settings) as client:
         assert client.catalogue.movies.count_documents({"content_id": "c1"}) == 1
-    after = {name: server["pid"] for name, server in embedded.status(settings).items()}
-    assert not set(pids.values()) & set(after.values())
+    assert not set(before.values()) & set(embedded.running(settings).values())
 
 
 def ensure_at_once(settings: Settings, barrier: Any, answers: Any) -> None:
@@ -192,17 +184,17 @@ def test_eight_processes_at_once_get_one_server(nothing: Settings) -> None:
         worker.join()
 
     assert len(seen) == 1
-    log = (local_postgres.home(nothing) / "server.log").read_text()
+    log = (local_postgres.server(nothing).folder / "server.log").read_text()
     assert log.count("ready to accept connections") == 1
     assert log.count("already exists") == 0
-    assert (local_mongo.home(nothing) / "server.log").read_text() == ""
+    assert (local_mongo.server(nothing).folder / "server.log").read_text() == ""
 
 
 def test_servers_outlive_an_interrupt_of_the_terminal_that_started_them(settings: Settings) -> None:
     code = f"""
 import signal, time
 from pathlib import Path
-from pipeline.servers.embedded import door as embedded
+from pipeline.servers import embedded
 signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever started the tests may ignore it
 from tests.integration.test_embedded import settings_in
 settings = settings_in(Path({str(settings.embedded_path)!r}))
@@ -218,12 +210,12 @@ time.sleep(60)
         text=True,
     ) as starter:
         assert starter.stdout and starter.stdout.readline() == "up\n"
-        up = embedded.status(settings)
+        up = embedded.running(settings)
         os.killpg(starter.pid, signal.SIGINT)
     assert starter.returncode != 0
 
     time.sleep(0.5)
-    assert embedded.status(settings) == up
+    assert embedded.running(settings) == up
     assert query(settings, "SELECT 1") == [(1,)]
     with mongo(settings) as client:
         assert client.admin.command("ping")["ok"] == 1
@@ -232,31 +224,21 @@ time.sleep(60)
 def test_a_recycled_pid_is_not_taken_for_a_server(settings: Settings) -> None:
     query(settings, "CREATE TABLE raw.kept (id int)")
     first = embedded.ensure_mongo(settings)
-    pid_file = local_postgres.home(settings) / "data" / "postmaster.pid"
-    lines = pid_file.read_text().splitlines()
-    state = local_mongo.home(settings) / "server.json"
-    remembered = state.read_text()
-    pid = embedded.status(settings)["mongodb"]["pid"]
+    pid_files = [
+        local_postgres.server(settings).folder / "data" / "postmaster.pid",
+        local_postgres.server(settings).folder / "server.pid",
+        local_mongo.server(settings).folder / "server.pid",
+    ]
+    pids = embedded.running(settings).values()
     kill_servers(settings)
-    wait_until(lambda: embedded.status(settings)["mongodb"]["running"] is False)
 
-    pid_file.write_text("\n".join([str(os.getpid()), *lines[1:]]) + "\n")
-    state.write_text(remembered.replace(f'"pid": {pid}', f'"pid": {os.getpid()}'))
+    for file in pid_files:
+        [pid] = [str(pid) for pid in pids if str(pid) in file.read_text()]
+        file.write_text(file.read_text().replace(pid, str(os.getpid())))
 
-    assert [server["running"] for server in embedded.status(settings).values()] == [False, False]
+    assert embedded.running(settings) == {}
     assert query(settings, "SELECT count(*) FROM raw.kept") == [(0,)]
     assert embedded.ensure_mongo(settings).port == first.port
-
-
-def test_a_lost_state_file_leaves_no_second_mongo_server(settings: Settings) -> None:
-    with mongo(settings) as client:
-        client.catalogue.movies.insert_one({"content_id": "c1"})
-    pid = embedded.status(settings)["mongodb"]["pid"]
-    (local_mongo.home(settings) / "server.json").unlink()
-
-    with mongo(settings) as client:
-        assert client.catalogue.movies.count_documents({}) == 1
-    assert birth(int(str(pid))) is None
 
 
 def binds(taker: socket.socket, host: str, port: int) -> bool:
@@ -270,7 +252,6 @@ def binds(taker: socket.socket, host: str, port: int) -> bool:
 def test_a_taken_port_is_left_to_its_owner(settings: Settings) -> None:
     first = embedded.ensure_mongo(settings)
     kill_servers(settings)
-    wait_until(lambda: embedded.status(settings)["mongodb"]["running"] is False)
     with socket.socket() as other:
         other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         wait_until(lambda: binds(other, first.host, first.port))  # the killed server may hold it a moment longer
@@ -281,9 +262,9 @@ def test_a_taken_port_is_left_to_its_owner(settings: Settings) -> None:
 
 
 def test_a_server_that_cannot_start_says_why(settings: Settings) -> None:
-    configuration = local_postgres.home(settings) / "data" / "postgresql.auto.conf"
+    configuration = local_postgres.server(settings).folder / "data" / "postgresql.auto.conf"
     configuration.write_text("shared_buffers = 'many'\n")
-    broken = local_mongo.home(settings) / "secantusd.toml"
+    broken = local_mongo.server(settings).folder / "secantusd.toml"
     broken.parent.mkdir()
     broken.write_text("no_such_section = 1\n[")
 
@@ -332,7 +313,7 @@ def test_a_long_path_with_awkward_characters_works(root: Path) -> None:
     assert stat.S_IMODE(sockets.stat().st_mode) == 0o700
     with mongo(settings) as client:
         assert client.admin.command("ping")["ok"] == 1
-    local_postgres.stop(settings)
+    embedded.stop(settings)
     sockets.rmdir()
 
 
@@ -362,9 +343,9 @@ def test_a_copy_of_the_folder_does_not_use_the_servers_of_the_original(settings:
     address = embedded.ensure_mongo(settings)
     copy = settings_in(root / "copy")
     shutil.copytree(settings.embedded_path, copy.embedded_path, ignore=shutil.ignore_patterns(".s.PGSQL*"))
-    shutil.rmtree(local_mongo.home(copy) / "data")
+    shutil.rmtree(local_mongo.server(copy).folder / "data")
 
-    assert [server["running"] for server in embedded.status(copy).values()] == [False, False]
+    assert embedded.running(copy) == {}
     assert embedded.stop(copy) == []
     assert embedded.ensure_mongo(copy).port != address.port
     assert embedded.ensure_mongo(settings) == address
@@ -387,7 +368,7 @@ def test_as_root_only_the_folders_on_the_way_are_opened_and_that_is_said(
     assert f"opened {root / 'closed'} (0700 → 0701)" in said
     modes = {name: stat.S_IMODE((root / "closed" / name).stat().st_mode) for name in ("", "beside")}
     assert modes == {"": 0o701, "beside": 0o700}
-    data = local_postgres.home(settings) / "data"
+    data = local_postgres.server(settings).folder / "data"
     assert pwd.getpwuid(data.stat().st_uid).pw_name in said
     assert data.stat().st_uid != 0
 
@@ -409,13 +390,13 @@ def test_an_ordinary_user_runs_the_server_as_itself(root: Path) -> None:
     done = as_user(nobody, python, ensure_code(settings))
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
-    assert (local_postgres.home(settings) / "data").stat().st_uid == nobody.pw_uid
+    assert (local_postgres.server(settings).folder / "data").stat().st_uid == nobody.pw_uid
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
 
     # Root takes over what is there without taking it away from its owner.
     embedded.stop(settings)
     query(settings, "SELECT 1")
-    assert Path(f"/proc/{embedded.status(settings)['postgres']['pid']}").stat().st_uid == nobody.pw_uid
+    assert Path(f"/proc/{embedded.running(settings)['PostgreSQL']}").stat().st_uid == nobody.pw_uid
 
 
 @pytest.mark.skipif(not AS_ROOT, reason="needs to become another user")
@@ -434,7 +415,7 @@ def ensure_code(settings: Settings) -> str:
     return f"""
 from pathlib import Path
 from pipeline.settings import Settings
-from pipeline.servers.embedded import door as embedded
+from pipeline.servers import embedded
 path = Path({str(settings.embedded_path)!r})
 embedded.ensure_postgres(Settings(_env_file=None, project_root={str(PACKAGE_ROOT)!r}, embedded_path=path))
 """
@@ -459,7 +440,7 @@ def interpreter_for(user: pwd.struct_passwd) -> str:
     version = f"python{sys.version_info.major}.{sys.version_info.minor}"
     for python in (sys.executable, f"/usr/bin/{version}", f"/usr/local/bin/{version}"):
         try:
-            if as_user(user, python, "import pipeline.servers.embedded.door").returncode == 0:
+            if as_user(user, python, "import pipeline.servers.embedded").returncode == 0:
                 return python
         except (PermissionError, FileNotFoundError):
             continue
@@ -518,7 +499,7 @@ def test_passwords_follow_the_environment_and_reach_no_log(settings: Settings) -
     now = dict(query(settings, verifiers, user="postgres"))
     assert is_password(now["pipeline"], awkward)
     assert is_password(now["data_analyst"], "second-secret")
-    log = (local_postgres.home(settings) / "server.log").read_text()
+    log = (local_postgres.server(settings).folder / "server.log").read_text()
     assert "CREATE SCHEMA IF NOT EXISTS" in log
     for secret in ("$HOME", "first-secret", "second-secret"):
         assert secret not in log

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.cli.psql import choose_psql
-from pipeline.servers.embedded.cluster import find_binaries
+from pipeline.servers.embedded import find_binaries
 from tests.comparing import assert_loaded
 from tests.in_process import settings_of, settle
 from tests.oracle import expected

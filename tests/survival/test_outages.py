@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.sample import write_sample
-from pipeline.servers.embedded.door import ensure_mongo, ensure_postgres, status, stop
+from pipeline.servers.embedded import ensure_mongo, ensure_postgres, running, stop
 from pipeline.settings import Settings
 from tests.comparing import assert_loaded
 from tests.oracle import expected
@@ -49,9 +49,7 @@ def settings_of(project: Project) -> Settings:
 
 
 def kill_server(project: Project, name: str) -> None:
-    pid = status(settings_of(project))[name]["pid"]
-    assert isinstance(pid, int)
-    os.kill(pid, signal.SIGKILL)
+    os.kill(running(settings_of(project))[name], signal.SIGKILL)
 
 
 def wait_for_statement(project: Project, beginning: str, action: str = "pid") -> None:
@@ -76,11 +74,11 @@ REFRESH = "CREATE MATERIALIZED VIEW trusted."
 @pytest.mark.parametrize(
     ("server", "statement", "task"),
     [
-        ("postgres", COPY_SESSIONS, None),
-        ("postgres", REFRESH, None),
-        ("postgres", None, "LoadViewingSessions"),
-        ("mongodb", None, "LoadJsonToMongo"),
-        ("mongodb", None, "ExtractMongoToCsv"),
+        ("PostgreSQL", COPY_SESSIONS, None),
+        ("PostgreSQL", REFRESH, None),
+        ("PostgreSQL", None, "LoadViewingSessions"),
+        ("MongoDB server", None, "LoadJsonToMongo"),
+        ("MongoDB server", None, "ExtractMongoToCsv"),
     ],
 )
 def test_a_run_survives_a_server_that_is_killed_and_comes_back(
@@ -141,8 +139,8 @@ def test_a_run_waits_for_servers_that_are_absent_when_it_begins(alone: Project) 
 def test_both_servers_killed_after_a_run_keep_what_it_loaded(alone: Project) -> None:
     write_sample(alone.raw, sessions=600, seed=4)
     alone.must_run()
-    kill_server(alone, "postgres")
-    kill_server(alone, "mongodb")
+    kill_server(alone, "PostgreSQL")
+    kill_server(alone, "MongoDB server")
     assert alone.must_run().ran == []
     assert_loaded(alone, expected(alone.raw))
     with alone.mongo() as db:

