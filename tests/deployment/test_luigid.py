@@ -25,6 +25,7 @@ from pipeline.servers.embedded import (
     running,
     scheduler,
     scheduler_address,
+    server,
     stop,
 )
 from pipeline.settings import Settings
@@ -71,6 +72,22 @@ def tasks(settings: Settings, status: str) -> dict[str, Any]:
     """Return the tasks of a status by family, or by file."""
     found = ask(settings, "task_list", status=status, upstream_status="")
     return {task["params"].get("path", task["name"]): {**task, "id": name} for name, task in found.items()}
+
+
+def test_a_scheduler_that_another_project_started_at_the_same_moment_is_not_taken_for_ours(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        taken = other.getsockname()[1]
+        choose = server._free_port
+        # It was free when ours was chosen.
+        monkeypatch.setattr(server, "_free_port", lambda *wanted: taken if len(wanted) > 1 else choose(*wanted))
+        ensure_scheduler(settings)
+        address = scheduler_address(settings)
+        assert address is not None
+        assert address[1] != taken
 
 
 def test_it_shows_what_ran_and_what_failed_and_keeps_that_when_it_is_stopped(

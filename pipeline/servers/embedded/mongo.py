@@ -43,11 +43,9 @@ def ensure(settings: Settings) -> int:
             "set MONGO_HOST or pip install -e '.[embedded]'"
         )
     with ours.exclusively():
-        if not ours.running():
-            ours.folder.mkdir(exist_ok=True)
-            (ours.folder / "secantusd.toml").touch()
-            ours.launch_on_a_port(0, _command)
-        return ours.wait_until_up().port
+        ours.folder.mkdir(exist_ok=True)
+        (ours.folder / "secantusd.toml").touch()
+        return ours.ensure_on_a_port(0, _command).port
 
 
 def _command(port: int) -> list[str]:

@@ -52,12 +52,10 @@ def ensure(settings: Settings) -> str:
     known = ours.running()
     if not (known and accepts(known.port)):
         with ours.exclusively():
-            if not ours.running():
-                ours.folder.mkdir(exist_ok=True)
-                (ours.folder / "luigi.cfg").write_text(_OWN_CONFIGURATION)
-                configuration = settings.project_root / "luigi.cfg"
-                ours.launch_on_a_port(settings.luigid_port, lambda port: _command(port, str(configuration)))
-            known = ours.wait_until_up()
+            ours.folder.mkdir(exist_ok=True)
+            (ours.folder / "luigi.cfg").write_text(_OWN_CONFIGURATION)
+            configuration = str(settings.project_root / "luigi.cfg")
+            known = ours.ensure_on_a_port(settings.luigid_port, lambda port: _command(port, configuration))
     return page(HOST, known.port)
 
 

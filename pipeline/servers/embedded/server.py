@@ -21,7 +21,6 @@ from pipeline.servers.embedded.process import (
     SECONDS_BETWEEN_LOOKS,
     Account,
     EmbeddedServerError,
-    accepts,
     is_locked,
     locked,
     tail,
@@ -70,14 +69,26 @@ class Server:
             held.truncate(0)
             (account or Account()).run(["sh", "-c", _LAUNCH, str(port), *command], self.folder, output, stdin=held)
 
-    def launch_on_a_port(self, preferred: int, command: Callable[[int], list[str]]) -> None:
-        """Start the process at the port of last time if it is free, else at the preferred one, else at any."""
+    def ensure_on_a_port(self, preferred: int, command: Callable[[int], list[str]]) -> Running:
+        """Wait for the process, or start it: at the port of last time if it is free, else at the preferred one or any.
+
+        Raises:
+            EmbeddedServerError: it did not start.
+        """
+        if self.running():
+            return self.wait_until_up(_listens)
         file = self.folder / "server.pid"
         known = _remembered(file.read_text()) if file.exists() else None
         port = _free_port(known.port if known else preferred, preferred, 0)
         self.launch(command(port), port)
+        try:
+            return self.wait_until_up(_listens)
+        except EmbeddedServerError:  # another project's server, started at the same moment, may have taken the port
+            port = _free_port(0)
+            self.launch(command(port), port)
+        return self.wait_until_up(_listens)
 
-    def wait_until_up(self, answers: Callable[[Running], bool] = lambda known: accepts(known.port)) -> Running:
+    def wait_until_up(self, answers: Callable[[Running], bool]) -> Running:
         """Wait until the process answers.
 
         Raises:
@@ -127,6 +138,17 @@ def _remembered(told: str) -> Running | None:
         case [pid, port]:
             return Running(int(pid), int(port))
     return None
+
+
+def _listens(known: Running) -> bool:
+    """Whether the process itself listens on its port: another's answer says nothing of it."""
+    import psutil
+
+    try:
+        connections = psutil.Process(known.pid).net_connections("tcp")
+    except psutil.Error:
+        return False
+    return any(each.status == psutil.CONN_LISTEN and each.laddr.port == known.port for each in connections)
 
 
 def _free_port(*wanted: int) -> int:
