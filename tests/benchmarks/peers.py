@@ -11,6 +11,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from pipeline.servers.embedded import ADMIN
 from tests.benchmarks.peer_tools import PANDAS_SESSIONS
 from tests.benchmarks.servers import Bench, watch
 
@@ -28,7 +29,7 @@ def measure(bench: Bench, source: Path, sessions: int, python: str) -> dict[str,
         state = bench.folder / "dlt"
         shutil.rmtree(state, ignore_errors=True)
         env = {**os.environ, "RUNTIME__DLTHUB_TELEMETRY": "false"}
-        where = [address.host, str(address.port), address.admin_user, "bench_peer", str(state)]
+        where = [address.host, str(address.port), ADMIN, "bench_peer", str(state)]
         seconds = watch([python, str(SCRIPT), tool, str(source), *where], env, bench.folder).seconds
         found[tool] = seconds * sessions / min(sessions, PANDAS_SESSIONS) if tool == "pandas to_sql" else seconds
     bench.drop("bench_peer")
