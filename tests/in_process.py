@@ -13,10 +13,10 @@ import luigi.configuration
 from luigi.task_register import Register
 
 from pipeline.contract import mapping, register
-from pipeline.servers import mongo
 from pipeline.settings import get_settings
 from pipeline.sources import inventory
 from pipeline.state import code, fingerprints, markers
+from pipeline.state.marker import Store
 from pipeline.tasks import land_csv, land_json, raw_folder, refused, run_all, table_files
 from pipeline.tasks.publish import BuildReport
 from tests.project import DAY, REPOSITORY, Project
@@ -53,8 +53,7 @@ def thaw(*, edited: bool = False) -> None:
         fingerprints.sql_digests.cache_clear()
         code.modules_behind.cache_clear()
         code.sql_named_in.cache_clear()
-    markers.forget()
-    mongo.forget()
+    Store.forget()
     for function in FROZEN:
         function.cache_clear()
     Register.clear_instance_cache()

@@ -7,8 +7,8 @@ from typing import Any
 
 import luigi
 
-from pipeline.state.markers import REDO, Marker
-from pipeline.state.targets import CurrentState
+from pipeline.state.inputs import Difference
+from pipeline.state.marker import Marker
 from pipeline.tasks.base import PipelineTask
 from pipeline.tasks.file_task import FileTask
 from pipeline.tasks.land_csv import LoadCsvsToPostgres, WithdrawCsv
@@ -32,7 +32,7 @@ class Verdict:
     depth: int
     will_run: bool
     causes: list[str]
-    changed: dict[str, tuple[str | None, str | None]] = field(default_factory=dict)
+    changed: list[Difference] = field(default_factory=list)
     is_stage: bool = True
 
     @property
@@ -84,40 +84,36 @@ def judge(task: PipelineTask, depth: int = 0) -> Verdict:
         return Verdict(task.task_family, subject, depth, True, ["the file is not in the raw folder any more"])
     if isinstance(task, FileTask) and (reason := task.why_unreadable()):
         return Verdict(task.task_family, subject, depth, True, [reason])
-    current: CurrentState | None = task.output().current()
+    current: Marker | None = task.output().current()
     if current is None:
         cause = task.first_time_cause() or "never ran"
         return Verdict(task.task_family, subject, depth, True, [cause])
     causes = [current.missing] if current.missing else []
-    if current.fingerprint == REDO:
+    if current.voided:
         causes.append("to be done again, as asked by redo")
-    changed = {
-        name: (current.inputs.get(name), task.inputs.get(name))
-        for name in {**task.inputs, **current.inputs}
-        if current.inputs.get(name) != task.inputs.get(name) and name != "again"
-    }
-    causes += [in_words(name, *values) for name, values in changed.items()]
-    if not causes and isinstance(current, Marker) and current.outdated:
+    changed = [each for each in current.inputs.differences(task.inputs) if each.name != "again"]
+    causes += [in_words(each) for each in changed]
+    if not causes and current.outdated:
         causes = [current.outdated]
     causes = causes or [task.first_time_cause() or "its task was renamed"]
     return Verdict(task.task_family, subject, depth, True, causes, changed)
 
 
-def in_words(name: str, old: str | None, new: str | None) -> str:
+def in_words(changed: Difference) -> str:
     """Say in words that an input differs: new, gone, or changed from one digest to another."""
-    kind, _, subject = name.partition(" ")
+    group, name, old, new = changed
     happened = "is new" if old is None else "is gone" if new is None else "changed"
     words = {
-        "task": f"upstream: {subject} {happened}",
-        "sql": f"sql/{subject} {happened}",
-        "module": f"{subject.replace('.', '/')}.py {happened}",
+        "tasks": f"upstream: {name} {happened}",
+        "sql": f"sql/{name} {happened}",
+        "code": f"{name.replace('.', '/')}.py {happened}",
         "content": f"content {_short(old)} → {_short(new)}",
         "rules": "it was refused before",
         "date": f"new day: {old} → {new}",
         "repeats": f"takes the place of batch {new}",
         "template": "the template of the page changed",
     }
-    return words.get(kind, f"other server: {name} {old} → {new}")
+    return words.get(name if group == "facts" else group, f"other server: {name} {old} → {new}")
 
 
 def _short(digest: str | None) -> str:

@@ -9,7 +9,9 @@ from pipeline.cli.causes import judge
 from pipeline.cli.graph import downstream, file_of, select, stages
 from pipeline.errors import PipelineError
 from pipeline.servers import mongo, postgres
-from pipeline.state.markers import REDO, forget
+from pipeline.state.inputs import Inputs
+from pipeline.state.marker import REDO, Store
+from pipeline.state.mongo_markers import write_marker
 from pipeline.state.targets import MarkerTarget, MongoMarkerTarget
 from pipeline.tasks.base import PipelineTask
 
@@ -55,20 +57,21 @@ def accept(name: str, day: date) -> list[str]:
     accepted: list[PipelineTask] = []
     for task in select(name, day):
         verdict = judge(task)
-        other = [key for key in verdict.changed if not key.startswith(("sql ", "module ", "template"))]
+        other = [each for each in verdict.changed if each.group not in {"sql", "code"} and each.name != "template"]
         if verdict.will_run and (other or not verdict.changed or len(verdict.causes) > len(verdict.changed)):
             raise NotAcceptedError(
                 f"{label(task)} cannot be accepted, since not only code changed: {verdict.causes[0]}"
             )
         if verdict.will_run:
             accepted.append(task)
-    labels = {f"task {task.label}" for task in accepted}
+    labels = {task.label for task in accepted}
     for task in stages(day):
         verdict = judge(task)
-        only_upstream = len(verdict.causes) == len(verdict.changed) and labels.issuperset(verdict.changed)
+        upstream = {each.name for each in verdict.changed if each.group == "tasks"}
+        only_upstream = len(verdict.causes) == len(verdict.changed) == len(upstream) and labels >= upstream
         if task not in accepted and verdict.changed and only_upstream:
             accepted.append(task)
-            labels.add(f"task {task.label}")
+            labels.add(task.label)
     for task in accepted:
         _mark(task, task.fingerprint, task.inputs)
     return [label(task) for task in accepted]
@@ -79,7 +82,7 @@ def label(task: PipelineTask) -> str:
     return f"{task.task_family} {file_of(task)}" if file_of(task) else task.task_family
 
 
-def _mark(task: PipelineTask, fingerprint: str, inputs: dict[str, str] | None) -> bool:
+def _mark(task: PipelineTask, fingerprint: str, inputs: Inputs | None) -> bool:
     """Write another fingerprint, and other inputs if any are given, into a marker; tell whether there was one."""
     target = task.output()
     current = target.current()
@@ -89,12 +92,12 @@ def _mark(task: PipelineTask, fingerprint: str, inputs: dict[str, str] | None) -
         with postgres.session() as cursor:
             cursor.execute(
                 "UPDATE etl.table_updates SET fingerprint = %s, inputs = coalesce(%s, inputs) WHERE update_id = %s",
-                (fingerprint, json.dumps(inputs) if inputs else None, task.update_id),
+                (fingerprint, json.dumps(inputs.to_json()) if inputs else None, task.update_id),
             )
-        forget()
+        Store.forget()
     elif isinstance(target, MongoMarkerTarget):
         with mongo.database() as db:
-            mongo.write_marker(db, task.update_id, fingerprint, inputs or current.inputs, current.holds, current.facts)
+            write_marker(db, task.update_id, fingerprint, inputs or current.inputs, current.holds, current.facts)
     else:
         return False
     return True

@@ -8,7 +8,7 @@ from typing import Any
 from pipeline.servers.postgres import session
 from pipeline.sources.files import UnreadableFileError
 from pipeline.sources.inventory import inventory, raw_files
-from pipeline.state.markers import REDO
+from pipeline.state.marker import REDO
 from pipeline.warehouse.drift import in_words
 from pipeline.warehouse.statements import fetch_value
 

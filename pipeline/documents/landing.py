@@ -9,6 +9,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import IO, Protocol
 
+from pipeline.documents import deliveries
 from pipeline.documents.batches import write_spooled
 from pipeline.documents.contract import COLLECTIONS
 from pipeline.documents.extended_json import shown
@@ -19,8 +20,8 @@ from pipeline.servers import mongo
 from pipeline.settings import get_settings
 from pipeline.sources.files import open_raw
 from pipeline.sources.json_files import read_documents
-from pipeline.state import deliveries
-from pipeline.state.markers import REDO
+from pipeline.state import mongo_markers
+from pipeline.state.inputs import Inputs
 from pipeline.state.spec import Load
 from pipeline.warehouse.reject_limit import TooManyRejectsError, too_many
 
@@ -41,8 +42,8 @@ class JsonDelivery(Protocol):
         """Hash over all inputs."""
 
     @property
-    def inputs(self) -> dict[str, str]:
-        """Digests of the inputs by name; `content` is the file's."""
+    def inputs(self) -> Inputs:
+        """What the landing depends on, the content of the file among it."""
 
 
 @dataclass
@@ -79,16 +80,16 @@ def land_documents(load: Load, task: JsonDelivery) -> None:
     """
     if load.batch_id is None:
         raise RuntimeError("the ledger is missing; CreatePostgresTables comes first")
-    content = task.inputs["content"]
+    content = str(task.inputs.content)
     with mongo.database() as db:
         markers = deliveries.mark_lost(db)
     marker = markers.get(task.update_id)
     known = deliveries.numbers(load.cursor, markers)
     number = known.get((task.path, content), max(known.values(), default=0) + 1)
     is_there = marker is not None and marker.intact and marker.fingerprint == task.fingerprint
-    same = marker is not None and marker.inputs["content"] == content and marker.fingerprint != REDO
+    same = marker is not None and marker.inputs.content == content and not marker.voided
     lost = marker.lost if marker and same else []
-    if lost or (marker is None and "again" in task.inputs):
+    if lost or (marker is None and "again" in task.inputs.facts):
         logger.warning(
             "%s: lands again, since MongoDB has lost %s; what other programs changed there is not in it",
             task.path,
@@ -110,7 +111,7 @@ def land_documents(load: Load, task: JsonDelivery) -> None:
         with mongo.database() as db:
             write_spooled(db, spool)
             facts = {"delivery": number, "passed_over": [*found.passed_over.values()]}
-            mongo.write_marker(db, task.update_id, task.fingerprint, task.inputs, dict(found.good), facts)
+            mongo_markers.write_marker(db, task.update_id, task.fingerprint, task.inputs, dict(found.good), facts)
 
 
 def inspect(name: str, digest: str, spool: IO[bytes], rejects: DocumentRejects, only: Collection[str]) -> Inspection:

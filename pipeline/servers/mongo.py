@@ -1,27 +1,23 @@
-"""Connections to MongoDB, and the markers kept there."""
+"""Connections to MongoDB."""
 
 from __future__ import annotations
 
 import atexit
-import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from pipeline.errors import PipelineError
 from pipeline.servers.embedded import ensure_mongo
 from pipeline.servers.refusals import mongo_refusal, mongo_unreachable
 from pipeline.servers.remote import mongo_parameters, mongo_server, mongo_user
-from pipeline.servers.retries import ConnectionLostError, retrying
+from pipeline.servers.retries import ConnectionLostError
 from pipeline.settings import Settings, get_settings
 
 if TYPE_CHECKING:
     from pymongo.database import Database
     from pymongo.errors import OperationFailure
 
-MARKERS = "table_updates"
 MINIMUM_VERSION = (6, 0)
 WAIT_FOR_SERVER_SECONDS = 30
 WAIT_FOR_EMBEDDED_SECONDS = 3
@@ -144,101 +140,3 @@ def read_snapshot(work: Callable[[Batches], Result]) -> Result:
                 return cast("Iterable[bytes]", cursor)  # its type hints say that documents come
 
             return work(batches)
-
-
-@dataclass(frozen=True)
-class MongoMarker:
-    """What is loaded in a target of MongoDB now.
-
-    `missing` says which collection was dropped or emptied, `lost` names those that held documents of this load.
-    """
-
-    update_id: str
-    inserted: datetime
-    fingerprint: str
-    inputs: dict[str, str]
-    holds: dict[str, int]
-    missing: str | None = None
-    lost: list[str] = field(default_factory=list)
-    facts: dict[str, Any] = field(default_factory=dict)
-
-    @property
-    def intact(self) -> bool:
-        """Whether the marked thing is still there."""
-        return self.missing is None
-
-
-_snapshots: dict[int, dict[str, MongoMarker]] = {}
-
-
-def markers() -> dict[str, MongoMarker]:
-    """Return all markers as of the first look since `forget` in this process, by update_id."""
-    pid = os.getpid()
-    if pid not in _snapshots:
-        for attempt in retrying("the markers of MongoDB"):
-            with attempt, database() as db:
-                _snapshots[pid] = read_markers(db)
-    return _snapshots[pid]
-
-
-def forget() -> None:
-    """Let the next look at `markers` read them again."""
-    _snapshots.clear()
-
-
-def read_markers(db: Database[dict[str, Any]]) -> dict[str, MongoMarker]:
-    """Read all markers with a look at the collections they mark."""
-    collections = set(db.list_collection_names())
-    filled: dict[str, bool] = {}
-    found = {}
-    for document in db[MARKERS].find():
-        facts = document.get("facts", {})
-        lost = [*facts.get("lost", [])]
-        missing = f"the collection {lost[0]} was emptied" if lost else None
-        for name, rows in document["holds"].items():
-            if name not in filled:
-                filled[name] = name in collections and db[name].find_one({}, {"_id": 1}) is not None
-            if name not in collections:
-                missing = f"the collection {name} is missing"
-            elif rows and not filled[name]:
-                missing = f"the collection {name} was emptied"
-            if rows and not filled[name] and name not in lost:
-                lost.append(name)
-        found[document["_id"]] = MongoMarker(
-            update_id=document["_id"],
-            inserted=document["inserted"],
-            fingerprint=document["fingerprint"],
-            # Keys of inputs may hold dots and dollars, which field names had better not.
-            inputs={entry["name"]: entry["digest"] for entry in document["inputs"]},
-            holds=document["holds"],
-            missing=missing,
-            lost=lost,
-            facts=facts,
-        )
-    return found
-
-
-def write_marker(  # noqa: PLR0917 (the fields of a marker)
-    db: Database[dict[str, Any]],
-    update_id: str,
-    fingerprint: str,
-    inputs: dict[str, str],
-    holds: dict[str, int],
-    facts: dict[str, Any] | None = None,
-) -> None:
-    """Mark a target as loaded; `holds` maps collections to the documents the load brought, `facts` is anything else."""
-    from pymongo import WriteConcern
-
-    marker = {
-        "_id": update_id,
-        "inserted": datetime.now(UTC),
-        "fingerprint": fingerprint,
-        "inputs": [{"name": name, "digest": digest} for name, digest in inputs.items()],
-        "holds": holds,
-        "facts": facts or {},
-    }
-    # The journal is written in order, so with the marker everything before it is safe: a server that is killed
-    # must not keep the marker and lose the documents.
-    durable = db[MARKERS].with_options(write_concern=WriteConcern(w="majority", j=True))
-    durable.replace_one({"_id": update_id}, marker, upsert=True)
-    forget()

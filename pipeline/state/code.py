@@ -57,8 +57,8 @@ def modules_behind(module: str) -> dict[str, Source]:
 
 
 def code_digests(*modules: str) -> dict[str, str]:
-    """Return the digests of modules and of all that they import, by `module <name>`."""
-    return {f"module {name}": source.digest for each in modules for name, source in modules_behind(each).items()}
+    """Return the digests of modules and of all that they import, by name."""
+    return {name: source.digest for each in modules for name, source in modules_behind(each).items()}
 
 
 @cache

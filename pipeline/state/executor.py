@@ -19,6 +19,7 @@ from pipeline.servers.postgres import PostgresError, connect, permissions_named,
 from pipeline.servers.retries import ConnectionLostError, retrying
 from pipeline.state import disk, markers
 from pipeline.state.locks import take_locks
+from pipeline.state.marker import Marker, Store
 from pipeline.state.spec import Load, LoadSpec, RefusedLoadError, SupersededError
 from pipeline.warehouse.statements import fetch_value
 
@@ -91,7 +92,7 @@ def _execute(spec: LoadSpec, subject: str, work: Callable[[Load], None], is_done
         raise
     finally:
         connection.close()
-        markers.forget()
+        Store.forget()
     seconds = time.monotonic() - started
     facts = {"event": "load", "batch": load.batch_id, "rows": load.counts(), "seconds": round(seconds, 3)}
     logger.info("%s: %s (%.1f s)", subject, load.summary(), seconds, extra=facts)
@@ -100,7 +101,7 @@ def _execute(spec: LoadSpec, subject: str, work: Callable[[Load], None], is_done
     spec.report(load.summary())
 
 
-def _is_settled(marker: markers.Marker | None, spec: LoadSpec, is_done: Callable[[], bool] | None) -> bool:
+def _is_settled(marker: Marker | None, spec: LoadSpec, is_done: Callable[[], bool] | None) -> bool:
     """Tell whether the target is in the wanted state already.
 
     Raises:
@@ -190,7 +191,7 @@ def _finish(load: Load) -> None:
                 spec.update_id,
                 spec.target_table,
                 spec.fingerprint,
-                json.dumps(spec.inputs),
+                json.dumps(spec.inputs.to_json()),
                 load.marked_batch_id or load.batch_id,
                 json.dumps(load.holds),
                 list(load.objects),

@@ -109,7 +109,7 @@ class DigestCache:
 
 @cache
 def sql_digests(patterns: tuple[str, ...]) -> dict[str, str]:
-    """Return the digest of every SQL file that matches a pattern below `sql/`, by `sql <path>`."""
+    """Return the digest of every SQL file that matches a pattern below `sql/`, by its path there."""
     folder = get_settings().sql_path
     paths = sorted({path for pattern in patterns for path in folder.glob(pattern)})
-    return {f"sql {path.relative_to(folder).as_posix()}": digest_bytes(path.read_bytes()) for path in paths}
+    return {path.relative_to(folder).as_posix(): digest_bytes(path.read_bytes()) for path in paths}

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date, datetime
 from functools import cache
 from typing import Any
@@ -14,49 +13,9 @@ from psycopg2.extensions import cursor as Cursor
 
 from pipeline.days import today
 from pipeline.servers.postgres import session
-from pipeline.servers.retries import retrying
+from pipeline.state.inputs import Inputs
+from pipeline.state.marker import REDO, Marker, Store
 from pipeline.warehouse.statements import execute_file, fetch_value
-
-REDO = "redo"
-"""Stands in place of the fingerprint in a marker that was voided: by an operator, or since a check failed."""
-
-
-@dataclass(frozen=True)
-class Marker:
-    """What is loaded in a target now; see the comments on `etl.table_updates` for the columns.
-
-    `missing` names something the marker counts on that was dropped or emptied behind its back. `outdated`
-    says that files landed or left and were not merged: a run ended between the two, and what the files hold
-    by now may be what the marker says. `future_day` is the `run_date` of a load for a day that has not come, which
-    earlier versions allowed: it is newer than nothing, so `run_date` is None then. `is_known` says whether the batch is
-    in the ledger.
-    """
-
-    update_id: str
-    target_table: str
-    inserted: datetime
-    fingerprint: str
-    inputs: dict[str, str]
-    batch_id: int | None
-    holds: dict[str, int]
-    objects: tuple[str, ...]
-    run_date: date | None
-    run_number: int
-    future_day: date | None = None
-    is_known: bool = True
-    missing: str | None = None
-    outdated: str | None = None
-
-    @property
-    def intact(self) -> bool:
-        """Whether the marked thing is still there, and made from what is landed."""
-        return self.missing is None and self.outdated is None
-
-    @property
-    def voided(self) -> bool:
-        """Whether the load is to be done again, whatever its inputs."""
-        return self.fingerprint == REDO
-
 
 OBJECTS_QUERY = """
     SELECT relnamespace::regnamespace::text || '.' || relname AS name
@@ -85,20 +44,17 @@ UNMERGED_QUERY = """
 """
 
 
-# Inputs name the tasks that a load builds on as `task <label>`: a file, or a family without its day.
+# Inputs name the tasks that a load builds on by label: a file, or a family without its day.
 VOID = """
     WITH RECURSIVE voided (update_id) AS (
         SELECT unnest(%(update_ids)s)
         UNION
         SELECT dependent.update_id
         FROM voided
-        INNER JOIN etl.table_updates AS dependent ON dependent.inputs ? concat(
-            'task ',
-            CASE
-                WHEN voided.update_id LIKE '%%:%%' THEN substr(voided.update_id, strpos(voided.update_id, ':') + 1)
-                ELSE split_part(voided.update_id, ' ', 1)
-            END
-        )
+        INNER JOIN etl.table_updates AS dependent ON dependent.inputs -> 'tasks' ? CASE
+            WHEN voided.update_id LIKE '%%:%%' THEN substr(voided.update_id, strpos(voided.update_id, ':') + 1)
+            ELSE split_part(voided.update_id, ' ', 1)
+        END
     )
 
     UPDATE etl.table_updates SET fingerprint = %(redo)s WHERE update_id IN (SELECT update_id FROM voided)
@@ -173,7 +129,7 @@ def _marker(row: dict[str, Any]) -> Marker:
         target_table=row["target_table"],
         inserted=datetime.fromisoformat(row["inserted"]),
         fingerprint=row["fingerprint"],
-        inputs=row["inputs"],
+        inputs=Inputs.from_json(row["inputs"]),
         batch_id=row["batch_id"],
         holds=row["holds"],
         objects=tuple(row["objects"]),
@@ -251,26 +207,12 @@ def _missing(marker: Marker, objects: set[str], filled: set[str | int]) -> str |
     return None
 
 
-_snapshots: dict[int, dict[str, Marker]] = {}
+def _read() -> dict[str, Marker]:
+    with session() as cursor:
+        return read_markers(cursor)
 
 
-def markers() -> dict[str, Marker]:
-    """Return all markers as of the first look since `forget` in this process, by update_id.
-
-    Luigi asks for each task by itself; with one connection and query for each, a thousand files would
-    take a thousand times as long.
-    """
-    pid = os.getpid()
-    if pid not in _snapshots:
-        for attempt in retrying("the markers of PostgreSQL"):
-            with attempt, session() as cursor:
-                _snapshots[pid] = read_markers(cursor)
-    return _snapshots[pid]
-
-
-def forget() -> None:
-    """Let the next look at `markers` read them again."""
-    _snapshots.clear()
+markers = Store("the markers of PostgreSQL", _read)
 
 
 @cache

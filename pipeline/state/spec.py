@@ -9,7 +9,8 @@ from datetime import date
 from psycopg2.extensions import cursor as Cursor
 
 from pipeline.errors import PipelineError
-from pipeline.state import markers
+from pipeline.state.inputs import Inputs
+from pipeline.state.marker import Marker
 
 
 class SupersededError(PipelineError):
@@ -36,7 +37,7 @@ class LoadSpec:
     target_table: str
     source: str
     fingerprint: str
-    inputs: dict[str, str]
+    inputs: Inputs
     run_number: int
     run_date: date | None = None
     locks: tuple[str, ...] = ()
@@ -58,7 +59,7 @@ class Load:
     spec: LoadSpec
     cursor: Cursor
     batch_id: int | None
-    previous: markers.Marker | None = None
+    previous: Marker | None = None
     marked_batch_id: int | None = None
     rows_read: int = 0
     rows_loaded: int = 0

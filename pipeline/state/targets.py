@@ -8,38 +8,22 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import luigi
 from luigi.contrib.postgres import PostgresTarget
 from psycopg2.extensions import cursor as Cursor
 
 from pipeline.errors import PipelineError
-from pipeline.servers import mongo
 from pipeline.settings import get_settings
-from pipeline.state import markers
+from pipeline.state import markers, mongo_markers
+from pipeline.state.marker import Marker
 
 MANIFEST = "manifest.json"
 
 
 class FolderReplacedError(PipelineError):
     """A folder is not the one that its marker means."""
-
-
-class CurrentState(Protocol):
-    """What a marker says of its target, wherever the marker is kept."""
-
-    @property
-    def fingerprint(self) -> str:
-        """Hash over the inputs that led to the state."""
-
-    @property
-    def inputs(self) -> dict[str, str]:
-        """The inputs behind the fingerprint, by name."""
-
-    @property
-    def missing(self) -> str | None:
-        """What was dropped or emptied behind the marker's back; None if all is there."""
 
 
 class MarkerTarget(PostgresTarget):
@@ -61,7 +45,7 @@ class MarkerTarget(PostgresTarget):
     def __str__(self) -> str:
         return f"{self.table} ({self.update_id})"
 
-    def current(self) -> markers.Marker | None:
+    def current(self) -> Marker | None:
         """Return the marker as it is, whatever its fingerprint."""
         return markers.markers().get(self.update_id)
 
@@ -84,7 +68,7 @@ class WithdrawnTarget(luigi.Target):
     def __str__(self) -> str:
         return f"no {self.update_id}"
 
-    def current(self) -> markers.Marker | None:
+    def current(self) -> Marker | None:
         """Return the marker that is still there."""
         return markers.markers().get(self.update_id)
 
@@ -103,9 +87,9 @@ class MongoMarkerTarget(luigi.Target):
     def __str__(self) -> str:
         return f"MongoDB ({self.update_id})"
 
-    def current(self) -> mongo.MongoMarker | None:
+    def current(self) -> Marker | None:
         """Return the marker as it is, whatever its fingerprint."""
-        return mongo.markers().get(self.update_id)
+        return mongo_markers.markers().get(self.update_id)
 
     def exists(self) -> bool:
         """Tell whether the target is in the wanted state."""
@@ -120,7 +104,7 @@ class DeliveryTarget(MongoMarkerTarget):
         super().__init__(update_id, fingerprint)
         self.audit_id = audit_id
 
-    def current(self) -> mongo.MongoMarker | None:
+    def current(self) -> Marker | None:
         """Return MongoDB's marker, whatever its fingerprint; what PostgreSQL lacks of it is `missing`."""
         marker = super().current()
         audited = markers.markers().get(self.audit_id)
@@ -148,7 +132,7 @@ class FolderTarget(MarkerTarget):
         """Where the files are written until all of them are there."""
         return self.folder.with_name(f".{self.folder.name}.partial")
 
-    def current(self) -> markers.Marker | None:
+    def current(self) -> Marker | None:
         """Return the marker with a look at the folder, whatever its fingerprint."""
         return marked_folder(super().current(), self.folder)
 
@@ -200,7 +184,7 @@ class FolderTarget(MarkerTarget):
         shutil.rmtree(aside, ignore_errors=True)
 
 
-def marked_folder(marker: markers.Marker | None, folder: Path) -> markers.Marker | None:
+def marked_folder(marker: Marker | None, folder: Path) -> Marker | None:
     """Return the marker of a folder; its `missing` says if the folder is not there as the marked batch wrote it."""
     if marker is None or marker.missing:
         return marker

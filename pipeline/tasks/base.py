@@ -12,6 +12,7 @@ from luigi.rpc import RPCError
 
 from pipeline.state import code, fingerprints, markers
 from pipeline.state import executor as ledger
+from pipeline.state.inputs import Inputs
 from pipeline.state.spec import Load, LoadSpec
 from pipeline.state.targets import MarkerTarget
 
@@ -44,7 +45,7 @@ class PipelineTask(luigi.Task):
         return []
 
     def facts(self) -> dict[str, str]:
-        """Return further inputs by name: digests of files, the server that is read."""
+        """Return further inputs by name, such as the server that is read; `content` is the digest of a file."""
         return {}
 
     @property
@@ -66,14 +67,18 @@ class PipelineTask(luigi.Task):
         return [*self.runs_after(), *self.builds_on()]
 
     @cached_property
-    def inputs(self) -> dict[str, str]:
-        """Everything the result depends on: name to digest. Frozen at the first look."""
-        return {
-            **self.facts(),
-            **fingerprints.sql_digests((*self.sql, *code.sql_named_in(*self.work))),
-            **code.code_digests(*self.work),
-            **{f"task {task.label}": task.fingerprint for task in self.builds_on()},
-        }
+    def inputs(self) -> Inputs:
+        """Everything the result depends on. Frozen at the first look."""
+        # The run's place in the order of runs is taken before the first input is read.
+        markers.run_number()
+        facts = self.facts()
+        return Inputs(
+            content=facts.pop("content", None),
+            sql=fingerprints.sql_digests((*self.sql, *code.sql_named_in(*self.work))),
+            code=code.code_digests(*self.work),
+            tasks={task.label: task.fingerprint for task in self.builds_on()},
+            facts=facts,
+        )
 
     def report(self, message: str) -> None:
         """Show on the scheduler's page what came of the task; a scheduler that is gone does not matter."""
@@ -90,9 +95,7 @@ class PipelineTask(luigi.Task):
     @cached_property
     def fingerprint(self) -> str:
         """Hash over the task family and all inputs."""
-        # The run's place in the order of runs is taken before the first input is read.
-        markers.run_number()
-        return fingerprints.combine({"family": self.task_family, **self.inputs})
+        return self.inputs.fingerprint(self.task_family)
 
 
 class PostgresTask(PipelineTask):

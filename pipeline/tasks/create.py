@@ -8,6 +8,7 @@ import luigi
 
 from pipeline.servers import mongo
 from pipeline.servers.retries import retrying
+from pipeline.state.mongo_markers import write_marker
 from pipeline.state.spec import Load
 from pipeline.state.targets import MongoMarkerTarget
 from pipeline.tasks.base import PipelineTask, PostgresTask
@@ -42,4 +43,4 @@ class CreateMongodbCollections(PipelineTask):
         for attempt in retrying(self.task_family):
             with attempt, mongo.database() as db:
                 holds = create_collections(db)
-                mongo.write_marker(db, self.update_id, self.fingerprint, self.inputs, holds)
+                write_marker(db, self.update_id, self.fingerprint, self.inputs, holds)

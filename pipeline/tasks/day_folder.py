@@ -9,6 +9,7 @@ from typing import ClassVar
 from pipeline.days import DayParameter
 from pipeline.state import executor as ledger
 from pipeline.state import markers
+from pipeline.state.marker import Store
 from pipeline.state.targets import FolderTarget
 from pipeline.tasks.base import PostgresTask
 
@@ -62,5 +63,5 @@ class DayFolderTask(PostgresTask):
 
     def is_done(self) -> bool:
         """Tell whether another run has written the folder meanwhile."""
-        markers.forget()
+        Store.forget()
         return self.output().exists()

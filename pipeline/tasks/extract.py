@@ -63,7 +63,7 @@ class ExtractMongoToCsv(DayFolderTask):
             return NOTHING
         is_behind = loaded and loaded.future_day and loaded.inserted > marker.inserted
         stands = marker.intact and not marker.voided and not is_behind
-        return marker.inputs.get("repeats", NOTHING) if stands else str(marker.batch_id)
+        return marker.inputs.facts.get("repeats", NOTHING) if stands else str(marker.batch_id)
 
     @property
     def parent(self) -> Path:

@@ -8,7 +8,8 @@ import luigi
 
 from pipeline.sources.files import UnreadableFileError
 from pipeline.sources.inventory import inventory
-from pipeline.state.targets import CurrentState
+from pipeline.state.inputs import Inputs
+from pipeline.state.marker import Marker
 from pipeline.tasks.base import PipelineTask
 from pipeline.tasks.refused import content_facts, refusal_cause
 
@@ -25,7 +26,7 @@ class FileTask(PipelineTask):
     path = luigi.Parameter(description="file relative to DATA_RAW_PATH")
     go_on = luigi.BoolParameter(significant=False, description=GO_ON)
 
-    def loaded(self) -> CurrentState | None:
+    def loaded(self) -> Marker | None:
         """Return the marker of what the file brought before."""
         raise NotImplementedError
 
@@ -51,11 +52,11 @@ class FileTask(PipelineTask):
         return self.why_unreadable() is not None
 
     @cached_property
-    def _kept(self) -> CurrentState | None:
+    def _kept(self) -> Marker | None:
         return self.loaded() if self.is_kept() else None
 
     @cached_property
-    def inputs(self) -> dict[str, str]:
+    def inputs(self) -> Inputs:
         """What the rows of the file were made of, if they stay as they are."""
         return self._kept.inputs if self._kept else super().inputs
 

@@ -10,6 +10,7 @@ import luigi
 from pipeline.sources.files import table_of
 from pipeline.state import executor as ledger
 from pipeline.state import markers
+from pipeline.state.marker import Marker, Store
 from pipeline.state.spec import Load
 from pipeline.state.targets import WithdrawnTarget
 from pipeline.tasks.base import BEFORE_SESSIONS, PostgresTask
@@ -78,12 +79,12 @@ class LoadCsvToPostgres(FileTask, CsvTask):
     def facts(self) -> dict[str, str]:
         """The content of the file."""
         loaded = self.loaded()
-        is_loaded = loaded is not None and loaded.inputs.get("content") == digest_of(self.path)
+        is_loaded = loaded is not None and loaded.inputs.content == digest_of(self.path)
         return content_facts(
             self.path, (f"raw/{table_of(self.path)}.sql",), is_taken_empty=is_loaded or bool(self.allow_empty)
         )
 
-    def loaded(self) -> markers.Marker | None:
+    def loaded(self) -> Marker | None:
         """Return the marker of what the file brought before."""
         return markers.markers().get(self.update_id)
 
@@ -145,7 +146,7 @@ class WithdrawCsv(CsvTask):
 
     def is_done(self) -> bool:
         """Tell whether another run has withdrawn the file meanwhile."""
-        markers.forget()
+        Store.forget()
         return bool(self.complete())
 
     def load(self, load: Load) -> None:

@@ -7,14 +7,14 @@ from functools import cache
 
 import luigi
 
+from pipeline.documents.deliveries import PREFIX, numbers
 from pipeline.servers import mongo
 from pipeline.servers.postgres import session
 from pipeline.sources.inventory import inventory, raw_files
 from pipeline.sources.names import is_csv, is_source
 from pipeline.state import executor as ledger
-from pipeline.state import markers
-from pipeline.state.deliveries import PREFIX, numbers
-from pipeline.state.markers import REDO
+from pipeline.state import markers, mongo_markers
+from pipeline.state.marker import Marker, Store
 from pipeline.state.spec import Load, LoadSpec
 from pipeline.state.targets import DeliveryTarget
 from pipeline.tasks.create import CreateMongodbCollections, CreatePostgresTables
@@ -62,16 +62,16 @@ class LoadJsonToMongo(FileTask):
         """
         content = digest_of(self.path)
         marker = self.loaded()
-        if marker and marker.intact and marker.fingerprint != REDO and marker.inputs["content"] == content:
-            return marker.inputs
+        if marker and marker.intact and not marker.voided and marker.inputs.content == content:
+            return {"content": content, **marker.inputs.facts}
         audited = self._audited()
         again = {"again": str(audited.batch_id)} if audited else {}
         return {**content_facts(self.path, work=("pipeline.documents.landing",)), **again}
 
-    def _audited(self) -> markers.Marker | None:
+    def _audited(self) -> Marker | None:
         """Return PostgreSQL's marker if it says that this content landed."""
         marker = markers.markers().get(self.audit_id)
-        return marker if marker and marker.inputs["content"] == digest_of(self.path) else None
+        return marker if marker and marker.inputs.content == digest_of(self.path) else None
 
     def first_time_cause(self) -> str | None:
         """Tell a file that is new from one whose marker MongoDB lost."""
@@ -87,9 +87,9 @@ class LoadJsonToMongo(FileTask):
         """Name of the marker in PostgreSQL."""
         return f"{self.update_id} in {mongo.server_name()}"
 
-    def loaded(self) -> mongo.MongoMarker | None:
+    def loaded(self) -> Marker | None:
         """Return the marker of what the file brought before."""
-        return mongo.markers().get(self.update_id)
+        return mongo_markers.markers().get(self.update_id)
 
     def output(self) -> luigi.Target:
         """Return the marker in MongoDB, with its counterpart in PostgreSQL."""
@@ -121,8 +121,7 @@ class LoadJsonToMongo(FileTask):
 
     def is_done(self) -> bool:
         """Tell whether another run has landed the file meanwhile."""
-        mongo.forget()
-        markers.forget()
+        Store.forget()
         return bool(self.complete())
 
 
@@ -156,8 +155,8 @@ def landing_priorities() -> dict[str, int]:
     tasks = deliveries()
     if sum(not task.complete() for task in tasks) > 1:
         with session() as cursor:
-            known = numbers(cursor, mongo.markers())
-        tasks = sorted(tasks, key=lambda task: known.get((task.path, task.inputs["content"]), NEW))
+            known = numbers(cursor, mongo_markers.markers())
+        tasks = sorted(tasks, key=lambda task: known.get((task.path, str(task.inputs.content)), NEW))
     return {task.path: len(tasks) - place for place, task in enumerate(tasks)}
 
 
@@ -166,5 +165,5 @@ def warn_of_passed_over() -> None:
     """Name what was not landed of files that landed, since nobody declared it: in every run, as with CSV files."""
     for task in deliveries():
         if task.complete():
-            for sentence in mongo.markers()[task.update_id].facts.get("passed_over", ()):
+            for sentence in mongo_markers.markers()[task.update_id].facts.get("passed_over", ()):
                 logger.warning("%s", sentence)

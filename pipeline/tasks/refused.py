@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from functools import cache
 
 from pipeline.errors import PipelineError
-from pipeline.servers import mongo
 from pipeline.servers.postgres import session
 from pipeline.settings import get_settings
 from pipeline.sources.files import FileEmptiedError, FileRefusedError
-from pipeline.state import code, fingerprints, markers
+from pipeline.state import code, fingerprints
+from pipeline.state.marker import Store
 from pipeline.state.spec import Load
 from pipeline.tasks.base import PipelineTask
 from pipeline.tasks.raw_folder import digest_of
@@ -98,7 +98,7 @@ def refusal_kept(load: Load) -> Iterator[None]:
     try:
         yield
     except REFUSAL as error:
-        load.details["refused"] = load.spec.inputs["content"]
+        load.details["refused"] = load.spec.inputs.content
         if isinstance(error, FileEmptiedError):
             load.details["emptied"] = True
         raise
@@ -144,12 +144,11 @@ def fail_if_values_refused(files: Iterable[PipelineTask]) -> None:
         FilesRefusedError: names the files.
     """
     tasks, refused = list(files), _refused_by_now().keys()
-    _fail([each for each in _incomplete(tasks) if (each.label, each.inputs.get("content")) in refused], len(tasks))
+    _fail([each for each in _incomplete(tasks) if (each.label, each.inputs.content) in refused], len(tasks))
 
 
 def _incomplete(tasks: list[PipelineTask]) -> list[PipelineTask]:
-    markers.forget()
-    mongo.forget()
+    Store.forget()
     return [each for each in tasks if not each.complete()]
 
 

@@ -61,7 +61,7 @@ def files_of(table: str) -> TableFiles:
         if marker.target_table == f"raw.{table}":
             path = marker.update_id.partition(":")[2]
             brought[path] = sum(marker.holds.values())
-            contents[path] = marker.inputs.get("content")
+            contents[path] = marker.inputs.content
     present = csv_paths().get(table, [])
     absent = sorted(brought.keys() - set(present))
     unseen = [path for path in absent if is_unreadable(path)]

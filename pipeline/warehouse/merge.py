@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from psycopg2 import sql
 
 from pipeline.contract.register import tables
 from pipeline.errors import PipelineError
 from pipeline.state import markers
+from pipeline.state.inputs import Inputs
 from pipeline.state.spec import Load
 from pipeline.warehouse import bulk, definitions
 from pipeline.warehouse.arrived import added_batches, added_rows, define_arrived, define_typed
@@ -182,9 +183,11 @@ def _merge_one_by_one(
     execute_file(cursor, "load/merge.sql", parts={**parts, "before_delete": before_delete})
 
 
-def _ways(inputs: Mapping[str, str]) -> dict[str, str]:
+def _ways(inputs: Inputs) -> Inputs:
     """Return the inputs that say how rows are made, as opposed to which rows, or how they are checked."""
-    return {name: digest for name, digest in inputs.items() if not name.startswith(("task ", "sql checks/"))}
+    sql_files = {name: digest for name, digest in inputs.sql.items() if not name.startswith("checks/")}
+    modules = {name: digest for name, digest in inputs.code.items() if name != run_checks.__module__}
+    return replace(inputs, tasks={}, sql=sql_files, code=modules)
 
 
 def _columns(load: Load, table: MergedTable) -> list[str]:

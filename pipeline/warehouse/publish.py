@@ -10,6 +10,7 @@ from psycopg2.extensions import cursor as Cursor
 
 from pipeline.days import today
 from pipeline.settings import get_settings
+from pipeline.state.inputs import Inputs
 from pipeline.state.spec import Load
 from pipeline.warehouse import rollups
 from pipeline.warehouse.statements import execute_file, fetch_value, lock_out_readers, read_sql
@@ -30,14 +31,15 @@ def publish(load: Load) -> None:
     load.cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
     load.cursor.execute("SET LOCAL work_mem = '192MB'")
     folder = get_settings().sql_path / "trusted"
-    known = load.previous.inputs if load.previous and not load.previous.voided else {}
+    known = load.previous.inputs if load.previous and not load.previous.voided else Inputs()
     day = load.spec.run_date or today()
     rollups.bring_up_to_date(load.cursor, day, rebuild=_must_rebuild(load, known))
     existing = _existing(load)
     if not existing:
         execute_file(load.cursor, "trusted/00_schema.sql")  # it may have been dropped with all in it
     views = [path.stem for path in sorted(folder.glob("*.sql")) if not path.stem.startswith("00_")]
-    same = {name for name in views if known.get(key := f"sql trusted/{name}.sql") == load.spec.inputs[key]}
+    definitions = load.spec.inputs.sql
+    same = {name for name in views if known.sql.get(file := f"trusted/{name}.sql") == definitions[file]}
     _drop(load, {name: kind for name, kind in existing.items() if name not in same})
     for name in views:
         if name in existing and name in same:
@@ -59,12 +61,11 @@ def publish(load: Load) -> None:
         load.holds[name] = fetch_value(load.cursor, sql.SQL("SELECT count(*) FROM {}").format(sql.SQL(name)))
 
 
-def _must_rebuild(load: Load, known: dict[str, str]) -> bool:
+def _must_rebuild(load: Load, known: Inputs) -> bool:
     """Tell whether the rollups are lost, or not what their present definition says."""
     if load.previous is None or load.previous.missing is not None:
         return True
-    ways = {name for name in {*known, *load.spec.inputs} if "rollups" in name}
-    return any(known.get(name) != load.spec.inputs.get(name) for name in ways)
+    return any("rollups" in each.name for each in known.differences(load.spec.inputs))
 
 
 def _existing(load: Load) -> dict[str, str]:

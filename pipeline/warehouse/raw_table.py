@@ -16,7 +16,7 @@ from pipeline.settings import get_settings
 from pipeline.sources.csv_files import COMMA, CsvStream
 from pipeline.sources.csv_header import DELIMITERS, names_shown, value_among
 from pipeline.sources.files import FileEmptiedError, FileRefusedError, open_raw, table_of
-from pipeline.state.markers import Marker
+from pipeline.state.marker import Marker
 from pipeline.state.spec import Load
 from pipeline.warehouse.drift import in_words, new_columns, vanished_columns
 from pipeline.warehouse.reject_files import is_reject_file, mark_due, write_due

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.survival
 # Task, function, and whether the run dies as the function is called or when it has returned.
 GAPS = [
     # The collections are made, the marker in MongoDB is not written.
-    ("CreateMongodbCollections", "pipeline.servers.mongo:write_marker", "before"),
+    ("CreateMongodbCollections", "pipeline.state.mongo_markers:write_marker", "before"),
     # The rows are there, what is rejected too, and nothing is committed.
     ("LoadCsvToPostgres", "pipeline.state.executor:_finish", "after"),
     ("LoadUsers", "pipeline.state.executor:_finish", "after"),
@@ -30,9 +30,9 @@ GAPS = [
     # It is written, and PostgreSQL does not know.
     ("LoadUsers", "pipeline.warehouse.reject_files:_put", "after"),
     # The documents are in MongoDB, their marker is not.
-    ("LoadJsonToMongo", "pipeline.servers.mongo:write_marker", "before"),
+    ("LoadJsonToMongo", "pipeline.state.mongo_markers:write_marker", "before"),
     # The marker is in MongoDB, audit row and rejects are not committed to PostgreSQL.
-    ("LoadJsonToMongo", "pipeline.servers.mongo:write_marker", "after"),
+    ("LoadJsonToMongo", "pipeline.state.mongo_markers:write_marker", "after"),
     # The old folder is aside, the new one not in place.
     ("ExtractMongoToCsv", "pathlib:Path.rename", "after"),
     # The new folder is in place, audit row and marker are not committed.

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from psycopg2.extensions import cursor as Cursor
 
-from pipeline.servers import mongo
+from pipeline.state import mongo_markers
+from pipeline.state.marker import Marker
 from pipeline.warehouse.statements import fetch_value
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ LANDED = """
 """
 
 
-def numbers(cursor: Cursor, markers: Mapping[str, mongo.MongoMarker]) -> dict[Delivery, int]:
+def numbers(cursor: Cursor, markers: Mapping[str, Marker]) -> dict[Delivery, int]:
     """Return the number of each delivery that landed last under its name; a later one has a higher number.
 
     Args:
@@ -42,9 +43,9 @@ def numbers(cursor: Cursor, markers: Mapping[str, mongo.MongoMarker]) -> dict[De
         markers: those of MongoDB.
     """
     known = {
-        (name.removeprefix(PREFIX), marker.inputs["content"]): marker.facts["delivery"]
+        (name.removeprefix(PREFIX), marker.inputs.content): marker.facts["delivery"]
         for name, marker in markers.items()
-        if name.startswith(PREFIX) and "delivery" in marker.facts
+        if name.startswith(PREFIX) and marker.inputs.content and "delivery" in marker.facts
     }
     if fetch_value(
         cursor, "SELECT to_regclass('etl.batches') IS NOT NULL AND to_regclass('etl.table_updates') IS NOT NULL"
@@ -54,13 +55,15 @@ def numbers(cursor: Cursor, markers: Mapping[str, mongo.MongoMarker]) -> dict[De
     return known
 
 
-def mark_lost(db: Database[dict[str, Any]]) -> dict[str, mongo.MongoMarker]:
+def mark_lost(db: Database[dict[str, Any]]) -> dict[str, Marker]:
     """Note in the markers of all deliveries which collections lost their documents; return all markers.
 
     The first one that lands again fills the collection, and the others would seem to be there.
     """
-    markers = mongo.read_markers(db)
+    markers = mongo_markers.read_markers(db)
     for update_id, marker in markers.items():
         if update_id.startswith(PREFIX) and marker.lost:
-            db[mongo.MARKERS].update_one({"_id": update_id}, {"$addToSet": {"facts.lost": {"$each": marker.lost}}})
+            db[mongo_markers.COLLECTION].update_one(
+                {"_id": update_id}, {"$addToSet": {"facts.lost": {"$each": marker.lost}}}
+            )
     return markers
