@@ -5,9 +5,6 @@
 
 import sys
 
-from pipeline import configuration, interrupts, scheduling
-from pipeline.errors import PipelineError
-from pipeline.settings import get_settings
 from pipeline.tasks.create import CreateMongodbCollections, CreatePostgresTables
 from pipeline.tasks.extract import ExtractMongoToCsv
 from pipeline.tasks.land_csv import LoadCsvsToPostgres, LoadCsvToPostgres, WithdrawCsv
@@ -15,7 +12,6 @@ from pipeline.tasks.land_json import LoadJsonsToMongo, LoadJsonToMongo
 from pipeline.tasks.load import LoadNormalizedJsonsToPostgres, LoadUsers, LoadViewingSessions
 from pipeline.tasks.publish import BuildReport, CheckQuality, PublishTrusted
 from pipeline.tasks.run_all import RunAll
-from pipeline.watching import events
 
 __all__ = [
     "BuildReport",
@@ -36,11 +32,8 @@ __all__ = [
 ]
 
 
-try:
-    configuration.read(get_settings())
-    scheduling.choose(get_settings())
-except PipelineError as error:
-    print(f"error: {error}", file=sys.stderr)
-    sys.exit(40)
-interrupts.install()
-events.install()
+# Luigi imports this package before it reads its configuration, and offers nothing to hook into between the two.
+if "luigi.cmdline" in sys.modules:
+    from pipeline.start import begin_run
+
+    begin_run()

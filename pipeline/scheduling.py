@@ -40,8 +40,7 @@ def choose(settings: Settings) -> None:
             config.set("core", "scheduler_host", host)
             config.set("core", "scheduler_port", str(port))
             bypass_proxies(host)  # it was reached directly, when it was asked how it is
-            if "luigi.cmdline" in sys.modules:  # a run, as opposed to a command for operators
-                _ask_again()
+            _ask_again()
             return
         print(f"warning: {fault}; this run does without", file=sys.stderr)
     config.set("core", "local_scheduler", "true")
@@ -66,7 +65,7 @@ def _fault(host: str, port: int) -> str | None:
 
 
 def is_missing(settings: Settings) -> bool:
-    """Tell whether the scheduler that `LUIGID_HOST` names did not answer when the process began."""
+    """Tell whether the scheduler that `LUIGID_HOST` names did not answer when it was looked for."""
     return settings.luigid_host is not None and page(settings) is None
 
 

@@ -15,6 +15,7 @@ from luigi.task_register import Register
 from pipeline.contract import mapping, register
 from pipeline.settings import get_settings
 from pipeline.sources import inventory
+from pipeline.start import begin_run
 from pipeline.state import code, fingerprints, markers
 from pipeline.state.marker import Store
 from pipeline.tasks import land_csv, land_json, raw_folder, refused, run_all, table_files
@@ -43,6 +44,7 @@ FROZEN = (
 )
 
 
+begin_run()
 # Luigi would open its log in the folder of the first project, and keep it open.
 luigi.configuration.get_config().set("core", "no_configure_logging", "true")
 

@@ -11,6 +11,9 @@ import sys
 import time
 import urllib.request
 from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from pipeline.errors import PipelineError
 from pipeline.scheduling import bypass_proxies
@@ -29,14 +32,12 @@ class AirflowError(PipelineError):
     """The local Airflow did not start; the message says why and what to do."""
 
 
-def run(port: int) -> int:
-    """Start Airflow, say where it is and how to log in, and stay until it ends or is interrupted.
+def airflow(
+    port: Annotated[int, typer.Option(min=1, max=65535, envvar="AIRFLOW_PORT", help="where its page is")] = 8080,
+) -> None:
+    """Run a local Airflow with the pipeline's DAG, until Ctrl-C.
 
-    Returns:
-        The exit code for the shell.
-
-    Raises:
-        AirflowError: it did not start.
+    Example: python -m pipeline airflow --port 8090
     """
     settings = get_settings()
     home = settings.project_root / "data/airflow"
@@ -69,9 +70,9 @@ def run(port: int) -> int:
         print(f"  Airflow   http://{HOST}:{port}/dags/video_streaming_pipeline   login: admin / {password}")
         print(f"  tasks     {tasks}")
         print("  stop      Ctrl-C", flush=True)
-        return started.wait()
+        raise typer.Exit(started.wait())
     except KeyboardInterrupt:
-        return 0
+        pass
     finally:
         _stop(started)
 

@@ -4,25 +4,28 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import date
 from itertools import groupby
+
+import typer
 
 from pipeline.cli.causes import Verdict, verdicts
 from pipeline.cli.graph import build
+from pipeline.cli.options import AsJson, Day, TaskName, day_of
 
 SHOWN_CAUSES = 3
 SHOWN_FILES = 12
 
 
-def explain(task: str, day: date, *, as_json: bool) -> str:
-    """Describe the tree of a task: each task complete or to be run, with the causes.
+def explain(task: TaskName = "RunAll", day: Day = None, as_json: AsJson = False) -> None:
+    """Show what a run would do, and why, before anything runs.
 
-    Raises:
-        UnknownTaskError: there is no such task.
+    Example: python -m pipeline explain LoadViewingSessions
     """
-    found = verdicts(build(task, day))
-    if as_json:
-        return json.dumps([verdict.to_json() for verdict in found], indent=2)
+    found = verdicts(build(task, day_of(day)))
+    typer.echo(json.dumps([each.to_json() for each in found], indent=2) if as_json else _in_words(found))
+
+
+def _in_words(found: list[Verdict]) -> str:
     width = max(_indent(verdict) + len(verdict.name) for verdict in found) + 2
     lines = [line for _, group in groupby(found, key=_file_group) for line in _lines(list(group), width)]
     running = sum(verdict.will_run and bool(verdict.causes) for verdict in found)

@@ -7,7 +7,11 @@ import time
 from collections.abc import Collection
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Annotated
 
+import typer
+
+from pipeline.days import today
 from pipeline.servers.postgres import session
 from pipeline.settings import get_settings
 from pipeline.state.markers import markers
@@ -18,15 +22,35 @@ DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 SECONDS_A_DAY = 86_400
 
 
-def candidates(keep_days: int, today: date) -> list[Path]:
+def gc(
+    keep_days: Annotated[int, typer.Option(min=0, help="how many days to keep")],
+    yes: Annotated[bool, typer.Option("--yes", help="do not ask before deleting")] = False,
+) -> None:
+    """Delete old extractions, reports, logs and reject files that nothing needs any more.
+
+    Example: python -m pipeline gc --keep-days 30
+    """
+    for path in edited():
+        typer.echo(f"kept, since it was edited: {path}")
+    found = candidates(keep_days, today())
+    for path in found:
+        typer.echo(f"{size(path):>14,} bytes  {path}")
+    if not found:
+        typer.echo("nothing to delete")
+    elif yes or typer.confirm(f"Delete these {len(found)}?"):
+        delete_all(found)
+        typer.echo(f"deleted {len(found)}")
+
+
+def candidates(keep_days: int, day: date) -> list[Path]:
     """Return what can be deleted: old extractions, reports, logs and rejects, and leftovers of killed runs.
 
     Kept, whatever their age: the extraction and the report of the day that is loaded now, and the reject
     files of batches that are, or that a person has edited.
 
     Args:
-        keep_days: days to keep, today not counted.
-        today: the day to count from.
+        keep_days: days to keep, the last one not counted.
+        day: the day to count from.
     """
     settings = get_settings()
     loaded = markers().values()
@@ -37,12 +61,12 @@ def candidates(keep_days: int, today: date) -> list[Path]:
         if marker.run_date and not marker.target_table.startswith("data/")
     }
     batches_in_use = {marker.batch_id for marker in loaded}
-    oldest = today - timedelta(days=keep_days)
+    oldest = day - timedelta(days=keep_days)
     found = leftovers()
     for folder in (settings.data_processed_path, settings.reports_path):
         for path in sorted(folder.glob("*")):
             # Days to come were taken by earlier versions.
-            is_past_use = path.name < oldest.isoformat() or path.name > today.isoformat()
+            is_past_use = path.name < oldest.isoformat() or path.name > day.isoformat()
             if DAY.fullmatch(path.name) and is_past_use and path.name not in days_in_use:
                 found.append(path)
     with session() as cursor:

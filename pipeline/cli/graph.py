@@ -84,7 +84,7 @@ def stages(day: date) -> list[PipelineTask]:
     return list(found.values())
 
 
-def downstream(tasks: list[PipelineTask], day: date) -> list[PipelineTask]:
+def built_on(tasks: list[PipelineTask], day: date) -> list[PipelineTask]:
     """Return tasks together with everything that builds on them, in the order they would run."""
     chosen = {task.task_id for task in tasks}
     for task in stages(day):

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import json
 from datetime import date
+from typing import Annotated
+
+import typer
 
 from pipeline.cli.causes import judge
-from pipeline.cli.graph import downstream, file_of, select, stages
+from pipeline.cli.graph import built_on, file_of, select, stages
+from pipeline.cli.options import Day, TaskName, day_of
 from pipeline.errors import PipelineError
 from pipeline.servers import mongo, postgres
 from pipeline.state.inputs import Inputs
@@ -20,7 +24,37 @@ class NotAcceptedError(PipelineError):
     """A task cannot be marked current: more than its code has changed, or it never ran."""
 
 
-def redo(name: str, day: date, *, with_downstream: bool) -> list[str]:
+def redo(
+    task: TaskName,
+    downstream: Annotated[bool, typer.Option("--downstream", help="and everything built on it")] = False,
+    day: Day = None,
+) -> None:
+    """Have a task done again by the next run, although nothing changed.
+
+    Example: python -m pipeline redo PublishTrusted
+    """
+    voided = void(task, day_of(day), with_downstream=downstream)
+    for each in voided:
+        typer.echo(
+            f"{label(each)}: the next run does it again" + (f"; {each.redo_warning}" if each.redo_warning else "")
+        )
+    if not voided:
+        typer.echo(f"{task} never ran; the next run does it anyway")
+
+
+def accept(task: TaskName, day: Day = None) -> None:
+    """Mark a task as current although its code changed, when the change is known to change no result.
+
+    Example: python -m pipeline accept ExtractMongoToCsv
+    """
+    kept = keep(task, day_of(day))
+    for each in kept:
+        typer.echo(f"{label(each)}: accepted as it is")
+    if not kept:
+        typer.echo(f"{task} is current already")
+
+
+def void(name: str, day: date, *, with_downstream: bool = False) -> list[PipelineTask]:
     """Void the markers of a task, so that the next run does it again from the ground up.
 
     Args:
@@ -29,22 +63,18 @@ def redo(name: str, day: date, *, with_downstream: bool) -> list[str]:
         with_downstream: void what builds on it, too.
 
     Returns:
-        What the next run does again, one sentence for each task; those that never ran have no marker to void.
+        The tasks that the next run does again; those that never ran have no marker to void.
 
     Raises:
         UnknownTaskError: there is no such task.
     """
     tasks = select(name, day)
     if with_downstream:
-        tasks = downstream(tasks, day)
-    return [
-        f"{label(task)}: the next run does it again" + (f"; {task.redo_warning}" if task.redo_warning else "")
-        for task in tasks
-        if _mark(task, REDO, None)
-    ]
+        tasks = built_on(tasks, day)
+    return [task for task in tasks if _mark(task, REDO, None)]
 
 
-def accept(name: str, day: date) -> list[str]:
+def keep(name: str, day: date) -> list[PipelineTask]:
     """Mark a task current although its code changed, and with it those that would run only because of it.
 
     Returns:
@@ -74,7 +104,7 @@ def accept(name: str, day: date) -> list[str]:
             labels.add(task.label)
     for task in accepted:
         _mark(task, task.fingerprint, task.inputs)
-    return [label(task) for task in accepted]
+    return accepted
 
 
 def label(task: PipelineTask) -> str:

@@ -9,6 +9,9 @@ import subprocess
 import sys
 from contextlib import closing
 
+import typer
+
+from pipeline.cli.options import RoleName, role_of
 from pipeline.servers import postgres
 from pipeline.servers.embedded import EmbeddedServerError, find_binaries
 from pipeline.servers.libpq import ENCODING, Role, without_libpq
@@ -16,19 +19,18 @@ from pipeline.servers.postgres import PostgresError
 from pipeline.settings import get_settings
 
 
-def run_psql(role: Role, arguments: list[str]) -> None:
-    """Become psql: the one of this machine, or that of the embedded server where it is newer and needed.
+def psql(context: typer.Context, role: RoleName = "analyst") -> None:
+    """Open psql on the warehouse, your own or the one of the embedded server; all else is handed to it.
 
-    Raises:
-        FileNotFoundError: there is neither.
+    Example: python -m pipeline psql -c 'SELECT * FROM period_summary'
     """
-    variables = environment(role)
-    program = choose_psql(shutil.which("psql"), _bundled(), role)
+    variables = environment(role_of(role))
+    program = choose_psql(shutil.which("psql"), _bundled(), role_of(role))
     if program is None:
         raise FileNotFoundError("there is no psql on the PATH; install PostgreSQL's client")
     sys.stdout.flush()
     # The address goes into the environment: anybody may read the arguments of a process.
-    os.execve(program, [program, *arguments], variables)  # noqa: S606 (no shell is wanted)
+    os.execve(program, [program, *context.args], variables)  # noqa: S606 (no shell is wanted)
 
 
 def choose_psql(on_path: str | None, bundled: str | None, role: Role) -> str | None:

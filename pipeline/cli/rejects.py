@@ -7,8 +7,9 @@ import io
 import json
 import sys
 from collections import Counter
-from typing import Any
+from typing import Annotated, Any
 
+import typer
 from rich.console import Console
 from rich.table import Table
 
@@ -30,8 +31,15 @@ QUERY = """
 """
 
 
-def rejects(table: str | None, reason: str | None, *, as_csv: bool) -> None:
-    """Print rejected records: a table for people, the first ones only, or CSV with everything."""
+def rejects(
+    table: Annotated[str | None, typer.Option(help="only of this table or collection")] = None,
+    reason: Annotated[str | None, typer.Option(help="only those whose reason holds this text")] = None,
+    as_csv: Annotated[bool, typer.Option("--csv", help="print all of them as CSV, with the whole record")] = False,
+) -> None:
+    """Show the records that were rejected, with their reasons and where they stand.
+
+    Example: python -m pipeline rejects --table users --reason "out of range"
+    """
     with session() as cursor:
         if not fetch_value(cursor, "SELECT to_regclass('etl.rejected_rows') IS NOT NULL"):
             found = []

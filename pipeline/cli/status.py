@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import typer
+
+from pipeline.cli.options import AsJson
 from pipeline.servers.postgres import session
 from pipeline.sources.files import UnreadableFileError
 from pipeline.sources.inventory import inventory, raw_files
@@ -50,19 +53,28 @@ FILE_TASKS = ["LoadCsvToPostgres", "LoadJsonToMongo"]
 SHOWN_FILES = 20
 
 
-def status(*, as_json: bool) -> str:
-    """Describe the last loads, the files with rejected or waiting records, and findings of checks."""
+def status(as_json: AsJson = False) -> None:
+    """Show what ran last: when, rows, seconds, rejected records, what waits, findings of checks.
+
+    Example: python -m pipeline status --json
+    """
+    state = _state()
+    if as_json:
+        typer.echo(json.dumps(state, indent=2, default=str))
+    else:
+        typer.echo(_in_words(state) if state else "nothing was loaded yet; run: luigi --module pipeline RunAll")
+
+
+def _state() -> dict[str, list[dict[str, Any]]]:
     with session() as cursor:
         if not fetch_value(cursor, "SELECT to_regclass('etl.file_outcomes') IS NOT NULL"):
-            return "{}" if as_json else "nothing was loaded yet; run: luigi --module pipeline RunAll"
+            return {}
         state = {name: _records(cursor, query) for name, query in QUERIES.items()}
         cursor.execute(LOADED, (FILE_TASKS, REDO))
         loaded = set(cursor.fetchall())
     current = [load for load in state["loads"] if _is_current(load, loaded)]
     state["loads"] = sorted(current, key=lambda load: load["started"])
-    if as_json:
-        return json.dumps(state, indent=2, default=str)
-    return _in_words(state)
+    return state
 
 
 QUERIES = {

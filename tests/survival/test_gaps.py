@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.cli.markers import redo
+from pipeline.cli.markers import void
 from tests.in_process import settings_of, settle
 from tests.project import DAY, Project
 from tests.small_input import movie, series, session, write_all, write_sessions, write_users
@@ -54,7 +54,7 @@ def loaded(tmp_path_factory: pytest.TempPathFactory, embedded: Path) -> Project:
 def change_everything(project: Project, turn: int) -> None:
     """Bring a document, a user and a session, and with each something that is rejected; have collections made anew."""
     with settings_of(project):
-        redo("CreateMongodbCollections", date.fromisoformat(DAY), with_downstream=False)
+        void("CreateMongodbCollections", date.fromisoformat(DAY), with_downstream=False)
     titles = [movie(f"L{turn}"), movie("X", title=None)]
     project.write_titles(f"late-{turn:02}.json", movies=titles, series=[series("T1", title=f"Title {turn}")])
     write_users(project, f"U{turn + 10},30,Peru,Basic,2023-01-01,{turn}", f"U{turn + 10},x,,,,", name="users-2.csv")

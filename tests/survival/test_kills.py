@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.cli.markers import redo
+from pipeline.cli.markers import void
 from pipeline.sample import write_sample
 from pipeline.tasks.land_csv import LoadCsvsToPostgres
 from tests.in_process import settings_of, settle
@@ -59,7 +59,7 @@ def make_due(project: Project, task: str, turn: str) -> None:
         late.unlink()
     else:
         with settings_of(project):
-            redo(task, date.fromisoformat(DAY), with_downstream=False)  # one that never ran is due anyway
+            void(task, date.fromisoformat(DAY), with_downstream=False)  # one that never ran is due anyway
 
 
 def start_and_wait_for(project: Project, task: str, turn: int, *arguments: str, **env: str) -> subprocess.Popen[bytes]:
