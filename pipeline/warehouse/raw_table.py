@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import io
+import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import IO
 
@@ -13,7 +14,7 @@ from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 
 from pipeline.settings import get_settings
-from pipeline.sources.csv_files import COMMA, CsvStream
+from pipeline.sources.csv_files import COMMA, CsvStream, RejectedRecord
 from pipeline.sources.csv_header import DELIMITERS, names_shown, value_among
 from pipeline.sources.files import FileEmptiedError, FileRefusedError, open_raw, table_of
 from pipeline.state.marker import Marker
@@ -21,7 +22,7 @@ from pipeline.state.spec import Load
 from pipeline.warehouse.drift import in_words, new_columns, vanished_columns
 from pipeline.warehouse.reject_files import is_reject_file, mark_due, write_due
 from pipeline.warehouse.reject_limit import enforce_limit, enforce_limit_on_values
-from pipeline.warehouse.rejects import RejectSpool, digests_of, forget_refused
+from pipeline.warehouse.rejects import Rejects, digests_of, forget_refused
 from pipeline.warehouse.statements import identifiers, table_columns
 
 logger = logging.getLogger("pipeline")
@@ -83,9 +84,14 @@ def land(load: Load, name: str, digest: str, *, allow_empty: bool, type_values: 
         # stays right.
         batch_id = load.marked_batch_id = last.batch_id
     had_rows = sum(load.previous.holds.values()) if load.previous else 0
-    spool = RejectSpool(batch_id, table, name)
+    rejects = Rejects(batch_id, "land")
+
+    def reject(found: RejectedRecord) -> None:
+        problem = {"column": None, "value": None, "reason": found.reason}
+        rejects.add(table, name, found.record, [problem], json.dumps(found.row))
+
     with open_raw(get_settings().data_raw_path, name, digest) as file:
-        stream = _open_stream(cursor, table, name, file, spool)
+        stream = _open_stream(cursor, table, name, file, reject)
         # New columns come before anything is deleted: files that land side by side never wait for each other.
         with limits_told(name):
             added = _match(cursor, table, name, stream.columns)
@@ -100,18 +106,18 @@ def land(load: Load, name: str, digest: str, *, allow_empty: bool, type_values: 
             f"{name}: no records, but {had_rows:,} rows of it are loaded; if it is meant to be empty, run"
             " with --allow-empty, otherwise deliver it again"
         )
-    spool.copy(cursor)
+    rejects.write(cursor)
     if stream.is_reject_file or is_reject_file(name):
         # Records that were rejected before: however many still are, the others are welcome.
         load.details["corrects"] = stream.corrects or name
     else:
-        enforce_limit(cursor, "land", table, name, batch_id, stream.records, spool.count)
+        enforce_limit(cursor, "land", table, name, batch_id, stream.records, rejects.count)
         if batch_id == load.batch_id and (load.previous or type_values):
             # Rows that are loaded stay if these are too bad. Of a new file the merge finds that out as it types them.
             enforce_limit_on_values(cursor, table, name, batch_id, loaded)
     forget_refused(cursor, load.batch_id)
     mark_due(cursor, table, [batch_id])
-    load.rows_read, load.rows_loaded, load.rows_rejected = stream.records, loaded, spool.count
+    load.rows_read, load.rows_loaded, load.rows_rejected = stream.records, loaded, rejects.count
     load.holds = {f"raw.{table}": loaded}
     _note_reading(load, name, stream)
     if loaded < had_rows * SHRUNKEN:
@@ -152,10 +158,12 @@ def limits_told(name: str) -> Iterator[None]:
         ) from error
 
 
-def _open_stream(cursor: Cursor, table: str, name: str, file: IO[bytes], spool: RejectSpool) -> CsvStream:
+def _open_stream(
+    cursor: Cursor, table: str, name: str, file: IO[bytes], reject: Callable[[RejectedRecord], None]
+) -> CsvStream:
     declared = declared_columns(cursor, table)
     try:
-        return CsvStream(file, name, spool.add, declared)
+        return CsvStream(file, name, reject, declared)
     except FileRefusedError as error:
         raise FileRefusedError(f"{error}\n  raw.{table} needs: {', '.join(declared)}") from error
 

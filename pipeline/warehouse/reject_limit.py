@@ -12,13 +12,11 @@ from pipeline.settings import get_settings
 from pipeline.state.spec import RefusedLoadError
 from pipeline.warehouse.arrived import define_typed
 from pipeline.warehouse.reject_files import mark_due, reject_file
-from pipeline.warehouse.rejects import forget_refused
+from pipeline.warehouse.rejects import COLUMNS, forget_refused
 from pipeline.warehouse.statements import execute_file, fetch_value
 
 RATIO_APPLIES_FROM = 100  # records; a few bad rows in a tiny file are no reason to stop
-ALL_COLUMNS = (
-    "batch_id, stage, table_name, source, record, column_name, value, reason, problems, row, document_id, rejected_at"
-)
+ALL_COLUMNS = f"{COLUMNS}, rejected_at"
 
 
 class TooManyRejectsError(RefusedLoadError):
@@ -74,26 +72,26 @@ def commonest_reasons(cursor: Cursor, batch_id: int, stage: str) -> str:
 
 
 def too_many_rejects(  # noqa: PLR0917 (a source of the audit, and its counts)
-    cursor: Cursor, stage: str, table: str, source: str, batch_id: int, read: int, rejected: int
+    cursor: Cursor, stage: str, table: str | None, source: str, batch_id: int, read: int, rejected: int
 ) -> TooManyRejectsError | None:
     """Return why a file is refused of which too many records were rejected; None if they are not too many.
 
     Args:
         cursor: the load's.
         stage: where they were rejected: land or load.
-        table: name of the file's table.
-        source: the file.
-        batch_id: the batch that landed it.
+        table: name of the table whose reject file has the records; None for documents, which have no such file.
+        source: the file, or the server.
+        batch_id: the batch that landed or loads it.
         read: its records.
         rejected: those that were rejected.
     """
     if not too_many(read, rejected):
         return None
-    reasons = commonest_reasons(cursor, batch_id, stage)
+    limit, reasons = get_settings().max_reject_ratio, commonest_reasons(cursor, batch_id, stage)
+    place = reject_file(table, batch_id) if table else "what python -m pipeline rejects shows"
     return TooManyRejectsError(
-        f"{source}: {rejected:,} of {read:,} records were rejected, more than the {get_settings().max_reject_ratio:.0%}"
-        f" that MAX_REJECT_RATIO allows: {reasons}. Correct the file, or raise the limit; the records are in"
-        f" {reject_file(table, batch_id)}",
+        f"{source}: {rejected:,} of {read:,} records were rejected, more than the {limit:.0%} that MAX_REJECT_RATIO"
+        f" allows: {reasons}. Correct them, or raise the limit; they are in {place}",
         cursor,
         batch_id,
         source,
@@ -102,7 +100,7 @@ def too_many_rejects(  # noqa: PLR0917 (a source of the audit, and its counts)
 
 
 def enforce_limit(  # noqa: PLR0917 (a source of the audit, and its counts)
-    cursor: Cursor, stage: str, table: str, source: str, batch_id: int, read: int, rejected: int
+    cursor: Cursor, stage: str, table: str | None, source: str, batch_id: int, read: int, rejected: int
 ) -> None:
     """Refuse a file that is landing if too many of its records were rejected; see `too_many_rejects`.
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 import csv
 import json
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 
 from psycopg2.extensions import cursor as Cursor
 
-from pipeline.sources.csv_files import RejectedRecord
 from pipeline.warehouse.reject_files import mark_due
 
-COLUMNS = "batch_id, stage, table_name, source, record, column_name, value, reason, problems, row"
+COLUMNS = "batch_id, stage, table_name, source, record, column_name, value, reason, problems, row, document_id"
+Problem = Mapping[str, str | None]
+"""What is wrong with a value: `column` (or path), `value`, `reason`; without a column, the record is at fault."""
+
 REMEMBERED = 1000  # rejected records of the last version of a file
 
 
@@ -27,37 +29,32 @@ def digests_of(cursor: Cursor, batch_id: int | None) -> list[str]:
     return [digest for (digest,) in cursor.fetchall()]
 
 
-class RejectSpool:
-    """Collects rejected records of a file on disk, whatever their number, and copies them to the table."""
+class Rejects:
+    """Collects rejected records of a batch on disk, whatever their number, to be written in the load's transaction."""
 
-    def __init__(self, batch_id: int, table: str, source: str) -> None:
-        self.batch_id = batch_id
-        self.table = table
-        self.source = source
+    def __init__(self, batch_id: int, stage: str) -> None:
+        """Collect what a batch rejects as it lands (stage `land`) or is typed (`load`)."""
         self.count = 0
-        self._file = tempfile.TemporaryFile("w+", encoding="utf-8", newline="")  # noqa: SIM115 (closed below)
+        self._batch = (batch_id, stage)
+        self._file = tempfile.TemporaryFile("w+", encoding="utf-8", newline="")  # noqa: SIM115 (closed when collected)
         self._writer = csv.writer(self._file)
 
-    def add(self, rejected: RejectedRecord) -> None:
-        """Keep one record."""
+    def add(  # noqa: PLR0917 (the columns of the audit)
+        self,
+        table: str,
+        source: str,
+        record: int | None,
+        problems: Sequence[Problem],
+        row: str,
+        document_id: str | None = None,
+    ) -> None:
+        """Keep one record: JSON of it as it came, with everything that is wrong with it, at least one problem."""
         self.count += 1
-        problem = {"column": None, "value": None, "reason": rejected.reason}
-        self._writer.writerow(
-            [
-                self.batch_id,
-                "land",
-                self.table,
-                self.source,
-                rejected.record,
-                None,
-                None,
-                rejected.reason,
-                json.dumps([problem]),
-                json.dumps(rejected.row),
-            ]
-        )
+        first = problems[0]
+        told = (first["column"], first["value"], first["reason"], json.dumps(problems))
+        self._writer.writerow([*self._batch, table, source, record, *told, row, document_id])
 
-    def copy(self, cursor: Cursor) -> None:
+    def write(self, cursor: Cursor) -> None:
         """Copy what was collected to `etl.rejected_rows`."""
         self._file.seek(0)
         cursor.copy_expert(f"COPY etl.rejected_rows ({COLUMNS}) FROM STDIN (FORMAT csv)", self._file)

@@ -385,7 +385,7 @@ def test_too_many_rejected_records_stop_the_load(project: Project, stage: str) -
     batch_id = project.value("SELECT DISTINCT batch_id FROM etl.rejected_rows")
     message = (
         "users.csv: 6 of 100 records were rejected, more than the 5% that MAX_REJECT_RATIO allows:"
-        f" {reason} (6). Correct the file, or raise the limit; the records are in {reject_file(project)}"
+        f" {reason} (6). Correct them, or raise the limit; they are in {reject_file(project)}"
     )
     assert reject_file(project).name == f"users-rejected-{batch_id}.csv"
     assert message in run.output + run.log
