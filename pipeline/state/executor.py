@@ -1,4 +1,4 @@
-"""A load, its ledger row and its marker in one transaction."""
+"""A load, its audit row and its marker in one transaction."""
 
 from __future__ import annotations
 
@@ -42,11 +42,11 @@ CLOSE_INTERRUPTED = """
 
 
 def execute(spec: LoadSpec, work: Callable[[Load], None], is_done: Callable[[], bool] | None = None) -> None:
-    """Do `work` under the spec's locks, and commit it together with its ledger row and marker.
+    """Do `work` under the spec's locks, and commit it together with its audit row and marker.
 
     If another run has loaded the same state meanwhile, nothing is done; a target whose marker is not in
     PostgreSQL tells by `is_done`, and its marker here only keeps the order of runs. If the work fails,
-    nothing of it stays but a `failed` row in the ledger and what a `RefusedLoadError` keeps. After a fault of
+    nothing of it stays but a `failed` row in the audit and what a `RefusedLoadError` keeps. After a fault of
     a server that passes, `work` starts afresh.
 
     Raises:
@@ -124,7 +124,7 @@ def _is_settled(marker: Marker | None, spec: LoadSpec, is_done: Callable[[], boo
 
 
 def _begin(cursor: Cursor, spec: LoadSpec) -> int | None:
-    """Open the ledger row; None while there is no ledger yet. Rows of killed attempts are closed."""
+    """Open the audit row; None while there is no audit yet. Rows of killed attempts are closed."""
     if not fetch_value(cursor, "SELECT to_regclass('etl.batches') IS NOT NULL"):
         return None
     cursor.execute(CLOSE_INTERRUPTED)
@@ -144,7 +144,7 @@ def _run(connection: Connection, load: Load, work: Callable[[Load], None]) -> No
         _finish(load)
         connection.commit()
     except BaseException as error:
-        # Of a connection that is lost, the next attempt closes the ledger row.
+        # Of a connection that is lost, the next attempt closes the audit row.
         with contextlib.suppress(psycopg2.OperationalError, psycopg2.InterfaceError):
             connection.rollback()
             _fail(load, error)

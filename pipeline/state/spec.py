@@ -21,7 +21,7 @@ class RefusedLoadError(PipelineError):
     """A load that its own rules stopped. Nothing of it stays, but what it found may be kept."""
 
     def keep(self, cursor: Cursor) -> None:
-        """Write down what is to outlive the rollback; called in a transaction of its own, with the ledger row."""
+        """Write down what is to outlive the rollback; called in a transaction of its own, with the audit row."""
 
 
 @dataclass(frozen=True)
@@ -47,11 +47,11 @@ class LoadSpec:
 
 @dataclass
 class Load:
-    """A load in progress. The task's work fills in what the ledger and the marker are to say.
+    """A load in progress. The task's work fills in what the audit and the marker are to say.
 
-    `rows_read` must equal loaded + rejected + superseded + waiting when the work ends; the ledger refuses
+    `rows_read` must equal loaded + rejected + superseded + waiting when the work ends; the audit refuses
     anything else. `previous` is the marker as it was; `marked_batch_id` is the batch that the new one names,
-    if not that of the ledger row. `rows_withdrawn` left with their file; `warnings` stand in the summary of the run.
+    if not that of the audit row. `rows_withdrawn` left with their file; `warnings` stand in the summary of the run.
     What is in `after_commit` is done, each in a transaction of its own, once the load has committed, or what is kept
     of one that was refused.
     """

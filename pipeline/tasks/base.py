@@ -11,7 +11,7 @@ import luigi
 from luigi.rpc import RPCError
 
 from pipeline.state import code, fingerprints, markers
-from pipeline.state import executor as ledger
+from pipeline.state.executor import execute
 from pipeline.state.inputs import Inputs
 from pipeline.state.spec import Load, LoadSpec
 from pipeline.state.targets import MarkerTarget
@@ -110,7 +110,7 @@ class PostgresTask(PipelineTask):
 
     @property
     def source(self) -> str:
-        """What is read, for the ledger."""
+        """What is read, for the audit."""
         return self.task_family
 
     @property
@@ -147,8 +147,8 @@ class PostgresTask(PipelineTask):
         )
 
     def run(self) -> None:
-        """Load under the locks of the target, in one transaction with ledger row and marker."""
-        ledger.execute(self.load_spec(), self.load)
+        """Load under the locks of the target, in one transaction with audit row and marker."""
+        execute(self.load_spec(), self.load)
 
     def load(self, load: Load) -> None:
         """Do the work and say in `load` what came of it."""

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import ClassVar
 
 from pipeline.days import DayParameter
-from pipeline.state import executor as ledger
 from pipeline.state import markers
+from pipeline.state.executor import execute
 from pipeline.state.marker import Store
 from pipeline.state.targets import FolderTarget
 from pipeline.tasks.base import PostgresTask
@@ -59,7 +59,7 @@ class DayFolderTask(PostgresTask):
 
     def run(self) -> None:
         """Write the folder under its lock, with its audit row and marker."""
-        ledger.execute(self.load_spec(), self.load, is_done=self.is_done)
+        execute(self.load_spec(), self.load, is_done=self.is_done)
 
     def is_done(self) -> bool:
         """Tell whether another run has written the folder meanwhile."""

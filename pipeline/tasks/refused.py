@@ -94,7 +94,7 @@ def content_facts(
 
 @contextmanager
 def refusal_kept(load: Load) -> Iterator[None]:
-    """Write into the ledger row of a load that its content was refused, if it is."""
+    """Write into the audit row of a load that its content was refused, if it is."""
     try:
         yield
     except REFUSAL as error:

@@ -21,7 +21,7 @@ REMEMBERED = 1000  # rejected records of the last version of a file
 def digests_of(cursor: Cursor, batch_id: int | None) -> list[str]:
     """Return short digests of the records of a batch that were rejected, by which to tell new ones from old.
 
-    Those in the summary of a run are shown first; `REMEMBERED` limits what the ledger keeps for that.
+    Those in the summary of a run are shown first; `REMEMBERED` limits what the audit keeps for that.
     """
     cursor.execute(
         "SELECT left(md5(row::text), 8) FROM etl.rejected_rows WHERE batch_id = %s LIMIT %s", (batch_id, REMEMBERED)
