@@ -13,7 +13,7 @@ from pipeline.cli.graph import built_on, file_of, select, stages
 from pipeline.cli.options import Day, TaskName, day_of
 from pipeline.errors import PipelineError
 from pipeline.servers import mongo, postgres
-from pipeline.state.inputs import Inputs
+from pipeline.state.inputs import Difference, Inputs
 from pipeline.state.marker import REDO, Store
 from pipeline.state.mongo_markers import write_marker
 from pipeline.state.targets import MarkerTarget, MongoMarkerTarget
@@ -85,6 +85,7 @@ def keep(name: str, day: date) -> list[PipelineTask]:
         NotAcceptedError: something else than code changed; what loaded is out of date.
     """
     accepted: list[PipelineTask] = []
+    changes: set[Difference] = set()
     for task in select(name, day):
         verdict = judge(task)
         other = [each for each in verdict.changed if each.group not in {"sql", "code"} and each.name != "template"]
@@ -94,12 +95,13 @@ def keep(name: str, day: date) -> list[PipelineTask]:
             )
         if verdict.will_run:
             accepted.append(task)
+            changes.update(verdict.changed)
     labels = {task.label for task in accepted}
     for task in stages(day):
         verdict = judge(task)
-        upstream = {each.name for each in verdict.changed if each.group == "tasks"}
-        only_upstream = len(verdict.causes) == len(verdict.changed) == len(upstream) and labels >= upstream
-        if task not in accepted and verdict.changed and only_upstream:
+        upstream = {each for each in verdict.changed if each.group == "tasks" and each.name in labels}
+        only_so = len(verdict.causes) == len(verdict.changed) and changes | upstream >= {*verdict.changed}
+        if task not in accepted and upstream and only_so:
             accepted.append(task)
             labels.add(task.label)
     for task in accepted:
