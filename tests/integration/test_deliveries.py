@@ -46,7 +46,7 @@ def test_changed_code_lands_nothing_again(project: Project) -> None:
     code = project.copy_code()
     deliver_twice(project)
     edit(project, "movies", "M2", "Edited")
-    for module in ("documents/storable.py", "documents/landing.py"):
+    for module in ("documents/extraction.py", "documents/landing.py"):
         with (code / "pipeline" / module).open("a") as file:
             file.write("\nNEW = 1\n")
     run = project.must_run()
