@@ -19,6 +19,10 @@ class Progress:
     total: int | None
     done: int = 0
 
+    def __str__(self) -> str:
+        of_total = f" of {self.total:,}" if self.total else ""
+        return f"{self.what}: {self.done:,}{of_total} {self.unit}"
+
 
 Listener = Callable[[Progress], None]
 _listeners: list[Listener] = []

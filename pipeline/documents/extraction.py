@@ -17,7 +17,6 @@ from pipeline.documents.bson_batches import documents_of
 from pipeline.documents.extended_json import extended_json, shown
 from pipeline.documents.normalizer import TABLES, content_id_of, normalize
 from pipeline.documents.problems import NEW_FIELD, DocumentError, Drift, Problem
-from pipeline.sources.read_ahead import read_ahead
 
 REJECTED = "rejected.jsonl"
 
@@ -55,9 +54,8 @@ class Extraction:
             rejected = stack.enter_context((self.folder / REJECTED).open("w", encoding="utf-8"))
             for collection, batches in collections.items():
                 self.counts[collection] = {"read": 0, "normalized": 0, "rejected": 0}
-                # A batch is taken apart here, not by the thread that fetches it: that is to ask for the next one.
-                with read_ahead(batches) as fetched, progress.stage(collection, "documents") as advance:
-                    for chunk in chain.from_iterable(map(documents_of, fetched)):
+                with progress.stage(collection, "documents") as advance:
+                    for chunk in chain.from_iterable(map(documents_of, batches)):
                         rows = self._normalize(collection, chunk, rejected)
                         for table, table_rows in rows.items():
                             writers[table].writerows(table_rows)

@@ -17,7 +17,7 @@ from pipeline.documents.contract import COLLECTIONS, FIELDS, Series
 from pipeline.documents.extended_json import shown
 from pipeline.sources.files import FileRefusedError, table_of
 from pipeline.sources.json_text import JsonText
-from pipeline.sources.json_values import BLANKS, decode, decode_line, decode_several
+from pipeline.sources.json_values import BLANKS, decode, decode_line
 
 SHOWN_PART = 60  # characters of a line that is not JSON, from the fault on
 ENVELOPE_START = re.compile(r'\{\s*"([^"\\]*)"\s*:\s*\[')
@@ -142,18 +142,13 @@ def _lines(text: JsonText, collection: str) -> Iterator[Document]:
         if not written:
             continue
         try:
-            content = decode_line(written)
+            yield from [Document(collection, number, content) for content in decode_line(written)]
         except json.JSONDecodeError as error:
-            if several := decode_several(written):  # files were joined, of which one had no end of line
-                yield from (Document(collection, number, each) for each in several)
-                continue
             column = begin + line.index(written) + error.pos
             fault = f"not JSON: {error.msg.removesuffix(' at').removesuffix(' starting')}"
             yield Document(collection, number, written, fault, f"column {column}: {written[error.pos :][:SHOWN_PART]}")
         except RecursionError:
             yield Document(collection, number, written, "nested too deeply")
-        else:
-            yield Document(collection, number, content)
 
 
 def _is_envelope(start: str, *, is_named: bool) -> bool:

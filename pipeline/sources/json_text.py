@@ -169,16 +169,7 @@ class JsonText:
     def lines(self) -> Iterator[tuple[int, int, str]]:
         """Use all lines and yield each with its number and the column where it begins, without its end."""
         number, column = self._position(self._at)
-        searched = 0
-        while True:
-            end = self._text.find("\n", self._at + searched)
-            if end >= 0:
-                line, self._at, searched = self._text[self._at : end], end + 1, 0
-                yield number, column, line
-                number, column = number + 1, 1
-                continue
-            searched = len(self._text) - self._at
-            if not self._fill():
-                if searched:
-                    yield number, column, self._text[self._at :]
-                return
+        while (line := self.first_line()) or self._at < len(self._text):
+            yield number, column, line
+            self._at += len(line) + 1
+            number, column = number + 1, 1

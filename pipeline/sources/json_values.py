@@ -34,29 +34,19 @@ def decode(text: str, at: int) -> tuple[Any, int]:
         return _patient.raw_decode(text, at)
 
 
-def decode_line(line: str) -> Any:
-    """Decode a line that holds one JSON value and nothing else.
+def decode_line(line: str) -> list[Any]:
+    """Decode a line that holds one JSON value, or objects of files that were joined without an end of line between.
 
     Raises:
         json.JSONDecodeError: it does not.
-        RecursionError: it is nested too deeply.
+        RecursionError: one is nested too deeply.
     """
-    value, end = decode(line, 0)
-    if rest := line[end:].lstrip(BLANKS):
-        raise json.JSONDecodeError("Extra data", line, len(line) - len(rest))
-    return extended(value, line, 0, end)
-
-
-def decode_several(line: str) -> list[Any]:
-    """Decode a line that holds JSON objects one after another; nothing if it holds something else."""
-    found, at = [], 0
-    while at < len(line):
-        if line[at] != "{":
-            return []
-        try:
-            value, end = decode(line, at)
-        except (json.JSONDecodeError, RecursionError):
-            return []
+    found: list[Any] = []
+    at = 0
+    while not found or at < len(line):
+        if found and not line[0] == line[at] == "{":
+            raise json.JSONDecodeError("Extra data", line, at)
+        value, end = decode(line, at)
         found.append(extended(value, line, at, end))
         at = len(line) - len(line[end:].lstrip(BLANKS))
     return found

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 import socket
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,8 +16,6 @@ logger = logging.getLogger("pipeline")
 
 SECONDS_TO_ANSWER = 10.0
 SHOWN_CAUSE = 1000  # characters
-# How a line of the log that says what went wrong with a task names it.
-FAULT = re.compile(r"^\S+ \S+ ERROR .*$")
 
 
 def notify(outcomes: list[Outcome], log: Path) -> None:
@@ -48,39 +45,22 @@ def notify(outcomes: list[Outcome], log: Path) -> None:
 
 def message(wrong: list[Outcome], log: Path) -> dict[str, Any]:
     """Return the message: `text` for chats, the rest for programs."""
-    lines = _lines_of(wrong, log)
     failed = [
         {
             "task": outcome.task,
             "file": outcome.file,
             "state": outcome.state.lower(),
             "cause": (outcome.cause or "")[:SHOWN_CAUSE],
-            "log": f"{log}:{lines[outcome.name]}" if outcome.name in lines else str(log),
+            "log": str(log),
         }
         for outcome in wrong
     ]
     first = failed[0]
     more = f" (and {len(failed) - 1} more)" if len(failed) > 1 else ""
     return {
-        "text": f"Run {run_id()} failed: {wrong[0].name}: {first['cause']}{more}. See {first['log']}",
+        "text": f"Run {run_id()} failed: {wrong[0].name}: {first['cause']}{more}. See {log}",
         "run": run_id(),
         "host": socket.gethostname(),
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
         "failed": failed,
     }
-
-
-def _lines_of(wrong: list[Outcome], log: Path) -> dict[str, int]:
-    """Return the last line of the log, by task, that tells of its error."""
-    found: dict[str, int] = {}
-    try:
-        with log.open(encoding="utf-8", errors="replace") as file:
-            for number, line in enumerate(file, start=1):
-                if not FAULT.match(line):
-                    continue
-                for outcome in wrong:
-                    if (outcome.file or outcome.task) in line:
-                        found[outcome.name] = number
-    except OSError:
-        return found
-    return found

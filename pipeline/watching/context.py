@@ -24,11 +24,12 @@ class TaskInProgress:
     def __init__(self) -> None:
         self.task: luigi.Task | None = None
         self.started = 0.0
+        self.told_at = 0.0  # seconds after it began
         self.has_told = False  # whether a line on the terminal says what came of it
 
     def begin(self, task: luigi.Task) -> None:
         """Take up a task."""
-        self.task, self.started, self.has_told = task, time.monotonic(), False
+        self.task, self.started, self.told_at, self.has_told = task, time.monotonic(), 0.0, False
 
     def end(self) -> None:
         """Lay it down."""

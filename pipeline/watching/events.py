@@ -17,47 +17,32 @@ SECONDS_BETWEEN_MESSAGES = 2.0
 PERCENT = 100
 
 
-class _SchedulersPage:
-    """Shows on the scheduler's page how far the task in progress is."""
-
-    def __init__(self) -> None:
-        self._told_at = 0.0
-
-    def __call__(self, stage: progress.Progress) -> None:
-        """Tell the scheduler; one that is gone does not matter."""
-        if current.task is None or current.seconds - self._told_at < SECONDS_BETWEEN_MESSAGES:
-            return
-        tell = getattr(current.task, "set_status_message", None)
-        advance = getattr(current.task, "set_progress_percentage", None)
-        self._told_at = current.seconds
-        try:
-            if tell:
-                of_total = f" of {stage.total:,}" if stage.total else ""
-                tell(f"{stage.what}: {stage.done:,}{of_total} {stage.unit}")
-            if advance and stage.total:
-                advance(min(PERCENT, PERCENT * stage.done // stage.total))
-        except RPCError:
-            self._told_at = float("inf")
-
-    def reset(self) -> None:
-        """Forget the last task."""
-        self._told_at = 0.0
-
-
-_page = _SchedulersPage()
+def _tell_the_scheduler(stage: progress.Progress) -> None:
+    """Show on the scheduler's page how far the task in progress is; a scheduler that is gone does not matter."""
+    task = current.task
+    if not isinstance(task, luigi.Task) or current.seconds - current.told_at < SECONDS_BETWEEN_MESSAGES:
+        return
+    current.told_at = current.seconds
+    try:
+        # Luigi gives tasks these methods while they run.
+        if tell := getattr(task, "set_status_message", None):
+            tell(str(stage))
+        if stage.total and (advance := getattr(task, "set_progress_percentage", None)):
+            advance(min(PERCENT, PERCENT * stage.done // stage.total))
+    except RPCError:
+        current.told_at = float("inf")
 
 
 def install() -> None:
     """Log what happens to tasks from now on."""
     for event, handler in HANDLERS.items():
         luigi.Task.event_handler(event)(handler)  # type: ignore[no-untyped-call]
-    progress.listen(_page)
+    progress.listen(_tell_the_scheduler)
     progress.listen(bars.update)
 
 
 def _started(task: luigi.Task) -> None:
     current.begin(task)
-    _page.reset()
     if not isinstance(task, luigi.WrapperTask):
         is_shown = bars.begin(name_of(task))
         logger.info("%s: started", name_of(task), extra={"event": "start", "has_bar": is_shown})
