@@ -76,11 +76,10 @@ def _name(uid: int) -> str:
 
 def _system_account() -> Account:
     """The system user, added if absent; where that is impossible, one that every system has."""
-    known = {entry.pw_name: entry for entry in pwd.getpwall()}
-    if SYSTEM_USER not in known and shutil.which("useradd"):
+    if shutil.which("useradd"):  # fails if it is there
         command = ["useradd", "--system", "--no-create-home", "--shell", "/usr/sbin/nologin", SYSTEM_USER]
         subprocess.run(command, check=False, capture_output=True)
-        known = {entry.pw_name: entry for entry in pwd.getpwall()}
+    known = {entry.pw_name: entry for entry in pwd.getpwall()}
     for name in (SYSTEM_USER, *_FALLBACK_USERS):
         if entry := known.get(name):
             return Account(name, entry.pw_uid, entry.pw_gid)

@@ -6,7 +6,6 @@ import hashlib
 import os
 import re
 import shutil
-import tempfile
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -48,21 +47,17 @@ def find_binaries() -> Path:
 
 
 def socket_dir(folder: Path) -> Path:
-    """Where the socket goes: `run` in the server's folder, or a private folder under the temporary one.
+    """Where the socket goes: `run` in the server's folder, or a private folder in /tmp.
 
     The second where the path is too long for a socket, or has characters that libpq, the server's list of
     directories or a connection string would need quoted.
-
-    Raises:
-        EmbeddedServerError: the temporary folders' paths are no better.
     """
     digest = hashlib.blake2b(os.fsencode(folder.resolve()), digest_size=8).hexdigest()
     name = f"video-streaming-{digest}"
-    for path in (folder.resolve() / "run", Path(tempfile.gettempdir()) / name, Path("/tmp") / name):  # noqa: S108
-        short = len(os.fsencode(path / SOCKET_NAME)) < _SOCKET_LIMIT
-        if short and re.fullmatch(r"[A-Za-z0-9_./-]+", str(path)):
-            return path
-    raise EmbeddedServerError("no folder for the socket of PostgreSQL: set TMPDIR to a short plain path")
+    path = folder.resolve() / "run"
+    is_short = len(os.fsencode(path / SOCKET_NAME)) < _SOCKET_LIMIT
+    # Not TMPDIR, of which each session may have one of its own.
+    return path if is_short and re.fullmatch(r"[A-Za-z0-9_./-]+", str(path)) else Path("/tmp", name)  # noqa: S108
 
 
 def initialize(folder: Path, account: Account, binaries: Path) -> None:
@@ -94,7 +89,7 @@ def prepared_mark(settings: Settings, folder: Path) -> Path:
     return folder / "prepared" / hashlib.blake2b(about, digest_size=16).hexdigest()
 
 
-def prepare_roles(settings: Settings, binaries: Path, sockets: Path) -> None:
+def prepare_roles(settings: Settings, binaries: Path, sockets: Path, log: Path) -> None:
     """Run `init-postgres.sh` against the embedded server, where roles need no passwords.
 
     Raises:
@@ -108,12 +103,9 @@ def prepare_roles(settings: Settings, binaries: Path, sockets: Path) -> None:
         POSTGRES_USER=settings.postgres_user,
         POSTGRES_DB=settings.postgres_db,
     )
-    with tempfile.TemporaryDirectory() as folder:
-        log = Path(folder, "log")
-        with log.open("wb") as output:
-            failed = Account().run(["bash", str(_script(settings))], Path.cwd(), output, env=variables)
-        if failed:
-            raise EmbeddedServerError(f"{_SCRIPT} failed on the embedded PostgreSQL:\n{tail(log)}")
+    with log.open("ab") as output:
+        if Account().run(["bash", str(_script(settings))], log.parent, output, env=variables):
+            raise EmbeddedServerError(f"{_SCRIPT} failed on the embedded PostgreSQL; {log} ends:\n{tail(log)}")
 
 
 def _script(settings: Settings) -> Path:

@@ -11,7 +11,7 @@ import signal
 import sys
 from importlib.util import find_spec
 
-from pipeline.servers.embedded.process import HOST, EmbeddedServerError, accepts
+from pipeline.servers.embedded.process import HOST, EmbeddedServerError
 from pipeline.servers.embedded.server import Server
 from pipeline.settings import Settings
 
@@ -35,19 +35,16 @@ def ensure(settings: Settings) -> int:
         EmbeddedServerError: the optional package is missing, or the server did not start.
     """
     ours = server(settings)
-    if (known := ours.running()) and accepts(known.port):
-        return known.port
-    if find_spec("secantus") is None:
-        raise EmbeddedServerError(
-            "MONGO_HOST is not set and the package SecantusDB is not installed: "
-            "set MONGO_HOST or pip install -e '.[embedded]'"
-        )
-    with ours.exclusively():
+
+    def command(port: int) -> list[str]:
+        if find_spec("secantus") is None:
+            raise EmbeddedServerError(
+                "MONGO_HOST is not set and the package SecantusDB is not installed: "
+                "set MONGO_HOST or pip install -e '.[embedded]'"
+            )
         ours.folder.mkdir(exist_ok=True)
         (ours.folder / "secantusd.toml").touch()
-        return ours.ensure_on_a_port(0, _command).port
+        where = ["--config", "secantusd.toml", "--storage-path", "data", "--host", HOST, "--port", str(port)]
+        return [sys.executable, "-m", "secantus", *where, "--cache-size", "256M", "--log-level", "WARNING"]
 
-
-def _command(port: int) -> list[str]:
-    command = [sys.executable, "-m", "secantus", "--config", "secantusd.toml", "--host", HOST, "--port", str(port)]
-    return [*command, "--storage-path", "data", "--cache-size", "256M", "--log-level", "WARNING"]
+    return ours.ensure_on_a_port(0, command).port

@@ -54,7 +54,7 @@ def ensure(settings: Settings) -> Path:
     with ours.exclusively():
         _start(ours, binaries, sockets)
         if not prepared.exists():
-            cluster.prepare_roles(settings, binaries, sockets)
+            cluster.prepare_roles(settings, binaries, sockets, ours.folder / "server.log")
             prepared.parent.mkdir(exist_ok=True)
             prepared.touch()
     return sockets

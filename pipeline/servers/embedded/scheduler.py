@@ -10,7 +10,7 @@ from __future__ import annotations
 import signal
 import sys
 
-from pipeline.servers.embedded.process import HOST, accepts
+from pipeline.servers.embedded.process import HOST
 from pipeline.servers.embedded.server import Server
 from pipeline.settings import Settings
 
@@ -49,17 +49,12 @@ def ensure(settings: Settings) -> str:
     if settings.luigid_host is not None:
         return page(settings.luigid_host, settings.luigid_port)
     ours = server(settings)
-    known = ours.running()
-    if not (known and accepts(known.port)):
-        with ours.exclusively():
-            ours.folder.mkdir(exist_ok=True)
-            (ours.folder / "luigi.cfg").write_text(_OWN_CONFIGURATION)
-            configuration = str(settings.project_root / "luigi.cfg")
-            known = ours.ensure_on_a_port(settings.luigid_port, lambda port: _command(port, configuration))
-    return page(HOST, known.port)
 
+    def command(port: int) -> list[str]:
+        ours.folder.mkdir(exist_ok=True)
+        (ours.folder / "luigi.cfg").write_text(_OWN_CONFIGURATION)
+        variable = f"LUIGI_CONFIG_PATH={settings.project_root / 'luigi.cfg'}"
+        program = [sys.executable, "-c", "from luigi.cmdline import luigid; luigid()"]
+        return ["env", variable, *program, "--address", HOST, "--port", str(port), "--state-path", "state.pickle"]
 
-def _command(port: int, configuration: str) -> list[str]:
-    program = "from luigi.cmdline import luigid; luigid()"
-    command = ["env", f"LUIGI_CONFIG_PATH={configuration}", sys.executable, "-c", program, "--address", HOST]
-    return [*command, "--port", str(port), "--state-path", "state.pickle"]
+    return page(HOST, ours.ensure_on_a_port(settings.luigid_port, command).port)

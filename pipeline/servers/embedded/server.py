@@ -21,6 +21,7 @@ from pipeline.servers.embedded.process import (
     SECONDS_BETWEEN_LOOKS,
     Account,
     EmbeddedServerError,
+    accepts,
     is_locked,
     locked,
     tail,
@@ -70,23 +71,30 @@ class Server:
             (account or Account()).run(["sh", "-c", _LAUNCH, str(port), *command], self.folder, output, stdin=held)
 
     def ensure_on_a_port(self, preferred: int, command: Callable[[int], list[str]]) -> Running:
-        """Wait for the process, or start it: at the port of last time if it is free, else at the preferred one or any.
+        """Make sure that the process runs and listens: at the port of last time, the preferred one or any that is free.
+
+        Args:
+            preferred: a port; 0 for any.
+            command: called with the port if the process is to be started, with the lock held.
 
         Raises:
             EmbeddedServerError: it did not start.
         """
-        if self.running():
-            return self.wait_until_up(_listens)
-        file = self.folder / "server.pid"
-        known = _remembered(file.read_text()) if file.exists() else None
-        port = _free_port(known.port if known else preferred, preferred, 0)
-        self.launch(command(port), port)
-        try:
-            return self.wait_until_up(_listens)
-        except EmbeddedServerError:  # another project's server, started at the same moment, may have taken the port
-            port = _free_port(0)
+        if (known := self.running()) and accepts(known.port):
+            return known
+        with self.exclusively():
+            if self.running():
+                return self.wait_until_up(_listens)
+            file = self.folder / "server.pid"
+            known = _remembered(file.read_text()) if file.exists() else None
+            port = _free_port(known.port if known else preferred, preferred, 0)
             self.launch(command(port), port)
-        return self.wait_until_up(_listens)
+            try:
+                return self.wait_until_up(_listens)
+            except EmbeddedServerError:  # another project's, started at the same moment, may have taken the port
+                port = _free_port(0)
+                self.launch(command(port), port)
+            return self.wait_until_up(_listens)
 
     def wait_until_up(self, answers: Callable[[Running], bool]) -> Running:
         """Wait until the process answers.
