@@ -7,16 +7,16 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO, Any, ClassVar, cast
 
 from pipeline import progress
-from pipeline.errors import PipelineError
+from pipeline.errors import PipelineError, RefusedInputError
 from pipeline.sources.file_kinds import START_BYTES, encoding_of, fault_of, packing_of
 from pipeline.sources.unpacking import UNPACK_ERRORS, as_utf8, unpacked
 from pipeline.state.fingerprints import READ_SIZE, new_digest, open_regular
 
 
-class FileRefusedError(PipelineError):
+class FileRefusedError(RefusedInputError):
     """A whole file cannot be loaded; the message names it, says why and what to do."""
 
 
@@ -26,6 +26,8 @@ class UnreadableFileError(FileRefusedError):
 
 class FileEmptiedError(FileRefusedError):
     """A file has no records any more; it is taken with `--allow-empty` only."""
+
+    noted: ClassVar = {"emptied": True}
 
 
 class ChangedWhileReadError(PipelineError):

@@ -13,6 +13,7 @@ from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import cursor as Cursor
 
 from pipeline.days import today
+from pipeline.errors import RefusedInputError
 from pipeline.interrupts import cancelling
 from pipeline.servers.lock_holders import LockHeldError, held_too_long, table_holders
 from pipeline.servers.postgres import PostgresError, connect, permissions_named, session
@@ -41,13 +42,13 @@ CLOSE_INTERRUPTED = """
 """
 
 
-def execute(spec: LoadSpec, work: Callable[[Load], None], is_done: Callable[[], bool] | None = None) -> None:
+def execute(spec: LoadSpec, work: Callable[[Load], None], is_done: Callable[[], bool | None] = lambda: None) -> None:
     """Do `work` under the spec's locks, and commit it together with its audit row and marker.
 
-    If another run has loaded the same state meanwhile, nothing is done; a target whose marker is not in
-    PostgreSQL tells by `is_done`, and its marker here only keeps the order of runs. If the work fails,
-    nothing of it stays but a `failed` row in the audit and what a `RefusedLoadError` keeps. After a fault of
-    a server that passes, `work` starts afresh.
+    If another run has loaded the same state meanwhile, nothing is done; a target whose marker is not in PostgreSQL
+    tells by `is_done` (None: the marker says it), and its marker here only keeps the order of runs. If the work
+    fails, nothing of it stays but a `failed` row in the audit and what a `RefusedLoadError` keeps. After a fault of a
+    server that passes, `work` starts afresh.
 
     Raises:
         SupersededError: a newer run has loaded another state.
@@ -72,7 +73,7 @@ def execute(spec: LoadSpec, work: Callable[[Load], None], is_done: Callable[[], 
         raise disk.DiskFullError(f"{subject}: no space left on {where}; make room and run again") from error
 
 
-def _execute(spec: LoadSpec, subject: str, work: Callable[[Load], None], is_done: Callable[[], bool] | None) -> None:
+def _execute(spec: LoadSpec, subject: str, work: Callable[[Load], None], is_done: Callable[[], bool | None]) -> None:
     started = time.monotonic()
     connection = connect()
     try:
@@ -101,18 +102,18 @@ def _execute(spec: LoadSpec, subject: str, work: Callable[[Load], None], is_done
     spec.report(load.summary())
 
 
-def _is_settled(marker: Marker | None, spec: LoadSpec, is_done: Callable[[], bool] | None) -> bool:
+def _is_settled(marker: Marker | None, spec: LoadSpec, is_done: Callable[[], bool | None]) -> bool:
     """Tell whether the target is in the wanted state already.
 
     Raises:
         SupersededError: a newer run has brought it into another state.
     """
-    if is_done is not None and is_done():
+    if done := is_done():
         return True
     if marker is None or not marker.intact:
         return False
     if marker.fingerprint == spec.fingerprint:
-        return is_done is None
+        return done is None
     if spec.run_date and marker.run_date and marker.run_date > spec.run_date:
         return True
     if marker.run_number > spec.run_number and not marker.voided:
@@ -205,6 +206,8 @@ def _fail(load: Load, error: BaseException) -> None:
     if load.batch_id is None:
         return
     reason = f"{type(error).__name__}: {error}"[:2000].replace("\0", "\\0")
+    if isinstance(error, RefusedInputError) and error.is_for_content and load.spec.inputs.content:
+        load.details |= {"refused": load.spec.inputs.content, **error.noted}
     load.cursor.execute(
         """
         UPDATE etl.batches SET status = 'failed', finished = clock_timestamp(), error = %s, details = %s

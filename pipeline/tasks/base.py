@@ -146,9 +146,13 @@ class PostgresTask(PipelineTask):
             report=self.report,
         )
 
+    def is_done(self) -> bool | None:
+        """Tell whether another run has done the work meanwhile; None if the marker in PostgreSQL says that."""
+        return None
+
     def run(self) -> None:
         """Load under the locks of the target, in one transaction with audit row and marker."""
-        execute(self.load_spec(), self.load)
+        execute(self.load_spec(), self.load, self.is_done)
 
     def load(self, load: Load) -> None:
         """Do the work and say in `load` what came of it."""

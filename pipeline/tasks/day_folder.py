@@ -8,7 +8,6 @@ from typing import ClassVar
 
 from pipeline.days import DayParameter
 from pipeline.state import markers
-from pipeline.state.executor import execute
 from pipeline.state.marker import Store
 from pipeline.state.targets import FolderTarget
 from pipeline.tasks.base import PostgresTask
@@ -56,10 +55,6 @@ class DayFolderTask(PostgresTask):
         marker = markers.markers().get(self.shows)
         newer = marker and marker.intact and marker.run_date and marker.run_date > self.date
         return bool(newer) or self.output().exists()
-
-    def run(self) -> None:
-        """Write the folder under its lock, with its audit row and marker."""
-        execute(self.load_spec(), self.load, is_done=self.is_done)
 
     def is_done(self) -> bool:
         """Tell whether another run has written the folder meanwhile."""

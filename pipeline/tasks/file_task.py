@@ -2,29 +2,52 @@
 
 from __future__ import annotations
 
+import logging
 from functools import cached_property
 
 import luigi
 
+from pipeline.errors import RefusedInputError
 from pipeline.sources.files import UnreadableFileError
 from pipeline.sources.inventory import inventory
 from pipeline.state.inputs import Inputs
 from pipeline.state.marker import Marker
-from pipeline.tasks.base import PipelineTask
+from pipeline.tasks.base import PostgresTask
 from pipeline.tasks.refused import content_facts, refusal_cause
+
+logger = logging.getLogger("pipeline")
 
 GO_ON = "leave the failure to the task of all files if this one is refused"
 
 
-class FileTask(PipelineTask):
+class RefusableTask(PostgresTask):
+    """A task of one file, which may be refused; then the task of all files fails, where there is one."""
+
+    path = luigi.Parameter(description="file relative to DATA_RAW_PATH")
+    go_on = luigi.BoolParameter(significant=False, description=GO_ON)
+
+    @property
+    def label(self) -> str:
+        """The file."""
+        return str(self.path)
+
+    def run(self) -> None:
+        """Do the work under the file's lock, with its audit row and marker."""
+        try:
+            super().run()
+        except RefusedInputError as error:
+            if not self.go_on:
+                raise
+            logger.error("%s", error)  # noqa: TRY400 (what is wrong is in the file, not in the code)
+            self.report(f"refused: {error}")
+
+
+class FileTask(RefusableTask):
     """A task that lands one file.
 
     A file that cannot be read is refused, and what it brought before stays: the task keeps the fingerprint of
     that, so that nothing is made anew because of it.
     """
-
-    path = luigi.Parameter(description="file relative to DATA_RAW_PATH")
-    go_on = luigi.BoolParameter(significant=False, description=GO_ON)
 
     def loaded(self) -> Marker | None:
         """Return the marker of what the file brought before."""
@@ -42,10 +65,9 @@ class FileTask(PipelineTask):
         """Say why the file could not be read when the run was planned; None if it could."""
         return inventory().why_unreadable(self.path)
 
-    @property
-    def label(self) -> str:
-        """The file."""
-        return str(self.path)
+    def is_done(self) -> bool | None:
+        """What keeps its old fingerprint would count as loaded, and its refusal stand nowhere."""
+        return False if self.why_unreadable() else None
 
     def is_kept(self) -> bool:
         """Tell whether what the file brought before stays as it is, since the file cannot be read."""
@@ -76,4 +98,6 @@ class FileTask(PipelineTask):
             UnreadableFileError: it could not, or a folder it is in.
         """
         if reason := self.why_unreadable():
-            raise UnreadableFileError(f"{self.path}: {reason}")
+            error = UnreadableFileError(f"{self.path}: {reason}")
+            error.is_for_content = False
+            raise error

@@ -8,22 +8,19 @@ from typing import ClassVar
 import luigi
 
 from pipeline.sources.files import table_of
-from pipeline.state import executor as ledger
 from pipeline.state import markers
 from pipeline.state.marker import Marker, Store
 from pipeline.state.spec import Load
 from pipeline.state.targets import WithdrawnTarget
-from pipeline.tasks.base import BEFORE_SESSIONS, PostgresTask
+from pipeline.tasks.base import BEFORE_SESSIONS
 from pipeline.tasks.create import CreatePostgresTables
-from pipeline.tasks.file_task import GO_ON, FileTask
-from pipeline.tasks.raw_folder import declared_tables, digest_of, is_unreadable, unreadable_tables
+from pipeline.tasks.file_task import FileTask, RefusableTask
+from pipeline.tasks.raw_folder import declared_tables, digest_of, unreadable_tables
 from pipeline.tasks.refused import (
     content_facts,
     fail_if_refused,
     go_on_after_refusals,
     landing,
-    refusal_kept,
-    refusals_noted,
     refused_before,
 )
 from pipeline.tasks.table_files import (
@@ -36,10 +33,8 @@ from pipeline.tasks.table_files import (
 from pipeline.warehouse.raw_table import forget_batch, land
 
 
-class CsvTask(PostgresTask):
+class CsvTask(RefusableTask):
     """A task of one CSV file. Its target is the same whether the file lands or leaves."""
-
-    path = luigi.Parameter(description="file relative to DATA_RAW_PATH")
 
     def runs_after(self) -> list[luigi.Task]:
         """The tables come first."""
@@ -52,11 +47,6 @@ class CsvTask(PostgresTask):
 
     @property
     def source(self) -> str:
-        """The file."""
-        return str(self.path)
-
-    @property
-    def label(self) -> str:
         """The file."""
         return str(self.path)
 
@@ -94,13 +84,6 @@ class LoadCsvToPostgres(FileTask, CsvTask):
         is_gone = self.path in files.gone and files.are_kept(allow_empty=self.allow_empty)
         return super().is_kept() or is_gone
 
-    def run(self) -> None:
-        """Land the file."""
-        # What keeps its old fingerprint would count as loaded, and its refusal stand nowhere.
-        is_done = (lambda: False) if is_unreadable(self.path) else None
-        with refusals_noted(self, go_on=self.go_on):
-            ledger.execute(self.load_spec(), self.load, is_done)
-
     @property
     def priority(self) -> int:  # type: ignore[override]
         """Files of users come first."""
@@ -109,22 +92,20 @@ class LoadCsvToPostgres(FileTask, CsvTask):
     def load(self, load: Load) -> None:
         """Copy the file."""
         self.require_readable()
-        with refusal_kept(load):
-            land(
-                load,
-                self.path,
-                digest_of(self.path),
-                allow_empty=self.allow_empty,
-                # Where the last rows of a table leave, those that come in their place must be good ones.
-                type_values=refused_before(self.path) or files_of(table_of(self.path)).would_empty,
-            )
+        land(
+            load,
+            self.path,
+            digest_of(self.path),
+            allow_empty=self.allow_empty,
+            # Where the last rows of a table leave, those that come in their place must be good ones.
+            type_values=refused_before(self.path) or files_of(table_of(self.path)).would_empty,
+        )
 
 
 class WithdrawCsv(CsvTask):
     """Takes the rows of a file out of `raw` that is not in the raw folder any more."""
 
     allow_empty = luigi.BoolParameter(significant=False, description="take the last rows of the table too")
-    go_on = luigi.BoolParameter(significant=False, description=GO_ON)
 
     def runs_after(self) -> list[luigi.Task]:
         """The tables; and if all rows are leaving, the files that may bring others in their place."""
@@ -138,11 +119,6 @@ class WithdrawCsv(CsvTask):
     def output(self) -> luigi.Target:
         """Return the absence of the file's marker."""
         return WithdrawnTarget(self.update_id)
-
-    def run(self) -> None:
-        """Withdraw the file, unless another run has meanwhile."""
-        with refusals_noted(self, go_on=self.go_on):
-            ledger.execute(self.load_spec(), self.load, is_done=self.is_done)
 
     def is_done(self) -> bool:
         """Tell whether another run has withdrawn the file meanwhile."""

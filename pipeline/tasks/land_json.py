@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from functools import cache
 
 import luigi
@@ -12,7 +13,6 @@ from pipeline.servers import mongo
 from pipeline.servers.postgres import session
 from pipeline.sources.inventory import inventory, raw_files
 from pipeline.sources.names import is_csv, is_source
-from pipeline.state import executor as ledger
 from pipeline.state import markers, mongo_markers
 from pipeline.state.marker import Marker, Store
 from pipeline.state.spec import Load, LoadSpec
@@ -25,8 +25,6 @@ from pipeline.tasks.refused import (
     fail_if_refused,
     go_on_after_refusals,
     landing,
-    refusal_kept,
-    refusals_noted,
 )
 
 logger = logging.getLogger("pipeline")
@@ -41,6 +39,7 @@ class LoadJsonToMongo(FileTask):
     lands again if MongoDB lost its documents, or if an operator asks for it.
     """
 
+    target_table = "MongoDB"
     redo_warning = "what is newer in MongoDB is overwritten"
 
     # One after the other: of two files with the same title, the one that comes later wins.
@@ -95,29 +94,25 @@ class LoadJsonToMongo(FileTask):
         """Return the marker in MongoDB, with its counterpart in PostgreSQL."""
         return DeliveryTarget(self.update_id, self.fingerprint, self.audit_id)
 
-    def run(self) -> None:
-        """Land the file under its lock, with a row in the ledger."""
-        spec = LoadSpec(
-            update_id=self.audit_id,
-            task=self.task_family,
-            target_table="MongoDB",
-            source=self.path,
-            fingerprint=self.fingerprint,
-            inputs=self.inputs,
-            run_number=markers.run_number(),
-            locks=(f"landing in {mongo.server_name()}",),
-            report=self.report,
-        )
-        with refusals_noted(self, go_on=self.go_on):
-            ledger.execute(spec, self.load, is_done=self.is_done)
+    def load_spec(self) -> LoadSpec:
+        """Return what this task is about to load, as the audit in PostgreSQL has it."""
+        return replace(super().load_spec(), update_id=self.audit_id)
+
+    def locks(self) -> tuple[str, ...]:
+        """One file lands after the other, in whatever run."""
+        return (f"landing in {mongo.server_name()}",)
+
+    @property
+    def source(self) -> str:
+        """The file."""
+        return str(self.path)
 
     def load(self, load: Load) -> None:
         """Write the documents of the file."""
         from pipeline.documents.landing import land_documents
 
         self.require_readable()
-        with refusal_kept(load):
-            land_documents(load, self)
+        land_documents(load, self)
 
     def is_done(self) -> bool:
         """Tell whether another run has landed the file meanwhile."""

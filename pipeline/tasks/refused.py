@@ -8,18 +8,15 @@ count as an input too: if they change, the file and all that builds on it have a
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 
 from pipeline.errors import PipelineError
 from pipeline.servers.postgres import session
 from pipeline.settings import get_settings
-from pipeline.sources.files import FileEmptiedError, FileRefusedError
 from pipeline.state import code, fingerprints
 from pipeline.state.marker import Store
-from pipeline.state.spec import Load
 from pipeline.tasks.base import PipelineTask
 from pipeline.tasks.raw_folder import digest_of
 from pipeline.warehouse.reject_limit import TooManyRejectsError
@@ -28,7 +25,6 @@ from pipeline.warehouse.statements import fetch_value
 logger = logging.getLogger("pipeline")
 
 SHOWN_FILES = 10
-REFUSAL = (FileRefusedError, TooManyRejectsError)
 
 
 class FilesRefusedError(PipelineError):
@@ -90,30 +86,6 @@ def content_facts(
         **code.code_digests(*work, "pipeline.warehouse.reject_limit"),
     }
     return {"content": content, "rules": fingerprints.combine(rules)}
-
-
-@contextmanager
-def refusal_kept(load: Load) -> Iterator[None]:
-    """Write into the audit row of a load that its content was refused, if it is."""
-    try:
-        yield
-    except REFUSAL as error:
-        load.details["refused"] = load.spec.inputs.content
-        if isinstance(error, FileEmptiedError):
-            load.details["emptied"] = True
-        raise
-
-
-@contextmanager
-def refusals_noted(task: PipelineTask, *, go_on: bool) -> Iterator[None]:
-    """If the file of a task is refused, fail; or log it, if the task of all files is to fail later."""
-    try:
-        yield
-    except REFUSAL as error:
-        if not go_on:
-            raise
-        logger.error("%s", error)  # noqa: TRY400 (what is wrong is in the file, not in the code)
-        task.report(f"refused: {error}")
 
 
 def note_refused(task_family: str, errors: Iterable[TooManyRejectsError]) -> None:

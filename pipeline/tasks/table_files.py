@@ -25,6 +25,8 @@ WITHDRAWAL_REFUSED = "withdrawal_refused"
 class WithdrawalRefusedError(FileRefusedError):
     """Without the files that left, a table that had rows would be empty."""
 
+    is_for_content = False
+
 
 @dataclass(frozen=True)
 class TableFiles:

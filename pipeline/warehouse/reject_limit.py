@@ -8,6 +8,7 @@ from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 
 from pipeline.contract.register import csv_tables
+from pipeline.errors import RefusedInputError
 from pipeline.settings import get_settings
 from pipeline.state.spec import RefusedLoadError
 from pipeline.warehouse.arrived import define_typed
@@ -19,7 +20,7 @@ RATIO_APPLIES_FROM = 100  # records; a few bad rows in a tiny file are no reason
 ALL_COLUMNS = f"{COLUMNS}, rejected_at"
 
 
-class TooManyRejectsError(RefusedLoadError):
+class TooManyRejectsError(RefusedLoadError, RefusedInputError):
     """More records of a source were rejected than `MAX_REJECT_RATIO` allows; nothing of it is loaded."""
 
     def __init__(self, message: str, cursor: Cursor, batch_id: int, source: str, table: str | None = None) -> None:
