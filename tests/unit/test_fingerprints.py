@@ -9,6 +9,7 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -20,6 +21,7 @@ import pipeline
 from pipeline.state import code, fingerprints
 from pipeline.state.code import modules_behind, read_source, source_digest, sql_named_in
 from pipeline.state.fingerprints import DigestCache, combine, digest_bytes
+from pipeline.state.inputs import Inputs
 from pipeline.tasks.base import PipelineTask
 
 TASKS = [task for name in pipeline.__all__ if issubclass(task := getattr(pipeline, name), PipelineTask)]
@@ -232,6 +234,41 @@ def test_a_fingerprint_does_not_depend_on_the_order_of_inputs(inputs: dict[str, 
 @given(st.dictionaries(st.text(), st.text(), max_size=3), st.dictionaries(st.text(), st.text(), max_size=3))
 def test_different_inputs_have_different_fingerprints(one: dict[str, str], other: dict[str, str]) -> None:
     assert (combine(one) == combine(other)) == (one == other)
+
+
+EARLIER = {
+    "family": "LoadUsers",
+    "content": "c",
+    "date": "2026-03-02",
+    "module pipeline.warehouse.merge": "m",
+    "sql checks/users/a.sql": "s",
+    "task users.csv": "t",
+}
+INPUTS = Inputs(
+    content="c",
+    sql={"checks/users/a.sql": "s"},
+    code={"pipeline.warehouse.merge": "m"},
+    tasks={"users.csv": "t"},
+    facts={"date": "2026-03-02"},
+)
+
+
+def test_markers_keep_inputs_and_those_of_earlier_versions_are_understood() -> None:
+    kept = {name: digest for name, digest in EARLIER.items() if name != "family"}
+    assert Inputs.from_json(kept) == INPUTS
+    assert Inputs.from_json(json.loads(json.dumps(INPUTS.to_json()))) == INPUTS
+    assert Inputs.from_json({}) == Inputs()
+    assert INPUTS.fingerprint("LoadUsers") == combine(EARLIER)
+
+
+def test_inputs_that_differ_are_named() -> None:
+    new = replace(INPUTS, content="d", sql={}, tasks={"users.csv": "t", "more.csv": "u"})
+    assert [*INPUTS.differences(INPUTS)] == []
+    assert [*INPUTS.differences(new)] == [
+        ("content", "", "c", "d"),
+        ("sql", "checks/users/a.sql", "s", None),
+        ("tasks", "more.csv", None, "u"),
+    ]
 
 
 LONG_AGO = 1_700_000_000
