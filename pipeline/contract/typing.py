@@ -64,7 +64,6 @@ def define_staging(
     source: str,
     *,
     carried: Sequence[str] = LINEAGE,
-    is_tidy: sql.Composable | None = None,
 ) -> None:
     """Define a temporary view of rows of text as their table declares them.
 
@@ -77,21 +76,18 @@ def define_staging(
         view: name of the view.
         source: name of a table or view with columns of text; one that it lacks counts as null.
         carried: its columns that are taken along as they are.
-        is_tidy: a condition on a row; where it is true, no value is an empty string or has blanks around it.
     """
     cursor.execute(sql.SQL("SELECT * FROM {} LIMIT 0").format(sql.Identifier(source)))
     present = {each.name for each in cursor.description or ()}
-    tidy = is_tidy.as_string(cursor) if is_tidy else None
-    cursor.execute(f"CREATE TEMP VIEW {identifier(view)} AS {staging(table, source, present, carried, tidy)}")
+    cursor.execute(f"CREATE TEMP VIEW {identifier(view)} AS {staging(table, source, present, carried)}")
 
 
-def staging(table: Table, source: str, present: Collection[str], carried: Sequence[str], tidy: str | None) -> str:
+def staging(table: Table, source: str, present: Collection[str], carried: Sequence[str]) -> str:
     """Return the query of a staging view; see `define_staging`. `present` holds the columns of the source."""
     staged, others = _staged(table)
     kept = [identifier(name) for name in carried]
-    hint = ", _is_tidy" if tidy else ""
     cleaned = [
-        f"etl.clean({identifier(each.column.name)}{hint}) AS {each.text}"
+        f"etl.clean({identifier(each.column.name)}) AS {each.text}"
         if each.column.name in present
         else f"NULL::text AS {each.text}"
         for each in staged.values()
@@ -107,8 +103,7 @@ def staging(table: Table, source: str, present: Collection[str], carried: Sequen
     # As CASE, which the planner takes for half of the rows, where it takes AND for hardly any.
     valid = f"CASE WHEN {_typable(staged.values())} THEN CASE WHEN {passes} THEN true ELSE false END ELSE false END"
     return f"""
-        WITH noted AS (SELECT *, {tidy or "false"} AS _is_tidy FROM {identifier(source)} {FENCE}),
-        cleaned AS (SELECT {", ".join([*kept, *cleaned])} FROM noted {FENCE}),
+        WITH cleaned AS (SELECT {", ".join([*kept, *cleaned])} FROM {identifier(source)} {FENCE}),
         plain AS (SELECT {", ".join(["*", *plain])} FROM cleaned {FENCE})
 
         SELECT

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from typing import IO
 
@@ -21,13 +21,9 @@ from pipeline.sources.csv_text import (
     KEPT_CHARACTERS,
     is_blank,
     is_text,
-    padded_lines,
     shortened,
 )
-from pipeline.sources.text_rules import trim
 
-# More than these are not worth telling apart: all values of the file are trimmed then.
-MAX_PADDED = 1000
 VALUE_BYTES = bytes(byte for byte in range(256) if byte not in b",\n")
 COMMA = ","
 
@@ -52,9 +48,8 @@ class CsvStream:
 
     `columns` holds the names of the header, trimmed and in lower case, without those of a reject file; `delimiter`
     what separates them. `records` counts the records read so far, rejected ones included; `blank_rows` those without
-    any value, which count as blank lines. `padded` holds the numbers of the records that may have blanks around a
-    value; None if there are more than `MAX_PADDED`. `corrects` is the file whose rejected records these are, corrected:
-    the first that the column `_reject_source` names, None without one.
+    any value, which count as blank lines. `corrects` is the file whose rejected records these are,
+    corrected: the first that the column `_reject_source` names, None without one.
 
     Raises:
         FileRefusedError: there is no header, or it cannot be one.
@@ -67,7 +62,6 @@ class CsvStream:
         self._blocks = LineBlocks(file)
         self.records = 0
         self.blank_rows = 0
-        self.padded: list[int] | None = []
         header = read_header(name, self._blocks, declared)
         self._header, self._rest, self.delimiter = header.names, header.rest, header.delimiter
         self._closer = Records(self._blocks, self.delimiter, len(self._header))
@@ -100,9 +94,6 @@ class CsvStream:
         regular = self._regular(block)
         if regular is None:
             return None
-        padded = list(padded_lines(regular))
-        if padded and BLANK_ROW_WITHIN.search(b"\n" + regular):
-            return None
         try:
             text = regular.decode("utf-8")
         except UnicodeDecodeError:
@@ -110,7 +101,6 @@ class CsvStream:
         count = regular.count(b"\n")
         first = self.records + 1
         self.records += count
-        self._note_padded(padded, first)
         start = prefix.decode()
         records = text.removesuffix("\n").split("\n")
         return "".join([f"{start}{n},{record}\n" for n, record in enumerate(records, first)]).encode()
@@ -130,15 +120,7 @@ class CsvStream:
         # What is left without the values shows whether each line has as many as it should; a blank line has one.
         separators = b"," * (len(self._header) - 1) + b"\n"
         is_regular = block.translate(None, VALUE_BYTES) == separators * block.count(b"\n")
-        is_blank_row = block.startswith(separators) or b"\n" + separators in block
-        return block if is_regular and not is_blank_row else None
-
-    def _note_padded(self, lines: Iterable[int], first: int) -> None:
-        """Note records, counted from the one with the number `first`."""
-        if self.padded is not None:
-            self.padded.extend(first + line for line in sorted(set(lines)))
-            if len(self.padded) > MAX_PADDED:
-                self.padded = None
+        return block if is_regular and not BLANK_ROW_WITHIN.search(b"\n" + block) else None
 
     def _one_by_one(self, block: bytes, prefix: bytes) -> Iterator[bytes]:
         lines = lines_of(block)
@@ -161,9 +143,7 @@ class CsvStream:
         """Return the record that begins with `line` as CSV, without its end; None if it is no row."""
         if self._is_simple(line) and line.count(b",") == len(self._header) - 1 and not BLANK_ROW.match(line):
             self.records += 1
-            text = line.rstrip(b"\r\n")
-            self._note_padded(padded_lines(text), self.records)
-            return text
+            return line.rstrip(b"\r\n")
         record = self._closer.read(line, lines)
         if record.fields is not None and is_blank(record.fields):
             self.blank_rows += 1
@@ -175,8 +155,6 @@ class CsvStream:
         if self._corrects_at is not None and not self.corrects:
             self.corrects = record.fields[self._corrects_at] or None
         values = self._of_kept(record.fields)
-        if any(value and trim(value) != value for value in values):
-            self._note_padded([0], self.records)
         # Quoted whatever they hold, but for nothing at all, which is null.
         return ",".join(['"' + value.replace('"', '""') + '"' if value else "" for value in values]).encode()
 

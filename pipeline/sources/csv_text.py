@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import re
 import sys
-from collections.abc import Iterator
 from functools import cache
 
 from pipeline.sources.text_rules import BLANKS, trim
@@ -17,18 +16,9 @@ _ENCODED = [blank.encode() for blank in BLANKS]
 _OTHERS = [blank for blank in _ENCODED if len(blank) > 1]
 
 
-def _padding(blank: bytes) -> re.Pattern[bytes]:
-    return re.compile(rb"%b(?:,|\n|\Z|(?<=[,\n]%b)|(?<=\A%b))" % (blank, blank, blank))
-
-
-# One expression for each blank, which begins with it: so the search leaps from one to the next. Those beyond ASCII
-# are grouped by how their bytes begin, and not looked for where that does not occur; line ends are no padding here.
-ASCII_PADDING = {blank: _padding(blank) for blank in _ENCODED if len(blank) == 1 and blank not in b"\r\n"}
-OTHER_PADDING = {
-    start: _padding(start + b"[" + b"".join(each[-1:] for each in _OTHERS if each[:-1] == start) + b"]")
-    for start in sorted({each[:-1] for each in _OTHERS})
-}
-_BLANK = b"[" + b"".join(ASCII_PADDING) + b"]|" + b"|".join(_OTHERS)
+_BLANK = (
+    b"[" + b"".join(each for each in _ENCODED if len(each) == 1 and each not in b"\r\n") + b"]|" + b"|".join(_OTHERS)
+)
 _BLANK_ROW = rb"(?:,|%b)*+" % _BLANK
 BLANK_ROW = re.compile(_BLANK_ROW + rb"[\r\n]*\Z")
 BLANK_ROW_WITHIN = re.compile(rb"\n" + _BLANK_ROW + rb"(?=\n)")
@@ -62,16 +52,6 @@ def is_text(block: bytes) -> bool:
     except UnicodeDecodeError:
         return False
     return True
-
-
-def padded_lines(block: bytes) -> Iterator[int]:
-    """Yield which lines (from 0) of values without quotes have blanks around one; a line may come several times."""
-    for blank, padding in (ASCII_PADDING if block.isascii() else {**ASCII_PADDING, **OTHER_PADDING}).items():
-        line = seen = 0
-        for match in padding.finditer(block) if blank in block else ():
-            line += block.count(b"\n", seen, match.start())
-            seen = match.start()
-            yield line
 
 
 def is_blank(fields: list[str]) -> bool:

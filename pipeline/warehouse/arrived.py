@@ -9,9 +9,6 @@ from pipeline.contract.register import tables
 from pipeline.contract.typing import define_staging
 from pipeline.warehouse.statements import fetch_value
 
-MAX_PADDED = 10_000  # as many numbers as a condition should spell out
-UNKNOWN = sql.SQL("false")
-
 
 def added_batches(cursor: Cursor) -> sql.Composable:
     """Spell out the batches that came.
@@ -38,10 +35,10 @@ def define_arrived(cursor: Cursor, table: str, batches: sql.Composable) -> None:
             raw=sql.Identifier("raw", table), batches=batches
         )
     )
-    define_typed(cursor, table, "typed_all", "all_arrived", _is_tidy(cursor))
+    define_typed(cursor, table, "typed_all", "all_arrived")
 
 
-def define_typed(cursor: Cursor, table: str, view: str, source: str, is_tidy: sql.Composable = UNKNOWN) -> None:
+def define_typed(cursor: Cursor, table: str, view: str, source: str) -> None:
     """Define a view of the typed rows of `source`, which has the columns of the raw table.
 
     Args:
@@ -49,21 +46,5 @@ def define_typed(cursor: Cursor, table: str, view: str, source: str, is_tidy: sq
         table: name of the raw table.
         view: name of the view.
         source: table or view of the raw rows.
-        is_tidy: a condition on a row; where it is true, no value is an empty string or has blanks around it.
     """
-    define_staging(cursor, tables()[table], view, source, is_tidy=is_tidy)
-
-
-def _is_tidy(cursor: Cursor) -> sql.Composable:
-    """Spell out which rows of the batches that came are tidy, as far as it was noted when their files landed.
-
-    By their number alone, whatever the file: to look at both takes longer than to trim some rows for nothing.
-    """
-    cursor.execute("SELECT details -> 'padded' FROM added_batches LEFT JOIN etl.batches USING (batch_id)")
-    noted = [numbers for (numbers,) in cursor.fetchall()]
-    if None in noted:
-        return UNKNOWN
-    padded = sorted({number for numbers in noted for number in numbers})
-    if len(padded) > MAX_PADDED:
-        return UNKNOWN
-    return sql.SQL("_row <> ALL ({}::bigint[])").format(sql.Literal(padded))
+    define_staging(cursor, tables()[table], view, source)

@@ -131,8 +131,6 @@ def land(load: Load, name: str, digest: str, *, allow_empty: bool, type_values: 
 
 def _note_reading(load: Load, name: str, stream: CsvStream) -> None:
     """Keep how a file was read beside its counts, and tell what is unusual."""
-    if stream.padded is not None:
-        load.details["padded"] = stream.padded
     if stream.blank_rows:
         load.details["blank_rows"] = stream.blank_rows
     if stream.delimiter != COMMA:

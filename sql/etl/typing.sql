@@ -25,12 +25,6 @@ END;
 
 COMMENT ON FUNCTION etl.clean(text) IS 'The value without blanks around it; null if nothing is left.';
 
-CREATE OR REPLACE FUNCTION etl.clean(value text, is_tidy boolean) RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN CASE WHEN is_tidy THEN value ELSE etl.clean(value) END;
-
-COMMENT ON FUNCTION etl.clean(text, boolean) IS 'The same; not even looked at where the row is known to have no such blanks.';
-
 CREATE OR REPLACE FUNCTION etl.key_problem(value text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN CASE WHEN octet_length(value) > 512 THEN 'longer than 512 bytes' END;

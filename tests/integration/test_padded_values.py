@@ -1,4 +1,4 @@
-"""Blanks around values are dropped when rows are typed, whatever was noted of them when their file landed."""
+"""Blanks around values are dropped when rows are typed."""
 
 from __future__ import annotations
 
@@ -6,9 +6,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.sources.csv_files import MAX_PADDED as MAX_PADDED_OF_FILE
 from pipeline.sources.text_rules import BLANKS, KEY_BYTES
-from pipeline.warehouse.arrived import MAX_PADDED
 from tests.project import DAY, Project
 from tests.small_input import ANN, BOB, movie, session, write_sessions, write_users
 
@@ -50,14 +48,9 @@ def parents(project: Project) -> Project:
     return project
 
 
-@pytest.mark.parametrize("forgotten", [None, "viewing_sessions-1.csv", "viewing_sessions-2.csv"])
-def test_padded_values_of_one_file_among_others(parents: Project, forgotten: str | None) -> None:
+def test_padded_values_of_one_file_among_others(parents: Project) -> None:
     write_sessions(parents, *PADDED, name="viewing_sessions-1.csv")
     write_sessions(parents, *TIDY, name="viewing_sessions-2.csv")
-    assert parents.task("LoadCsvsToPostgres").code == 0
-    # As a version left it that noted nothing.
-    with parents.connection() as connection, connection.cursor() as cursor:
-        cursor.execute("UPDATE etl.batches SET details = details - 'padded' WHERE source = %s", (forgotten,))
     load(parents)
     assert parents.rows(ROWS) == sorted([*PADDED_ROWS, WAITING_ROW, *map(typed, TIDY)])
     assert parents.rows("SELECT * FROM processed.users WHERE user_id = 'U1'") == parents.rows(
@@ -95,18 +88,3 @@ def test_a_padded_session_that_waits_for_its_user(parents: Project) -> None:
     write_users(parents, ANN, BOB)
     load(parents)
     assert parents.rows(ROWS) == sorted([*PADDED_ROWS, WAITING_ROW, typed(session(3))])
-
-
-@pytest.mark.parametrize("files", [1, MAX_PADDED // MAX_PADDED_OF_FILE + 1])
-def test_more_padded_records_than_are_noted(parents: Project, files: int) -> None:
-    padded = MAX_PADDED_OF_FILE if files > 1 else MAX_PADDED_OF_FILE + 1
-    for file in range(files):
-        tidy = [f"T{file}-{number},U1,M1,2024-05-01,1,1,TV,HD" for number in range(file * padded)]
-        lines = [f"S{file}-{number} ,U1,M1,2024-05-01,1,1, TV,HD " for number in range(padded)]
-        write_sessions(parents, *tidy, *lines, name=f"viewing_sessions-{file}.csv")
-    load(parents)
-    rows = sum(padded + file * padded for file in range(files))
-    assert parents.rows(
-        "SELECT count(*), count(DISTINCT session_id) FILTER (WHERE session_id = btrim(session_id)), user_id,"
-        " device_type, quality_level FROM processed.viewing_sessions GROUP BY 3, 4, 5"
-    ) == [(rows, rows, "U1", "TV", "HD")]

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from pipeline.sources import csv_files, csv_lines, csv_records
+from pipeline.sources import csv_lines, csv_records
 from pipeline.sources.csv_files import CsvStream, RejectedRecord
 from pipeline.sources.files import FileRefusedError
 from pipeline.sources.text_rules import BLANKS
@@ -36,7 +36,6 @@ class Read:
             self.columns = stream.columns
             self.chunks = list(stream.lines(prefix))
         self.records = stream.records
-        self.padded = stream.padded
         self.blank_rows = stream.blank_rows
         self.delimiter = stream.delimiter
         text = b"".join(self.chunks).decode("utf-8")
@@ -46,7 +45,7 @@ class Read:
 
     @property
     def said(self) -> tuple[object, ...]:
-        return self.columns, self.delimiter, self.rows, self.rejected, self.blank_rows, self.padded
+        return self.columns, self.delimiter, self.rows, self.rejected, self.blank_rows
 
     @property
     def reasons(self) -> list[tuple[int, str]]:
@@ -117,25 +116,6 @@ def test_blanks_of_a_value_stay() -> None:
     assert read(b"a,b\n  1 , 2\t\n").rows == [(1, ["  1 ", " 2\t"])]
 
 
-@pytest.mark.parametrize("blank", [blank for blank in BLANKS if blank not in "\r\n"])
-def test_records_with_blanks_around_a_value_are_noted(blank: str) -> None:
-    records = [
-        f"{blank}1,2", "1,2", f"1{blank},2", f"1,{blank}2", f"1,2{blank}", f"1{blank}1,2{blank}2", f"{blank},2",
-        f"1,{blank}", "1,2", "1,2",
-    ]  # fmt: skip
-    for lines in (records, records[:-5]):
-        for line_end in ("\n", "\r\n", "\r"):
-            data = line_end.join(["a,b", *lines]).encode()
-            noted = [number for number in (1, 3, 4, 5, 7, 8) if number <= len(lines)]
-            assert [Read(data, size).padded for size in (1 << 20, *BLOCK_SIZES)] == [noted] * 8
-
-
-def test_more_padded_records_than_are_kept_are_unknown() -> None:
-    most = b'"1", 2\n"1","2"\n' * csv_files.MAX_PADDED
-    assert read(b"a,b\n" + most).padded == list(range(1, 2 * csv_files.MAX_PADDED, 2))
-    assert read(b"a,b\n" + most + b"1 ,2\n1,2\n").padded is None
-
-
 def test_a_column_alone() -> None:
     found = read(b'a\n1\n\n""\n  \n2\n')
     assert found.blank_rows == 2
@@ -160,7 +140,6 @@ def test_other_delimiters_are_told_by_the_declared_columns(delimiter: str, first
     found = read(data, "c", "a")
     assert (found.columns, found.delimiter, found.blank_rows) == (["a", "b", "c"], delimiter, 1)
     assert found.rows == [(1, ["1", f"2{delimiter}2", "3"]), (2, ["4", "5,5", ""]), (3, ["6", "7", " 8"])]
-    assert found.padded == [3]
     assert found.reasons == [(4, "too few columns: 2 instead of 3")]
 
 
@@ -304,7 +283,6 @@ def test_quotes_that_do_not_tell_the_value_are_rejected() -> None:
 def test_blanks_around_quotes_are_passed_over() -> None:
     found = read('a,b\n1, "sp"\n"2" , \ufeff\t"x, y"\u00a0\n3," z "\n'.encode())
     assert found.rows == [(1, ["1", "sp"]), (2, ["2", "x, y"]), (3, ["3", " z "])]
-    assert found.padded == [3]
 
 
 def test_a_quote_that_opens_after_a_stray_one_on_the_same_line() -> None:
@@ -446,8 +424,6 @@ def test_any_record_is_either_emitted_or_rejected(body: bytes, block_size: int) 
     assert numbers == list(range(1, found.records + 1))
     assert all(len(fields) == 2 for _, fields in found.rows)
     assert all(found.chunks)
-    padded = {number for number, fields in found.rows if any(each != each.strip(BLANKS) for each in fields)}
-    assert found.padded is not None and padded <= set(found.padded)
     for each in found.rejected:
         kept = "".join(map(str, each.row.values()))
         assert "\0" not in kept
