@@ -1,17 +1,27 @@
-"""The collections of MongoDB: their validators and indexes."""
+"""The collections of MongoDB: their validators and indexes, which follow from the tables that documents fill."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from pipeline.documents.contract import COLLECTIONS, mongo_validator
+from pipeline.contract.collections import collections, key_field
+from pipeline.contract.mapping import EXTRA, CollectionMapping, ListMapping
+from pipeline.contract.register import tables
+from pipeline.documents.flatten import columns_of, kind_of
 
 if TYPE_CHECKING:
     from pymongo.database import Database
 
-# Partial, since documents may carry only `_id`. With `$gt` rather than `$exists` a search by content_id
-# can use the index.
-ONLY_WITH_ID = {"content_id": {"$gt": ""}}
+    from pipeline.contract.table import Column, Table
+
+_TYPES = {
+    "text": ["string"],
+    "number": ["int", "long", "double", "decimal", "string"],
+    "date": ["string", "date"],
+    "timestamp": ["string", "date"],
+    "boolean": ["bool", "string"],
+}
 
 
 def create_collections(db: Database[dict[str, Any]]) -> dict[str, int]:
@@ -21,10 +31,10 @@ def create_collections(db: Database[dict[str, Any]]) -> dict[str, int]:
         The collections that must exist from now on, each with 0, since none need hold a document.
     """
     existing = set(db.list_collection_names())
-    for name in COLLECTIONS:
-        # Documents of other programs are rejected at extraction, with a reason; MongoDB itself only warns.
+    for name, mapping in collections().items():
+        # Documents of other programs are rejected when they are loaded, with a reason; MongoDB itself only warns.
         rules: dict[str, Any] = {
-            "validator": mongo_validator(name),
+            "validator": {"$jsonSchema": validator_of(mapping, tables())},
             "validationLevel": "moderate",
             "validationAction": "warn",
         }
@@ -32,8 +42,62 @@ def create_collections(db: Database[dict[str, Any]]) -> dict[str, int]:
             db.command("collMod", name, **rules)
         else:
             _create(db, name, rules)
-        db[name].create_index("content_id", name="content_id_key", unique=True, partialFilterExpression=ONLY_WITH_ID)
-    return dict.fromkeys(COLLECTIONS, 0)
+        # Partial, since documents may carry only `_id`. With `$gt` rather than `$exists` a search can use it.
+        key = key_field(name)
+        db[name].create_index(key, name=f"{key}_key", unique=True, partialFilterExpression={key: {"$gt": ""}})
+    return dict.fromkeys(collections(), 0)
+
+
+def validator_of(mapping: CollectionMapping, tables: Mapping[str, Table]) -> dict[str, Any]:
+    """Return the `$jsonSchema` of a collection: the fields of its mapping, as the columns are declared.
+
+    It is never stricter than the load: what can be loaded passes, also numbers as text and documents with only `_id`.
+    Meant for `validationAction: warn`, so that no other program's document is lost.
+    """
+    main = tables[mapping.main]
+    [key] = main.key
+    schema = _object(mapping, tables, "", mapping.tables)
+    schema["properties"][key]["bsonType"] = ["string", "null"]
+    required = [name for name in main.required if name != key and name not in mapping.values]
+    return {**schema, **({"required": required} if required else {})}
+
+
+def _object(mapping: CollectionMapping, tables: Mapping[str, Table], path: str, own: tuple[str, ...]) -> dict[str, Any]:
+    fields: dict[str, Any] = {}
+    for name in reversed(own):
+        table = tables[name]
+        inherited = {column for each in table.references for column in each.columns}
+        skipped = inherited if path else {*mapping.values, EXTRA}
+        fields |= {
+            column: _field(table.column(column), is_required=column in table.required and not path)
+            for column in columns_of(table)
+            if column not in skipped
+        }
+    for each in mapping.lists:
+        if each.parent == path:
+            fields[each.field] = _list(mapping, tables, each)
+    return {"bsonType": "object", "properties": fields}
+
+
+def _list(mapping: CollectionMapping, tables: Mapping[str, Table], each: ListMapping) -> dict[str, Any]:
+    if each.instead_of:
+        return {}  # passed over where the other list is there
+    if not each.column:
+        items = _object(mapping, tables, each.path, (each.table,))
+        return {"bsonType": ["array", "null", *(_TYPES["number"] if each.count else [])], "items": items}
+    column = tables[each.table].column(each.column)
+    types = ["array", "null", *(["string"] if kind_of(column) == "text" else [])]
+    return {"bsonType": types, "items": _field(column, is_required=False)}
+
+
+def _field(column: Column, *, is_required: bool) -> dict[str, Any]:
+    types = _TYPES.get(kind_of(column))
+    described = {"description": column.comment} if column.comment else {}
+    if types is None:
+        return described
+    if is_required and types == _TYPES["text"]:
+        return {"bsonType": "string", **described}
+    return {"bsonType": [*types, "null"], **described}
 
 
 def _create(db: Database[dict[str, Any]], name: str, rules: dict[str, Any]) -> None:

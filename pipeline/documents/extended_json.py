@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import reprlib
 from collections.abc import Mapping
@@ -42,6 +43,14 @@ def extended_json_cleaned(value: object) -> tuple[str, bool]:
     if not storable.isascii():
         storable = _UNSTORABLE.sub("\ufffd", storable)
     return storable, storable != text
+
+
+def row_json(content: object) -> str:
+    """Write a rejected document, whatever it holds."""
+    try:
+        return extended_json(content)
+    except ValueError:
+        return json.dumps({"_reject_line": shown(content)})
 
 
 def shown(value: object) -> str:

@@ -9,21 +9,20 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import IO, Protocol
 
+from pipeline.contract.collections import collections, document_fields, identity_fields
 from pipeline.documents import deliveries
 from pipeline.documents.batches import write_spooled
-from pipeline.documents.contract import COLLECTIONS
-from pipeline.documents.extended_json import shown
-from pipeline.documents.problems import DocumentError
-from pipeline.documents.rejects import DocumentRejects
-from pipeline.documents.storable import Storable, storable
+from pipeline.documents.extended_json import row_json, shown
+from pipeline.documents.storable import UnstorableError, storable
 from pipeline.servers import mongo
 from pipeline.settings import get_settings
 from pipeline.sources.files import open_raw
-from pipeline.sources.json_files import read_documents
+from pipeline.sources.json_files import Known, read_documents
 from pipeline.state import mongo_markers
 from pipeline.state.inputs import Inputs
 from pipeline.state.spec import Load
-from pipeline.warehouse.reject_limit import TooManyRejectsError, too_many
+from pipeline.warehouse.reject_limit import enforce_limit
+from pipeline.warehouse.rejects import Rejects
 
 logger = logging.getLogger("pipeline")
 
@@ -56,7 +55,6 @@ class Inspection:
     good: Counter[str] = field(default_factory=Counter)
     rejected: int = 0
     superseded: int = 0
-    reasons: Counter[str] = field(default_factory=Counter)
     passed_over: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -95,17 +93,19 @@ def land_documents(load: Load, task: JsonDelivery) -> None:
             task.path,
             " and ".join(lost) or "all of it",
         )
-    with tempfile.TemporaryFile() as spool, DocumentRejects(load.batch_id, task.path) as rejects:
-        found = inspect(task.path, content, spool, rejects, only=lost or COLLECTIONS)
-        rejects.replace(load.cursor)
+    rejects = Rejects(load.batch_id, "land")
+    with tempfile.TemporaryFile() as spool:
+        found = inspect(task.path, content, spool, rejects, only=lost or collections())
+        # In place of those that earlier landings of the file left.
+        load.cursor.execute("DELETE FROM etl.rejected_rows WHERE source = %s AND stage = 'land'", (task.path,))
+        rejects.write(load.cursor)
         if not is_there:
-            enforce_limit(load, task.path, found)
+            enforce_limit(load.cursor, "land", None, task.path, load.batch_id, found.read, found.rejected)
         load.rows_read, load.rows_rejected, load.rows_superseded = found.read, found.rejected, found.superseded
         load.rows_loaded = found.good.total() - found.superseded
         load.details |= {"content": content, "delivery": number, "drift": unknown_collections(task.path, found)}
         if is_there and marker is not None:
             logger.info("%s: is in MongoDB already; PostgreSQL has its audit and its rejects again", task.path)
-            report_difference(task.path, sum(marker.holds.values()), found.good.total())
             return
         spool.seek(0)
         with mongo.database() as db:
@@ -114,7 +114,7 @@ def land_documents(load: Load, task: JsonDelivery) -> None:
             mongo_markers.write_marker(db, task.update_id, task.fingerprint, task.inputs, dict(found.good), facts)
 
 
-def inspect(name: str, digest: str, spool: IO[bytes], rejects: DocumentRejects, only: Collection[str]) -> Inspection:
+def inspect(name: str, digest: str, spool: IO[bytes], rejects: Rejects, only: Collection[str]) -> Inspection:
     """Read a file to its end: good documents go to `spool`, the others are kept with their reasons.
 
     Args:
@@ -129,14 +129,16 @@ def inspect(name: str, digest: str, spool: IO[bytes], rejects: DocumentRejects, 
         ChangedWhileReadError: its content is not the one with the digest any more.
     """
     found = Inspection()
+    known = Known(tuple(collections()), identity_fields(), document_fields())
     with open_raw(get_settings().data_raw_path, name, digest) as file:
-        for document in read_documents(file, name, found.passed_over):
+        for document in read_documents(file, name, known, found.passed_over):
             try:
-                good: Storable = storable(document)
-            except DocumentError as error:
+                good = storable(document)
+            except UnstorableError as error:
                 found.rejected += 1
-                found.reasons[error.problems[0].reason] += 1
-                rejects.add(document, error)
+                row = row_json({"_reject_line": document.content} if document.fault else document.content)
+                problem = error.problem.told()
+                rejects.add(document.collection, name, document.number, [problem], row, error.document_id)
                 continue
             found.good[document.collection] += 1
             if document.collection in only:
@@ -154,33 +156,3 @@ def unknown_collections(name: str, found: Inspection) -> list[dict[str, str | No
         {"collection": name, "kind": "unknown collection", "path": shown(each), "example": None}
         for each in found.passed_over
     ]
-
-
-def enforce_limit(load: Load, name: str, found: Inspection) -> None:
-    """Refuse a file too many of whose documents were rejected.
-
-    Raises:
-        TooManyRejectsError: the share is above `MAX_REJECT_RATIO`; the message names the commonest reasons.
-    """
-    if load.batch_id is not None and too_many(found.read, found.rejected):
-        commonest = "; ".join(f"{reason} ({count:,})" for reason, count in found.reasons.most_common(3))
-        raise TooManyRejectsError(
-            f"{name}: {found.rejected:,} of {found.read:,} documents were rejected, more than the"
-            f" {get_settings().max_reject_ratio:.0%} that MAX_REJECT_RATIO allows: {commonest}."
-            " Correct the file, or raise the limit.",
-            load.cursor,
-            load.batch_id,
-            name,
-        )
-
-
-def report_difference(name: str, landed: int, good: int) -> None:
-    """Warn if documents that were rejected when a file landed would be taken by now: they are not in MongoDB."""
-    if good > landed:
-        logger.warning(
-            "%s: %d documents of it were rejected when it landed and would be taken now; to land it again, over what"
-            " is newer in MongoDB: python -m pipeline redo 'LoadJsonToMongo %s'",
-            name,
-            good - landed,
-            name,
-        )

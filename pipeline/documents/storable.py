@@ -9,19 +9,26 @@ from typing import IO, Any
 import bson
 from bson.errors import InvalidDocument
 
-from pipeline.documents.contract import COLLECTIONS
+from pipeline.contract.collections import key_field
 from pipeline.documents.extended_json import shown
-from pipeline.documents.normalizer import normalize
-from pipeline.documents.problems import DocumentError, Problem
+from pipeline.documents.flatten import Problem, id_text
 from pipeline.sources.json_files import Document
+from pipeline.sources.text_rules import trim
 
 MAX_BYTES = 16 * 1024 * 1024
 ID_BYTES = 22  # of the `_id` that MongoDB adds
 MAX_DEPTH = 100
 BYTES_PER_LEVEL = 7  # at least
 SIZE_BYTES = 4
-_NAMES = tuple(COLLECTIONS)
 _UNSTORABLE = (InvalidDocument, OverflowError, ValueError, TypeError, RecursionError)
+
+
+class UnstorableError(Exception):
+    """A document that cannot be landed."""
+
+    def __init__(self, document_id: str | None, problem: Problem) -> None:
+        super().__init__(f"{document_id or 'document without id'}: {problem}")
+        self.document_id, self.problem = document_id, problem
 
 
 @dataclass(frozen=True)
@@ -38,13 +45,14 @@ class Storable:
 
     def dump(self, file: IO[bytes]) -> None:
         """Append to a file for `load_storable`."""
-        file.write(bytes([_NAMES.index(self.collection), self.has_dollar]) + self.key + self.content)
+        name = self.collection.encode()
+        file.write(bytes([len(name), self.has_dollar]) + name + self.key + self.content)
 
 
 def load_storable(file: IO[bytes]) -> Iterable[Storable]:
     """Yield what was appended to a file, from its position on."""
     while head := file.read(2):
-        yield Storable(_NAMES[head[0]], _read_bson(file), _read_bson(file), bool(head[1]))
+        yield Storable(file.read(head[0]).decode(), _read_bson(file), _read_bson(file), bool(head[1]))
 
 
 def _read_bson(file: IO[bytes]) -> bytes:
@@ -53,34 +61,56 @@ def _read_bson(file: IO[bytes]) -> bytes:
 
 
 def storable(document: Document) -> Storable:
-    """Check a document against the contract and against what MongoDB stores.
+    """Check that a document has a key, and that MongoDB can store it; its values are looked at when they are typed.
 
-    It is known by its `content_id` without blanks around it, and then keeps the `_id` it has in MongoDB;
-    without `content_id` it is known by its `_id`.
+    It is known by its key field without blanks around it, and then keeps the `_id` it has in MongoDB; without that
+    field it is known by its `_id`.
 
     Raises:
-        DocumentError: it breaks the contract, or MongoDB cannot hold it.
+        UnstorableError: it has no key, or MongoDB cannot hold it.
     """
     if document.fault:
-        raise DocumentError(None, [Problem("", document.place and shown(document.place), document.fault)])
-    content_id = normalize(document.collection, document.content).content_id
+        raise UnstorableError(None, Problem("", document.place and shown(document.place), document.fault))
+    if not isinstance(document.content, dict):
+        raise UnstorableError(None, Problem("", shown(document.content), "not a document"))
     content: dict[str, Any] = document.content
-    if content.get("content_id") is None:
-        key = {"_id": content["_id"]}
-    else:
-        key = {"content_id": content_id}
+    field = key_field(document.collection)
+    key = _key(content, field)
+    if field in key:
         content = {name: item for name, item in content.items() if name != "_id"} | key
+    document_id = shown(key.get(field, key.get("_id")))
     try:
         encoded = bson.encode(content)
     except _UNSTORABLE:
-        raise DocumentError(content_id, [_unstorable(content)]) from None
+        raise UnstorableError(document_id, _unstorable(content)) from None
     if len(encoded) + ID_BYTES > MAX_BYTES:
         problem = Problem("", f"{len(encoded):,} bytes", "larger than the 16 MiB that MongoDB takes")
-        raise DocumentError(content_id, [problem])
+        raise UnstorableError(document_id, problem)
     if len(encoded) > MAX_DEPTH * BYTES_PER_LEVEL and _too_deep(content):
-        raise DocumentError(content_id, [_TOO_DEEP])
+        raise UnstorableError(document_id, _TOO_DEEP)
     has_dollar = any(name.startswith("$") for name in content)
     return Storable(document.collection, bson.encode(key), encoded, has_dollar)
+
+
+def id_shown(content: object, field: str) -> str | None:
+    """Return by what a document is known to people, usable as a key or not."""
+    if not isinstance(content, dict):
+        return None
+    found = content.get("_id") if content.get(field) is None else content[field]
+    return None if found is None else shown(found)
+
+
+def _key(content: dict[str, Any], field: str) -> dict[str, Any]:
+    """Return the field that a document is known by, as a filter."""
+    given = content.get(field)
+    if given is None:
+        if trim(id_text(content.get("_id")) or ""):
+            return {"_id": content["_id"]}
+    elif not isinstance(given, str):
+        raise UnstorableError(id_shown(content, field), Problem(field, shown(given), "not text"))
+    elif trim(given):
+        return {field: trim(given)}
+    raise UnstorableError(id_shown(content, field), Problem(field, None, f"{field} is missing"))
 
 
 _TOO_DEEP = Problem("", f"more than {MAX_DEPTH} levels", "nested deeper than MongoDB takes")
@@ -107,7 +137,7 @@ def _unstorable(content: dict[str, Any]) -> Problem:
     path, value = "", content
     while (inner := _first_unstorable(value)) is not None:
         step, value = inner
-        path += f"[{step}]" if isinstance(step, int) else f".{shown(step)}" if path else shown(step)
+        path += f".{shown(step)}" if path else shown(step)
     return Problem(path, shown(value), _reason(value))
 
 

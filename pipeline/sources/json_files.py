@@ -13,7 +13,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import IO, Any, NoReturn
 
-from pipeline.documents.contract import COLLECTIONS, FIELDS, Series
 from pipeline.documents.extended_json import shown
 from pipeline.sources.files import FileRefusedError, table_of
 from pipeline.sources.json_text import JsonText
@@ -21,10 +20,26 @@ from pipeline.sources.json_values import BLANKS, decode, decode_line
 
 SHOWN_PART = 60  # characters of a line that is not JSON, from the fault on
 ENVELOPE_START = re.compile(r'\{\s*"([^"\\]*)"\s*:\s*\[')
-WANTED = "{" + ", ".join(f'"{each}": […]' for each in COLLECTIONS) + "}"
 PAGES = frozenset({"data", "results", "items", "records", "documents", "docs", "value"})  # as APIs name their lists
-IDENTITY = frozenset({"_id", "content_id", "title"})
-DOCUMENT_FIELDS = frozenset({*IDENTITY, *FIELDS[Series]})
+
+
+@dataclass(frozen=True)
+class Known:
+    """What is declared of documents: their collections, the fields that tell one from other objects, all fields."""
+
+    collections: tuple[str, ...]
+    identity: frozenset[str]
+    fields: frozenset[str]
+
+    @property
+    def envelope(self) -> str:
+        """The form of a file of several collections, for messages."""
+        return "{" + ", ".join(f'"{each}": […]' for each in self.collections) + "}"
+
+    @property
+    def file_names(self) -> str:
+        """The names of files of one collection, for messages."""
+        return " or ".join(f"{each}-….json" for each in self.collections)
 
 
 @dataclass(frozen=True)
@@ -42,7 +57,9 @@ class Document:
     place: str | None = None
 
 
-def read_documents(file: IO[bytes], name: str, passed_over: dict[str, str] | None = None) -> Iterator[Document]:
+def read_documents(
+    file: IO[bytes], name: str, known: Known, passed_over: dict[str, str] | None = None
+) -> Iterator[Document]:
     """Yield the documents of a file in their order, in memory for one document.
 
     Bytes that are not UTF-8 become lone surrogates, which the contract refuses in that document. The
@@ -52,6 +69,7 @@ def read_documents(file: IO[bytes], name: str, passed_over: dict[str, str] | Non
         file: the content, decompressed.
         name: path relative to the raw folder. The collection of an array or of documents one after another
             follows from it.
+        known: the collections, and the fields of their documents.
         passed_over: gets the unknown collections that were passed over, each with a sentence that says so.
 
     Raises:
@@ -64,24 +82,24 @@ def read_documents(file: IO[bytes], name: str, passed_over: dict[str, str] | Non
     if not start:
         raise FileRefusedError(f"{name}: the file is empty; deliver it again")
     collection = table_of(name)
-    if start == "{" and _is_envelope(text.ahead(), is_named=collection in COLLECTIONS):
-        yield from _envelope(text, name, passed_over)
-    elif collection not in COLLECTIONS:
+    if start == "{" and _is_envelope(text.ahead(), known, is_named=collection in known.collections):
+        yield from _envelope(text, name, known, passed_over)
+    elif collection not in known.collections:
         if start not in "[{":
             text.take("{")
         passed_over[collection] = (
             f"{name}: passed over, its name gives no known collection; if it is one, name it"
-            f" {' or '.join(f'{each}-….json' for each in COLLECTIONS)}, or put the documents into {WANTED}"
+            f" {known.file_names}, or put the documents into {known.envelope}"
         )
     elif start == "[":
         for number, content in enumerate(text.elements(), start=1):
             yield Document(collection, number, content)
         text.end()
     else:
-        yield from _one_after_another(text, name, collection)
+        yield from _one_after_another(text, name, known, collection)
 
 
-def _envelope(text: JsonText, name: str, passed_over: dict[str, str]) -> Iterator[Document]:
+def _envelope(text: JsonText, name: str, known: Known, passed_over: dict[str, str]) -> Iterator[Document]:
     counts: Counter[str] = Counter()
     text.take("{")
     more = text.next_character() != "}" or text.take("}") == ","
@@ -89,26 +107,30 @@ def _envelope(text: JsonText, name: str, passed_over: dict[str, str]) -> Iterato
         collection = text.key()
         counts[collection] += 0
         if text.next_character() not in ("[", ""):
-            if collection in COLLECTIONS:
+            if collection in known.collections:
                 raise FileRefusedError(f"{name}: '{collection}' must hold a list of documents")
-            _refuse_page(name, collection)
+            _refuse_page(name, known, collection)
         for content in text.elements():
             counts[collection] += 1
-            if collection in COLLECTIONS:
+            if collection in known.collections:
                 yield Document(collection, counts[collection], content)
         more = text.take(",", "}") == ","
     text.end()
-    unknown = {key: count for key, count in counts.items() if key not in COLLECTIONS}
-    if unknown and len(unknown) == len(counts) and (table_of(name) in COLLECTIONS or not PAGES.isdisjoint(unknown)):
-        _refuse_page(name, next(iter(unknown)))
+    unknown = {key: count for key, count in counts.items() if key not in known.collections}
+    if (
+        unknown
+        and len(unknown) == len(counts)
+        and (table_of(name) in known.collections or not PAGES.isdisjoint(unknown))
+    ):
+        _refuse_page(name, known, next(iter(unknown)))
     for key, count in unknown.items():
         passed_over[key] = (
             f"{name}: unknown collection '{shown(key)}' passed over (documents in it: {count:,});"
-            f" known are {', '.join(COLLECTIONS)}"
+            f" known are {', '.join(known.collections)}"
         )
 
 
-def _one_after_another(text: JsonText, name: str, collection: str) -> Iterator[Document]:
+def _one_after_another(text: JsonText, name: str, known: Known, collection: str) -> Iterator[Document]:
     """Read JSON Lines, of which a bad line is rejected alone, or documents that span lines or share them."""
     line = text.first_line()
     written = line.rstrip(BLANKS)
@@ -131,8 +153,8 @@ def _one_after_another(text: JsonText, name: str, collection: str) -> Iterator[D
         else (Document(collection, number, content) for number, content in enumerate(text.values(), start=1))
     )
     for place, document in enumerate(found):
-        if not place and not document.fault and _is_page(document.content):
-            _refuse_page(name, next(iter(document.content)))
+        if not place and not document.fault and _is_page(document.content, known):
+            _refuse_page(name, known, next(iter(document.content)))
         yield document
 
 
@@ -151,7 +173,7 @@ def _lines(text: JsonText, collection: str) -> Iterator[Document]:
             yield Document(collection, number, written, "nested too deeply")
 
 
-def _is_envelope(start: str, *, is_named: bool) -> bool:
+def _is_envelope(start: str, known: Known, *, is_named: bool) -> bool:
     """Tell `{"movies": […` from a document, by its fields or, if it is long, by its start.
 
     A file whose name gives no collection is to hold an envelope, if anything; one that is cut must not be passed over.
@@ -160,23 +182,23 @@ def _is_envelope(start: str, *, is_named: bool) -> bool:
         content, _ = decode(start, 0)
     except (json.JSONDecodeError, RecursionError):
         opening = ENVELOPE_START.match(start)
-        return not is_named or (opening is not None and opening[1] not in DOCUMENT_FIELDS)
-    if not DOCUMENT_FIELDS.isdisjoint(content):
+        return not is_named or (opening is not None and opening[1] not in known.fields)
+    if not known.fields.isdisjoint(content):
         return False
     if any(isinstance(value, list) for value in content.values()):
         return True
-    return not content or (not is_named and not content.keys().isdisjoint(COLLECTIONS))
+    return not content or (not is_named and not content.keys().isdisjoint(known.collections))
 
 
-def _is_page(content: Any) -> bool:
-    if not isinstance(content, dict) or not IDENTITY.isdisjoint(content):
+def _is_page(content: Any, known: Known) -> bool:
+    if not isinstance(content, dict) or not known.identity.isdisjoint(content):
         return False
     lists = (value for value in content.values() if isinstance(value, list))
-    return any(value and isinstance(value[0], dict) and not IDENTITY.isdisjoint(value[0]) for value in lists)
+    return any(value and isinstance(value[0], dict) and not known.identity.isdisjoint(value[0]) for value in lists)
 
 
-def _refuse_page(name: str, key: str) -> NoReturn:
+def _refuse_page(name: str, known: Known, key: str) -> NoReturn:
     raise FileRefusedError(
-        f"{name}: this looks like a page of an API ('{shown(key)}' is no collection); wanted is {WANTED}, or the list"
-        f" alone in a file named {' or '.join(f'{each}-….json' for each in COLLECTIONS)}; deliver it so"
+        f"{name}: this looks like a page of an API ('{shown(key)}' is no collection); wanted is {known.envelope}, or"
+        f" the list alone in a file named {known.file_names}; deliver it so"
     )

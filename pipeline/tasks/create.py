@@ -6,6 +6,7 @@ from typing import ClassVar
 
 import luigi
 
+from pipeline.contract.collections import declaration_files
 from pipeline.servers import mongo
 from pipeline.servers.retries import retrying
 from pipeline.state.mongo_markers import write_marker
@@ -31,6 +32,11 @@ class CreateMongodbCollections(PipelineTask):
     """Creates the collections of MongoDB with validator and index, or brings them up to date."""
 
     work: ClassVar = ("pipeline.documents.collections",)
+
+    @property
+    def sql(self) -> tuple[str, ...]:  # type: ignore[override]
+        """What the validators follow from."""
+        return declaration_files()
 
     def output(self) -> luigi.Target:
         """Return the marker in MongoDB."""

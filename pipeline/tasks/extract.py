@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import luigi
 
+from pipeline.contract.collections import declaration_files
 from pipeline.servers import mongo
 from pipeline.settings import get_settings
 from pipeline.state import markers
@@ -26,7 +27,7 @@ NOTHING = "nothing"
 
 
 class ExtractMongoToCsv(DayFolderTask):
-    """Writes the catalogue of MongoDB as one CSV file for each normalized table.
+    """Writes the documents of MongoDB as one CSV file of text for each table that they fill.
 
     A live database cannot be hashed, so an extraction is known by its date, by the server it read, and by the
     extraction of the same day that it repeats.
@@ -35,6 +36,11 @@ class ExtractMongoToCsv(DayFolderTask):
     shows = CATALOGUE
     work: ClassVar = ("pipeline.documents.extraction",)
     priority = BEFORE_SESSIONS
+
+    @property
+    def sql(self) -> tuple[str, ...]:  # type: ignore[override]
+        """The tables that documents fill, and how."""
+        return declaration_files()
 
     def runs_after(self) -> list[luigi.Task]:
         """The collections and the ledger come first."""
@@ -85,10 +91,7 @@ class ExtractMongoToCsv(DayFolderTask):
         target = self.output()
         with target.writing():
             facts = mongo.read_snapshot(lambda batches: self._write(batches, target))
-            for counts in facts["collections"].values():
-                load.rows_read += counts["read"]
-                load.rows_loaded += counts["normalized"]
-                load.rows_rejected += counts["rejected"]
+            load.rows_read = load.rows_loaded = sum(facts["collections"].values())
             facts["drift"] += vanished_fields(load, facts["fields"], facts["collections"])
             load.details["fields"] = facts["fields"]
             for drift in facts["drift"]:
@@ -97,9 +100,9 @@ class ExtractMongoToCsv(DayFolderTask):
 
     @staticmethod
     def _write(batches: mongo.Batches, target: FolderTarget) -> dict[str, Any]:
-        from pipeline.documents.contract import COLLECTIONS
+        from pipeline.contract.collections import collections
         from pipeline.documents.extraction import Extraction
 
         extraction = Extraction(target.partial)
-        extraction.write({name: batches(name) for name in COLLECTIONS})
+        extraction.write({name: batches(name) for name in collections()})
         return extraction.facts()

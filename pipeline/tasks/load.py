@@ -6,6 +6,8 @@ from typing import ClassVar
 
 import luigi
 
+from pipeline.contract.collections import declaration_files
+from pipeline.contract.mapping import document_tables
 from pipeline.days import DayParameter
 from pipeline.state.spec import Load
 from pipeline.tasks.base import BEFORE_SESSIONS, PipelineTask, PostgresTask
@@ -27,16 +29,14 @@ class LoadNormalizedJsonsToPostgres(PostgresTask):
 
     date = DayParameter()
     allow_empty = luigi.BoolParameter(significant=False, description="accept a collection that has become empty")
-    sql: ClassVar = (
-        *(
-            f"processed/{table}.sql"
-            for table in ("content", "movie_details", "series_details", "genres", "seasons", "episodes")
-        ),
-        "checks/content/*.sql",
-    )
     work: ClassVar = ("pipeline.warehouse.catalogue",)
     target_table = "processed.content"
     priority = BEFORE_SESSIONS
+
+    @property
+    def sql(self) -> tuple[str, ...]:  # type: ignore[override]
+        """The tables that documents fill, how, and the checks of these tables."""
+        return (*declaration_files(), *(f"checks/{name}/*.sql" for name in sorted(document_tables())))
 
     def runs_after(self) -> list[luigi.Task]:
         """The tables come first."""

@@ -1,106 +1,132 @@
-"""Loading the normalized tables of an extraction into `processed`."""
+"""Loading the tables that documents fill from an extraction into `processed`."""
 
 from __future__ import annotations
 
-import json
 import logging
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from psycopg2 import sql
+from psycopg2.extensions import cursor as Cursor
 
+from pipeline.contract.collections import collections
+from pipeline.contract.mapping import REMOVED_AT, document_tables
+from pipeline.contract.register import tables
+from pipeline.contract.table import Table
 from pipeline.documents.extended_json import shown
-from pipeline.documents.extraction import REJECTED
-from pipeline.documents.normalizer import TABLES
+from pipeline.documents.flatten import columns_of
 from pipeline.errors import PipelineError
-from pipeline.settings import get_settings
 from pipeline.state import markers
 from pipeline.state.spec import Load
 from pipeline.warehouse.checks import run_checks
-from pipeline.warehouse.reject_limit import TooManyRejectsError, commonest_reasons, too_many
+from pipeline.warehouse.document_staging import reject_documents, stage_documents
+from pipeline.warehouse.reject_limit import enforce_limit
 from pipeline.warehouse.statements import execute_file, fetch_value, identifiers
 
 logger = logging.getLogger("pipeline")
 
-SHOWN_TITLES = 3
-KEYS = {
-    "content": ["content_id"],
-    "movie_details": ["content_id"],
-    "series_details": ["content_id"],
-    "genres": ["content_id", "genre"],
-    "seasons": ["content_id", "season_number"],
-    "episodes": ["content_id", "season_number", "episode_number"],
-}
+SHOWN_KEYS = 3
 
 
 class EmptyCatalogueError(PipelineError):
-    """A collection that held titles is empty; that is more likely a fault than meant."""
+    """A collection that held documents is empty; that is more likely a fault than meant."""
+
+
+def catalogue_tables() -> dict[str, Table]:
+    """Return the tables that documents fill, parents first."""
+    return {name: table for name, table in tables().items() if name in document_tables()}
 
 
 def load_catalogue(load: Load, folder: Path, manifest: dict[str, Any], *, allow_empty: bool) -> None:
-    """Bring the tables of the catalogue to the state of an extraction.
+    """Bring the tables that documents fill to the state of an extraction.
 
-    Rows that are the same are not rewritten. Titles that are gone keep their row with `removed_at`; their
-    details, genres, seasons and episodes go.
+    Rows that are the same are not rewritten. Rows whose document is gone keep their place where their table has a
+    column `removed_at`; elsewhere they go.
 
     Args:
         load: the load in progress.
         folder: the files of the extraction.
         manifest: its manifest.
-        allow_empty: accept that a collection which had titles has none any more.
+        allow_empty: accept that a collection which had documents has none any more.
 
     Raises:
         TooManyRejectsError: too many documents of the extraction were rejected.
         EmptyCatalogueError: a collection has become empty.
         CheckFailedError: an `error` check has findings.
     """
-    for counts in manifest["collections"].values():
-        load.rows_read += counts["read"]
-        load.rows_loaded += counts["normalized"]
-        load.rows_rejected += counts["rejected"]
-    _keep_rejected(load, folder)
-    _enforce_limit(load)
-    for table in TABLES:
-        _stage(load, table, folder)
+    filled, counts = catalogue_tables(), manifest["collections"]
+    stage_documents(load.cursor, folder, counts, filled)
+    load.cursor.execute(
+        """
+        DELETE FROM etl.rejected_rows USING etl.batches
+        WHERE batches.batch_id = rejected_rows.batch_id AND batches.task = %s
+        """,
+        (load.spec.task,),
+    )
+    rejected = reject_documents(load, folder, counts)
+    load.rows_read, load.rows_rejected = sum(counts.values()), sum(rejected.values())
+    load.rows_loaded = load.rows_read - load.rows_rejected
+    if load.batch_id is not None:
+        enforce_limit(load.cursor, "load", None, "MongoDB", load.batch_id, load.rows_read, load.rows_rejected)
     if not allow_empty:
-        _refuse_emptied(load)
-    parts = {table: _parts(table) for table in TABLES}
-    execute_file(load.cursor, "load/content_removed.sql")
-    _tell_removed(load)
-    for table in reversed(list(TABLES)):
-        if table != "content":
-            execute_file(load.cursor, "load/sync_delete.sql", parts=parts[table])
-    for table in TABLES:
-        execute_file(load.cursor, "load/sync_upsert.sql", parts=parts[table])
-    run_checks(load.cursor, "content")
-    load.details |= {"drift": manifest["drift"], "extraction": manifest["batch_id"]}
-    load.holds = {f"processed.{table}": _count(load, f"processed.{table}") for table in TABLES}
-    load.objects = tuple(name for table in TABLES for name in markers.objects_of(load.cursor, f"processed.{table}"))
+        _refuse_emptied(load.cursor)
+    for table in reversed(filled.values()):
+        _remove(load.cursor, table)
+    for table in filled.values():
+        execute_file(load.cursor, "documents/upsert.sql", parts=_parts(table))
+    for name in filled:
+        run_checks(load.cursor, name)
+    documents: dict[str, int] = {}
+    for collection, count in counts.items():
+        main = collections()[collection].main
+        documents[main] = documents.get(main, 0) + count - rejected[collection]
+    load.details |= {"drift": manifest["drift"], "extraction": manifest["batch_id"], "documents": documents}
+    load.holds = {table.processed: _count(load.cursor, table) for table in filled.values()}
+    load.objects = tuple(name for table in filled.values() for name in markers.objects_of(load.cursor, table.processed))
 
 
-def _stage(load: Load, table: str, folder: Path) -> None:
-    columns = identifiers(list(TABLES[table]))
-    names = {"staged": sql.Identifier(f"staged_{table}"), "table": sql.Identifier("processed", table)}
-    load.cursor.execute(
-        sql.SQL("CREATE TEMP TABLE {staged} ON COMMIT DROP AS SELECT {columns} FROM {table} WITH NO DATA").format(
-            columns=columns, **names
+def _remove(cursor: Cursor, table: Table) -> None:
+    """Remove or mark the rows that are in no document any more."""
+    parts = _parts(table)
+    if REMOVED_AT in table.column_names:
+        execute_file(cursor, "documents/mark_removed.sql", parts=parts)
+        _tell_removed(cursor, table)
+        return
+    execute_file(cursor, "documents/leaving.sql", parts=parts)
+    execute_file(cursor, "documents/delete.sql", parts=parts)
+    cursor.execute("DROP TABLE leaving")
+
+
+def _parts(table: Table) -> Mapping[str, sql.Composable]:
+    columns, key = columns_of(table), [*table.key]
+    return {
+        "table": table.processed_sql,
+        "staged": sql.Identifier(f"staged_{table.name}"),
+        "columns": identifiers(columns),
+        "key": identifiers(key),
+        **{f"columns_{alias}": identifiers(columns, alias) for alias in ("excluded", "staged", "target")},
+        **{f"key_{alias}": identifiers(key, alias) for alias in ("leaving", "staged", "target")},
+    }
+
+
+def _refuse_emptied(cursor: Cursor) -> None:
+    """Refuse an extraction in which a collection has no document any more that rows were made of."""
+    emptied = []
+    for collection, mapping in collections().items():
+        main = tables()[mapping.main]
+        values = [_equals(*each) for each in mapping.values.items() if each[0] in main.column_names]
+        own = [sql.SQL("true"), *values]
+        query = sql.SQL(
+            "SELECT count(*) FROM {table} WHERE {own} AND {present} AND NOT EXISTS (SELECT FROM {staged} WHERE {own})"
+        ).format(
+            table=main.processed_sql,
+            staged=sql.Identifier(f"staged_{main.name}"),
+            own=sql.SQL(" AND ").join(own),
+            present=sql.SQL("removed_at IS NULL" if REMOVED_AT in main.column_names else "true"),
         )
-    )
-    copy = sql.SQL("COPY {staged} ({columns}) FROM STDIN (FORMAT csv, HEADER match)").format(columns=columns, **names)
-    with (folder / f"{table}.csv").open("rb") as file:
-        load.cursor.copy_expert(copy.as_string(load.cursor), file)
-    load.cursor.execute(sql.SQL("ANALYZE {staged}").format(**names))
-
-
-def _refuse_emptied(load: Load) -> None:
-    load.cursor.execute(
-        """
-        SELECT type, count(*) FROM processed.content
-        WHERE removed_at IS NULL AND type NOT IN (SELECT type FROM staged_content)
-        GROUP BY type ORDER BY type
-        """
-    )
-    emptied = [f"{count:,} titles of type {kind}" for kind, count in load.cursor.fetchall()]
+        if count := fetch_value(cursor, query):
+            emptied.append(f"{count:,} documents of {collection}")
     if emptied:
         raise EmptyCatalogueError(
             f"{' and '.join(emptied)} are loaded, but their collection in MongoDB has none any more; if that is"
@@ -108,76 +134,28 @@ def _refuse_emptied(load: Load) -> None:
         )
 
 
-def _tell_removed(load: Load) -> None:
-    """Warn of titles that left: MongoDB may have lost them."""
-    load.cursor.execute("SELECT content_id FROM processed.content WHERE removed_at = now() ORDER BY content_id")
-    removed = [content_id for (content_id,) in load.cursor.fetchall()]
+def _equals(column: str, value: str) -> sql.Composable:
+    return sql.SQL("{} = {}").format(sql.Identifier(column), sql.Literal(value))
+
+
+def _tell_removed(cursor: Cursor, table: Table) -> None:
+    """Warn of rows whose document left: MongoDB may have lost it."""
+    cursor.execute(
+        sql.SQL("SELECT {key} FROM {table} WHERE removed_at = now() ORDER BY 1").format(
+            key=sql.Identifier(table.key[0]), table=table.processed_sql
+        )
+    )
+    removed = [key for (key, *_) in cursor.fetchall()]
     if removed:
-        more = f" and {len(removed) - SHOWN_TITLES:,} more" if len(removed) > SHOWN_TITLES else ""
+        more = f" and {len(removed) - SHOWN_KEYS:,} more" if len(removed) > SHOWN_KEYS else ""
         logger.warning(
-            "%s titles are in MongoDB no more and are marked as removed: %s%s; if it lost them, deliver them again",
+            "%s rows of %s are in MongoDB no more and are marked as removed: %s%s; if it lost them, deliver them again",
             f"{len(removed):,}",
-            ", ".join(map(shown, removed[:SHOWN_TITLES])),
+            table.name,
+            ", ".join(map(shown, removed[:SHOWN_KEYS])),
             more,
         )
 
 
-def _parts(table: str) -> dict[str, sql.Composable]:
-    columns, key = list(TABLES[table]), KEYS[table]
-    same = [sql.SQL("{} = {}").format(sql.Identifier("staged", name), sql.Identifier("target", name)) for name in key]
-    return {
-        "table": sql.SQL(table),
-        "columns": identifiers(columns),
-        "excluded": identifiers(columns, "excluded"),
-        "staged": identifiers(columns, "staged"),
-        "target": identifiers(columns, "target"),
-        "key": identifiers(key),
-        "same_key": sql.SQL(" AND ").join(same),
-    }
-
-
-def _keep_rejected(load: Load, folder: Path) -> None:
-    """Keep the rejected documents of this extraction in place of those of the last one."""
-    load.cursor.execute("DELETE FROM etl.rejected_rows WHERE stage = 'extract'")
-    with (folder / REJECTED).open(encoding="utf-8") as file:
-        for line in file:
-            rejected = json.loads(line)
-            first = rejected["problems"][0]
-            load.cursor.execute(
-                """
-                INSERT INTO etl.rejected_rows (
-                    batch_id, stage, table_name, source, document_id, column_name, value, reason, problems, row
-                ) VALUES (%s, 'extract', %s, %s, %s, %s, %s, %s, %s, %s)
-                """,
-                (
-                    load.batch_id,
-                    rejected["collection"],
-                    f"MongoDB {rejected['collection']}",
-                    rejected["document_id"],
-                    first["column"],
-                    first["value"],
-                    first["reason"],
-                    json.dumps(rejected["problems"]),
-                    rejected["row"],
-                ),
-            )
-
-
-def _enforce_limit(load: Load) -> None:
-    read, rejected = load.rows_read, load.rows_rejected
-    if load.batch_id is None or not too_many(read, rejected):
-        return
-    reasons = commonest_reasons(load.cursor, load.batch_id, "extract")
-    limit = get_settings().max_reject_ratio
-    raise TooManyRejectsError(
-        f"{rejected:,} of {read:,} documents of MongoDB were rejected, more than the {limit:.0%} that"
-        f" MAX_REJECT_RATIO allows: {reasons}. Correct them in MongoDB, or raise the limit.",
-        load.cursor,
-        load.batch_id,
-        load.spec.source,
-    )
-
-
-def _count(load: Load, table: str) -> int:
-    query = sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(*table.split(".")))
-    return int(fetch_value(load.cursor, query))
+def _count(cursor: Cursor, table: Table) -> int:
+    return int(fetch_value(cursor, sql.SQL("SELECT count(*) FROM {}").format(table.processed_sql)))

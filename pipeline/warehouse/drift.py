@@ -43,9 +43,7 @@ def new_columns(load: Load, table: str, columns: Iterable[str], batch_id: int) -
     return [_drift(table, "new column", column, _example(load.cursor, table, column, batch_id)) for column in columns]
 
 
-def vanished_fields(
-    load: Load, fields: Mapping[str, list[str]], counts: Mapping[str, Mapping[str, int]]
-) -> list[Drift]:
+def vanished_fields(load: Load, fields: Mapping[str, list[str]], counts: Mapping[str, int]) -> list[Drift]:
     """Return the fields that documents of the last extraction had, and none of this one has.
 
     Args:
@@ -66,7 +64,7 @@ def vanished_fields(
         {"collection": collection, "kind": "vanished field", "path": path, "example": None}
         for collection, paths in sorted(last[0].items() if last else [])
         for path in paths
-        if counts[collection]["normalized"] and path not in fields[collection]
+        if counts.get(collection) and path not in fields[collection]
     ]
 
 

@@ -42,7 +42,7 @@ def test_a_warehouse_restored_from_an_older_dump_converges(project: Project) -> 
     project.rows(older)
     settle(project)
     assert_loaded(project, expected(project.raw))
-    assert project.rows("SELECT source, document_id FROM etl.rejected_rows") == [("more.json", "M3")]
+    assert project.rows("SELECT source, document_id FROM etl.rejected_rows") == [("MongoDB movies", "M3")]
     assert settle(project) == []
     assert project.rows("SELECT count(*) FROM daily_viewing", role="analyst") == [(4,)]
 
@@ -55,7 +55,7 @@ def test_a_warehouse_that_was_lost_alone_is_made_again_with_rejects_and_rights(p
         db.movies.update_one({"content_id": "M1"}, {"$set": {"title": "Edited in MongoDB"}})
     project.rows(SCHEMAS)
     settle(project)
-    assert project.rows("SELECT source, document_id FROM etl.rejected_rows") == [("more.json", "M3")]
+    assert project.rows("SELECT source, document_id FROM etl.rejected_rows") == [("MongoDB movies", "M3")]
     assert project.rows("SELECT title FROM content_summary WHERE content_id = 'M1'", role="analyst") == [
         ("Edited in MongoDB",)
     ]
@@ -115,7 +115,7 @@ def test_titles_that_mongodb_lost_are_counted(project: Project) -> None:
         db.client.drop_database(db.name)
     run = project.must_run(date="2026-03-04")
     assert (
-        "5 titles are in MongoDB no more and are marked as removed: N1, N2, N3 and 2 more; if it lost them,"
+        "5 rows of content are in MongoDB no more and are marked as removed: N1, N2, N3 and 2 more; if it lost them,"
         " deliver them again" in run.output
     )
     left = "SELECT content_id FROM processed.content WHERE removed_at IS NULL ORDER BY 1"

@@ -28,10 +28,10 @@ DAMAGE = [
     (f"INSERT INTO processed.users VALUES ({A_USER}, 900, 1)", USERS, "LoadUsers"),
     (f"INSERT INTO processed.users SELECT {A_USER}, max(_batch_id), 99 FROM raw.users", USERS, "LoadUsers"),
     ("DELETE FROM etl.held_rows", SESSIONS, "LoadViewingSessions"),
-    ("DELETE FROM etl.rejected_rows WHERE stage = 'load'", USERS, "LoadUsers"),
+    ("DELETE FROM etl.rejected_rows WHERE source = 'users-2.csv'", USERS, "LoadUsers"),
     ("DELETE FROM etl.rejected_rows WHERE source = 'viewing_sessions-3.csv'", LANDING, "viewing_sessions-3.csv"),
     ("DELETE FROM etl.rejected_rows WHERE source = 'late.json'", LANDING, "LoadJsonToMongo late.json"),
-    ("DELETE FROM etl.rejected_rows WHERE stage = 'extract'", CATALOGUE, EXTRACTION),
+    ("DELETE FROM etl.rejected_rows WHERE source = 'MongoDB movies'", CATALOGUE, EXTRACTION),
     ("UPDATE processed.content SET removed_at = now() WHERE content_id = 'M3'", CATALOGUE, EXTRACTION),
     ("INSERT INTO processed.content (content_id, title, type) VALUES ('M9', 'Ghost', 'movie')", CATALOGUE, EXTRACTION),
 ]
@@ -51,7 +51,9 @@ def loaded(tmp_path_factory: pytest.TempPathFactory, embedded: Path) -> Project:
     write_all(project)
     project.write("users-2.csv", f"{USER_COLUMNS}\nU3,,,,,\nU4,old,,,,\n")
     project.write("viewing_sessions-3.csv", f"{SESSION_COLUMNS}\n{session(4)}\n{session(5, user='U9')}\ntoo,few\n")
-    project.write_titles("late.json", movies=[movie("M2", title=None), movie("M3")], series=[series("M1")])
+    project.write_titles(
+        "late.json", movies=[{"title": "No id"}, movie("M2", title=None), movie("M3")], series=[series("M1")]
+    )
     settle(project)
     return project
 

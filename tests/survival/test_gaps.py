@@ -55,7 +55,7 @@ def change_everything(project: Project, turn: int) -> None:
     """Bring a document, a user and a session, and with each something that is rejected; have collections made anew."""
     with settings_of(project):
         void("CreateMongodbCollections", date.fromisoformat(DAY), with_downstream=False)
-    titles = [movie(f"L{turn}"), movie("X", title=None)]
+    titles = [movie(f"L{turn}"), {"title": "No id"}]
     project.write_titles(f"late-{turn:02}.json", movies=titles, series=[series("T1", title=f"Title {turn}")])
     write_users(project, f"U{turn + 10},30,Peru,Basic,2023-01-01,{turn}", f"U{turn + 10},x,,,,", name="users-2.csv")
     write_sessions(project, session(9, user="U1", minutes=turn), f"short,{turn}", name="viewing_sessions-3.csv")

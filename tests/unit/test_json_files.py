@@ -16,8 +16,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.sources.files import FileRefusedError
-from pipeline.sources.json_files import Document, read_documents
+from pipeline.sources.json_files import Document, Known, read_documents
 
+KNOWN = Known(
+    ("movies", "series"),
+    identity=frozenset({"_id", "content_id", "title"}),
+    fields=frozenset({"_id", "content_id", "title", "genre", "release_year", "rating", "seasons"}),
+)
 LONG = "x" * 200_000  # longer than what is read at once
 
 
@@ -45,7 +50,7 @@ class SlowFile(io.BytesIO):
 
 def read(content: str | bytes, name: str) -> list[Document]:
     raw = content if isinstance(content, bytes) else content.encode()
-    return list(read_documents(io.BytesIO(raw), name))
+    return list(read_documents(io.BytesIO(raw), name, KNOWN))
 
 
 def contents(content: str | bytes, name: str = "movies.json") -> list[Any]:
@@ -254,7 +259,7 @@ def test_documents_come_before_the_file_is_read_to_its_end(
 ) -> None:
     document = json.dumps({"content_id": "M1", "title": "x" * 1000})
     file = CountingFile((opening + separator.join([document] * 5000) + closing).encode())
-    stream = read_documents(file, name)
+    stream = read_documents(file, name, KNOWN)
     next(stream)
     assert file.taken < 200_000
     assert sum(1 for _ in stream) == 4999
@@ -279,7 +284,7 @@ def test_memory_does_not_grow_with_the_file() -> None:
 
     tracemalloc.start()
     try:
-        count = sum(1 for _ in read_documents(Endless(), "movies.json"))  # type: ignore[arg-type, misc]
+        count = sum(1 for _ in read_documents(Endless(), "movies.json", KNOWN))  # type: ignore[arg-type, misc]
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
@@ -350,7 +355,7 @@ def test_the_place_of_a_fault_of_an_envelope_is_told(content: str, told: str) ->
 def test_a_fault_early_in_a_large_file_is_told_without_reading_on() -> None:
     file = CountingFile(b'[{"a": oops}, ' + b'{"b": 1}, ' * 1_000_000 + b"1]")
     with pytest.raises(FileRefusedError, match="line 1, column 8"):
-        list(read_documents(file, "movies.json"))
+        list(read_documents(file, "movies.json", KNOWN))
     assert file.taken < 200_000
 
 
@@ -358,7 +363,7 @@ def test_a_document_without_end_does_not_fill_the_memory(monkeypatch: pytest.Mon
     monkeypatch.setattr("pipeline.sources.json_text.MAX_DOCUMENT", 300_000)
     file = CountingFile(b'[1,\n "' + b"x" * 5_000_000)
     with pytest.raises(FileRefusedError, match="longer than 300,000 characters; it begins at line 2, column 2"):
-        list(read_documents(file, "movies.json"))
+        list(read_documents(file, "movies.json", KNOWN))
     assert file.taken < 2_000_000
 
 
@@ -393,7 +398,7 @@ def test_a_file_without_content_is_refused(content: bytes) -> None:
 def passed_over(content: str | bytes, name: str) -> tuple[list[Any], dict[str, str]]:
     told: dict[str, str] = {}
     raw = content if isinstance(content, bytes) else content.encode()
-    return [document.content for document in read_documents(io.BytesIO(raw), name, told)], told
+    return [document.content for document in read_documents(io.BytesIO(raw), name, KNOWN, told)], told
 
 
 def test_an_unknown_collection_of_an_envelope_is_passed_over() -> None:
@@ -516,7 +521,7 @@ def test_documents_are_read_back_equal_from_every_form_however_it_is_handed_out(
     movies: list[dict[str, Any]], escaped: bool, indent: int | None, step: int
 ) -> None:
     for content, name in forms(movies, escaped=escaped, indent=indent):
-        found = read_documents(SlowFile(content.encode(), step), name)
+        found = read_documents(SlowFile(content.encode(), step), name, KNOWN)
         assert [document.content for document in found] == movies
 
 
