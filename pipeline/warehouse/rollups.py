@@ -14,8 +14,6 @@ from psycopg2.extensions import cursor as Cursor
 
 from pipeline.warehouse.statements import execute_file, fetch_value
 
-"""The files, as patterns, that say what the rollups hold."""
-
 TABLES = (
     "etl.rollup_user_devices",
     "etl.rollup_user_months",
@@ -84,8 +82,10 @@ def _rebuild(cursor: Cursor, given: Mapping[str, sql.Composable]) -> None:
     cursor.execute(f"TRUNCATE {', '.join(TABLES)}")
     _forget_changes(cursor)
     cursor.execute("DELETE FROM etl.rollup_state")
-    for name in ("user_devices", "user_months", "users", "titles", "title_countries", "viewers", "days"):
+    for name in ("user_devices", "user_months", "users", "titles", "title_countries"):
         execute_file(cursor, f"rollups/{name}.sql", parts={**WHOLE, **given})
+    _add_viewers(cursor, "rollups/viewers.sql")
+    execute_file(cursor, "rollups/days.sql", parts={**WHOLE, **given})
     ahead = sql.SQL("SELECT EXISTS (SELECT FROM etl.rollup_days WHERE watch_date > {day})").format(**given)
     if fetch_value(cursor, ahead):
         execute_file(cursor, "rollups/ahead.sql", parts={**WHOLE, **given})
@@ -97,11 +97,19 @@ def _keep_up(cursor: Cursor, given: Mapping[str, sql.Composable]) -> None:
     execute_file(cursor, "rollups/begin_changes.sql", parts=given)
     for name in ("user_devices", "user_months", "users"):
         execute_file(cursor, f"rollups/{name}.sql", parts={**THEIRS, **given})
-    for name in ("titles", "changed_viewers", "days", "ahead"):
+    _add_viewers(cursor, "rollups/changed_viewers.sql")
+    for name in ("titles", "days", "ahead"):
         execute_file(cursor, f"rollups/{name}.sql", parts={**CHANGES, **given})
     if fetch_value(cursor, "SELECT EXISTS (SELECT FROM etl.rollup_title_countries)"):
         execute_file(cursor, "rollups/title_countries.sql", parts=CHANGES)
     _forget_changes(cursor)
+
+
+def _add_viewers(cursor: Cursor, file: str) -> None:
+    """Count the viewers of days, for `days.sql`, and of titles."""
+    for key, table in (("watch_date", "new_day_viewers"), ("content_id", "new_title_viewers")):
+        execute_file(cursor, file, parts={"key": sql.Identifier(key), "new_viewers": sql.Identifier(table)})
+    cursor.execute("INSERT INTO etl.rollup_title_viewers SELECT * FROM new_title_viewers")
 
 
 def _forget_changes(cursor: Cursor) -> None:

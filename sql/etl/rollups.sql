@@ -68,16 +68,12 @@ BEGIN
     END IF;
     IF TG_OP <> 'INSERT' THEN
         INSERT INTO etl.session_changes
-        SELECT
-            -1, user_id, content_id, watch_date, watch_duration_minutes, completion_percentage, device_type,
-            quality_level
+        SELECT -1, user_id, content_id, watch_date, watch_duration_minutes, completion_percentage, device_type, quality_level
         FROM old_rows;
     END IF;
     IF TG_OP <> 'DELETE' THEN
         INSERT INTO etl.session_changes
-        SELECT
-            1, user_id, content_id, watch_date, watch_duration_minutes, completion_percentage, device_type,
-            quality_level
+        SELECT 1, user_id, content_id, watch_date, watch_duration_minutes, completion_percentage, device_type, quality_level
         FROM new_rows;
     END IF;
     RETURN NULL;
