@@ -39,6 +39,7 @@ def write_page(path: Path, day: date) -> int:
         quality=quality(frames),
         questions=questions(get_settings().sql_path / "examples"),
         dictionary=[entry(view) for view in data.views],
+        tables=[entry(table) for table in data.tables],
         lineage_svg=lineage_graph(frames["lineage"]),
         lineage=table("lineage", "What is made from what, and what is loaded now", frames["lineage"]),
     )

@@ -166,6 +166,16 @@ VIEWS = """
     SELECT c.oid, c.relname, obj_description(c.oid, 'pg_class') FROM pg_class AS c
     WHERE c.relnamespace = 'trusted'::regnamespace AND c.relkind IN ('v', 'm') ORDER BY c.relname
 """
+# Those of processed, and those of raw that are not declared, as text.
+TABLES = """
+    SELECT c.oid, n.nspname || '.' || c.relname, obj_description(c.oid, 'pg_class')
+    FROM pg_class AS c
+    INNER JOIN pg_namespace AS n ON n.oid = c.relnamespace
+    WHERE c.relkind = 'r' AND (n.nspname = 'processed' OR n.nspname = 'raw' AND NOT EXISTS (
+        SELECT FROM pg_class AS d WHERE d.relname = c.relname AND d.relnamespace = 'processed'::regnamespace
+    ))
+    ORDER BY n.nspname, c.relname
+"""
 COLUMNS = """
     SELECT attname, format_type(atttypid, atttypmod), col_description(attrelid, attnum) FROM pg_attribute
     WHERE attrelid = %s AND attnum > 0 AND NOT attisdropped ORDER BY attnum

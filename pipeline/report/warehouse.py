@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 import pandas as pd
 from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 
-from pipeline.report.queries import COLUMNS, LIMITS, PERIOD, QUERIES, VIEWS
+from pipeline.report.queries import COLUMNS, LIMITS, PERIOD, QUERIES, TABLES, VIEWS
 from pipeline.servers.postgres import session
 from pipeline.warehouse.statements import fetch_value
 
@@ -26,22 +26,26 @@ class Period:
 
 @dataclass(frozen=True)
 class View:
-    """A view of `trusted`: its name without the schema, rows, comment, and columns (name, type, comment)."""
+    """A view of `trusted`: its name without the schema, comment, columns (name, type, comment), and rows.
+
+    Or a table that analysts cannot read: with its schema, and without rows.
+    """
 
     name: str
-    rows: int
     comment: str
     columns: list[tuple[str, str, str | None]]
+    rows: int = 0
 
 
 @dataclass(frozen=True)
 class Warehouse:
-    """Everything the page shows: frames by the names of `QUERIES`, the last month and the one before, the views."""
+    """Everything the page shows: frames by the names of `QUERIES`, the last month and the one before, views, tables."""
 
     frames: dict[str, pd.DataFrame]
     month: Period | None
     month_before: Period | None
     views: list[View]
+    tables: list[View]
 
 
 def read() -> Warehouse:
@@ -54,9 +58,9 @@ def read() -> Warehouse:
         if len(days):
             now, before = months_compared(days["watch_date"].iloc[-1])
             month, month_before = _period(cursor, *now), _period(cursor, *before)
-        views = _views(cursor)
+        views, tables = _views(cursor), _described(cursor, TABLES)
         cursor.execute("COMMIT")
-    return Warehouse(frames, month, month_before, views)
+    return Warehouse(frames, month, month_before, views, tables)
 
 
 def months_compared(last: date) -> tuple[tuple[date, date], tuple[date, date]]:
@@ -81,10 +85,18 @@ def _frame(cursor: Cursor, query: str, parameters: Mapping[str, object]) -> pd.D
 
 
 def _views(cursor: Cursor) -> list[View]:
-    cursor.execute(VIEWS)
-    views = []
+    count = sql.SQL("SELECT count(*) FROM {}")
+    return [
+        replace(view, rows=fetch_value(cursor, count.format(sql.Identifier("trusted", view.name))))
+        for view in _described(cursor, VIEWS)
+    ]
+
+
+def _described(cursor: Cursor, query: str) -> list[View]:
+    """Return what the catalogue says of the relations that a query names: oid, name, comment."""
+    cursor.execute(query)
+    found = []
     for oid, name, comment in cursor.fetchall():
-        rows = fetch_value(cursor, sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier("trusted", name)))
         cursor.execute(COLUMNS, (oid,))
-        views.append(View(name, rows, comment or "", cursor.fetchall()))
-    return views
+        found.append(View(name, comment or "", cursor.fetchall()))
+    return found

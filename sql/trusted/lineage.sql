@@ -4,7 +4,7 @@ WITH markers AS (
         substring(u.update_id FROM '^\w+') AS made_by,
         u.target_table,
         u.holds,
-        u.inputs ? 'content' AS is_of_file,
+        u.inputs ->> 'content' IS NOT NULL AS is_of_file,
         b.source,
         (b.details ->> 'extraction')::bigint AS extraction,
         u.inserted AS loaded,

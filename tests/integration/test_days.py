@@ -114,7 +114,7 @@ def test_a_day_to_come_that_an_earlier_version_loaded_is_left_behind(project: Pr
     assert settle(project, report=True) == []
     with project.mongo() as db:
         db.movies.update_one({"content_id": "M1"}, {"$set": {"title": "Of the day after"}})
-    project.must_run(date="2026-03-03")
+    settle(project, "2026-03-03")
     assert project.value(title) == "Of the day after"
     told = project.pipeline("gc", "--keep-days", "100000", "--yes")
     assert f"{processed / '2962-11-26'}" in told.output

@@ -45,7 +45,7 @@ def test_drift_is_told_from_the_first_example_until_the_source_is_loaded_without
     assert drift_lines(project) == told
     assert "WARNING MongoDB: vanished field director in movies" in run.output
 
-    project.must_run(date="2026-03-03")
+    settle(project, "2026-03-03")
     assert drift_lines(project) == told[:1]
 
 
@@ -54,7 +54,7 @@ def test_a_file_that_is_new_is_compared_with_the_one_before_it_by_name(project: 
     project.write("users-2024-01.csv", f"{USER_COLUMNS},plan\nU3{ANN[2:]},gold\n")
     settle(project)
     project.write_rows("users-2024-02.csv", [USER_COLUMNS, f"U4{BOB[2:]}"])
-    project.must_run()
+    settle(project)
     assert drift_lines(project) == [
         "users-2024-01.csv: new column plan in raw.users, such as gold",
         "users-2024-02.csv: vanished column plan in raw.users, such as gold",

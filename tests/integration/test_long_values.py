@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 
+from tests.in_process import settle
 from tests.project import Project
 
 
@@ -25,7 +26,7 @@ def test_long_names_of_groups_are_published_by_their_beginning(project: Project)
         ],
     )
     project.write_titles(movies=[{"content_id": "M1", "title": long[0] * 2, "duration_minutes": 90}])
-    project.must_run()
+    settle(project)
     assert project.rows("SELECT country, subscription_type FROM processed.users") == [(long[0], long[1])]
     assert project.rows("SELECT device_type, quality_level FROM session_details", role="analyst") == [
         (long[2], long[3])

@@ -10,6 +10,7 @@ import psycopg2
 import pytest
 from psycopg2 import errors
 
+from tests.in_process import settle
 from tests.project import Project
 from tests.small_input import ANN, BOB, SESSION_COLUMNS, USER_COLUMNS, movie, session
 
@@ -22,7 +23,7 @@ def loaded(tmp_path_factory: pytest.TempPathFactory, embedded: Path) -> Project:
     project.write_rows("users.csv", [USER_COLUMNS, ANN])
     project.write_rows("viewing_sessions.csv", [SESSION_COLUMNS, session(1)])
     project.write_titles(movies=[movie("M1")], series=[])
-    project.must_run()
+    settle(project)
     return project
 
 

@@ -40,10 +40,10 @@ def test_the_other_files_reach_the_analysts(project: Project) -> None:
 
     write_sessions(project, session(4), name="viewing_sessions-3.csv")
     project.write_titles("broken.json", movies=[movie("M2")])
-    project.must_run()
+    settle(project)
     assert sessions(project) == ["S1", "S2", "S3", "S4"]
     assert project.rows("SELECT content_id FROM trusted.content_summary ORDER BY 1") == [("M1",), ("M2",), ("T1",)]
-    assert settle(project, report=True) == []
+    assert settle(project) == []
 
 
 def test_a_new_version_that_is_refused_leaves_the_old_rows(project: Project) -> None:
@@ -58,7 +58,7 @@ def test_a_new_version_that_is_refused_leaves_the_old_rows(project: Project) -> 
     assert "FAILED users.csv: " in project.pipeline("status").output
     # What is loaded is delivered once more.
     write_users(project, ANN, BOB)
-    project.must_run()
+    settle(project)
     assert "FAILED" not in project.pipeline("status").output
 
 
@@ -90,9 +90,9 @@ def test_an_emptied_file_is_taken_on_request_all_the_way(project: Project) -> No
         assert last.code == 30
         assert sessions(project) == ["S1", "S2", "S3"]
     assert last.ran == ["LoadCsvToPostgres viewing_sessions-2.csv"]
-    project.must_run("--allow-empty")
+    settle(project, allow_empty=True)
     assert sessions(project) == ["S1", "S2"]
-    assert settle(project, report=True) == []
+    assert settle(project) == []
 
 
 def test_a_file_alone_fails_by_itself(project: Project) -> None:
@@ -129,7 +129,7 @@ def reject_files(project: Project) -> list[str]:
 def test_a_file_whose_values_are_bad_holds_only_itself(project: Project, is_first_load: bool) -> None:
     write_all(project)
     if not is_first_load:
-        project.must_run()
+        settle(project)
     # S1 of the file that is refused comes last, of a user who comes with the same run; it must not win.
     bad_sessions(project, "viewing_sessions.partner.csv")
     with (project.raw / "viewing_sessions.partner.csv").open("a") as file:
@@ -176,7 +176,7 @@ def test_a_file_whose_values_are_bad_holds_only_itself(project: Project, is_firs
     assert len(sessions(project)) == 104
     assert rejected(project) == []
     assert reject_files(project) == []
-    assert settle(project, report=True) == []
+    assert settle(project) == []
 
 
 def test_a_new_version_with_bad_values_leaves_the_old_rows(project: Project) -> None:
@@ -225,7 +225,7 @@ def test_rows_stay_if_the_only_file_in_their_place_is_bad(project: Project) -> N
         assert "viewing_sessions-new.csv: 100 of 100 records were rejected" in run.output
         assert sessions(project) == ["S1", "S2", "S3"]
     bad_sessions(project, "viewing_sessions-new.csv", bad=0, good=100)
-    project.must_run()
+    settle(project)
     assert len(sessions(project)) == 100
 
 

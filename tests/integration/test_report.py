@@ -242,6 +242,13 @@ def test_the_dictionary_counts_the_rows_of_every_view(reported: Reported) -> Non
     assert len(reported.page.tables["lineage"].rows) == shown["lineage"]
 
 
+def test_the_dictionary_has_every_table(reported: Reported) -> None:
+    named = re.findall(r'<details id="table-([\w.]+)">', reported.page.text)
+    declared = sorted(path.stem for path in (REPOSITORY / "sql/processed").glob("[a-z]*.sql"))
+    assert named == [f"processed.{name}" for name in declared]
+    assert "<td><code>completion_percentage</code></td><td>numeric(5,2)</td>" in reported.page.text
+
+
 def test_every_example_of_the_dictionary_works_as_typed(reported: Reported) -> None:
     shown = re.findall(r'aria-label="Example query of trusted.(\w+)">(.*?)</pre>', reported.page.text, re.DOTALL)
     assert len(shown) == len(reported.page.rows_of_views()) == 19

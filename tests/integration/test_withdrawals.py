@@ -37,7 +37,7 @@ def test_the_last_rows_of_a_table_leave_on_request_only(project: Project) -> Non
     for path, away in moved.items():
         away.rename(path)
     assert "FAILED" not in project.pipeline("status").output
-    assert project.must_run().ran == []
+    assert settle(project) == []
     for path in moved:
         path.unlink()
     run = project.must_run("--allow-empty")
@@ -45,7 +45,7 @@ def test_the_last_rows_of_a_table_leave_on_request_only(project: Project) -> Non
         "withdrawn: 3 rows of raw.viewing_sessions, since their files are gone: viewing_sessions-2.csv," in run.output
     )
     assert sessions(project) == []
-    assert settle(project, report=True) == []
+    assert settle(project) == []
 
 
 def test_files_with_other_names_take_the_place_of_those_that_left(project: Project) -> None:
@@ -61,7 +61,7 @@ def test_files_with_other_names_take_the_place_of_those_that_left(project: Proje
     assert "withdrawn: 3 rows of raw.viewing_sessions" in run.output
     assert sessions(project) == ["S3"]
     assert project.value("SELECT count(*) FROM raw.users") == 2
-    assert settle(project, report=True) == []
+    assert settle(project) == []
 
 
 def test_a_refused_file_does_not_take_the_place_of_those_that_left(project: Project) -> None:
@@ -79,10 +79,10 @@ def test_a_refused_file_does_not_take_the_place_of_those_that_left(project: Proj
     assert project.value("SELECT count(*) FROM processed.users") == 0
     assert sessions(project) == []
     write_users(project, ANN, BOB, name="users-new.csv")
-    project.must_run()
+    settle(project)
     assert sessions(project) == ["S1", "S2", "S3"]
-    project.must_run()
-    assert settle(project, report=True) == []
+    settle(project)
+    assert settle(project) == []
 
 
 def test_an_empty_file_does_not_take_the_place_of_those_that_left(project: Project) -> None:
@@ -92,10 +92,10 @@ def test_an_empty_file_does_not_take_the_place_of_those_that_left(project: Proje
     write_users(project, name="users-new.csv")
     assert project.run_all().code == 30
     assert project.value("SELECT count(*) FROM trusted.user_engagement") == 2
-    project.must_run("--allow-empty")
+    settle(project, allow_empty=True)
     assert project.value("SELECT count(*) FROM trusted.user_engagement") == 0
-    project.must_run()
-    assert settle(project, report=True) == []
+    settle(project)
+    assert settle(project) == []
 
 
 def test_a_delivery_of_under_half_the_rows_is_named(project: Project) -> None:

@@ -95,11 +95,11 @@ def test_a_graph_is_layered_from_the_sources_to_the_ends() -> None:
 
 
 def test_a_comment_tells_description_grain_and_example() -> None:
-    view = View("days", 3, "Viewing by day. Grain: one row for each day. Example: SELECT 1 FROM trusted.days", [])
+    view = View("days", "Viewing by day. Grain: one row for each day. Example: SELECT 1 FROM trusted.days", [], 3)
     described = entry(view)
     assert (described.description, described.grain) == ("Viewing by day.", "One row for each day.")
     assert described.example == "SELECT 1\nFROM trusted.days;"
-    assert entry(View("days", 3, "Viewing by day.", [])).example == "TABLE trusted.days\nLIMIT 10;"
+    assert entry(View("days", "Viewing by day.", [], 3)).example == "TABLE trusted.days\nLIMIT 10;"
 
 
 def test_the_list_of_days_names_those_that_have_a_page(tmp_path: Path) -> None:
