@@ -5,5 +5,4 @@ RETURN CASE
     ELSE value
 END;
 
-COMMENT ON FUNCTION etl.label(text) IS
-    'The name of a group: the value itself, or its beginning and its hash where no index could hold it.';
+COMMENT ON FUNCTION etl.label(text) IS 'The name of a group: the value itself, or its beginning and its hash where no index could hold it.';

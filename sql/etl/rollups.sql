@@ -102,21 +102,19 @@ COMMENT ON TABLE etl.rollup_user_months IS
     'Sessions up to the day that is published. Grain: one row for each user and month with a session.';
 COMMENT ON TABLE etl.rollup_users IS 'Grain: one row for each user with a session.';
 COMMENT ON TABLE etl.rollup_title_countries IS
-    'Sums to be added up, negative ones for sessions that left; empty once the country of a user is another. '
-    'Grain: country and title, one row for each publication that changed it.';
+    'Sums to be added up, negative ones for sessions that left; empty once the country of a user is another. Grain: '
+    'country and title, one row for each publication that changed it.';
 COMMENT ON TABLE etl.rollup_titles IS
-    'Sums to be added up, negative ones for sessions that left. Grain: title, month and tens of percent of completion, '
-    'one row for each publication that changed it.';
-COMMENT ON TABLE etl.rollup_title_viewers IS
-    'Numbers of users to be added up. Grain: title, one row for each publication that changed it.';
+    'Sums to be added up, negative ones for sessions that left. Grain: title, month and tens of percent of '
+    'completion, one row for each publication that changed it.';
+COMMENT ON TABLE etl.rollup_title_viewers IS 'Numbers of users to be added up. Grain: title, one row for each publication that changed it.';
 COMMENT ON TABLE etl.rollup_days IS
     'Sums to be added up, negative ones for sessions that left. Grain: day, one row for each publication that changed it.';
 COMMENT ON TABLE etl.rollup_ahead IS
-    'Sessions dated after the day that is published, which days and months leave out until their day comes: sums to be '
-    'added up. Grain: user, title and day, one row for each publication that changed it.';
+    'Sessions dated after the day that is published, which days and months leave out until their day comes: sums to '
+    'be added up. Grain: user, title and day, one row for each publication that changed it.';
 COMMENT ON FUNCTION etl.log_session_changes() IS 'Trigger: notes what changes in processed.viewing_sessions.';
-COMMENT ON FUNCTION etl.log_user_changes() IS
-    'Trigger: empties the sums by country when users leave or their country changes.';
+COMMENT ON FUNCTION etl.log_user_changes() IS 'Trigger: empties the sums by country when users leave or their country changes.';
 
 -- A column means the same in all of these tables.
 DO $$

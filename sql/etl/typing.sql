@@ -122,8 +122,7 @@ RETURN CASE
         THEN 'out of range: 1900-01-01 to 2100-12-31'
 END;
 
-COMMENT ON FUNCTION etl.time_problem(text) IS
-    'Why a cleaned value is no ISO time from 1900 to 2100; null if it is one, or is null.';
+COMMENT ON FUNCTION etl.time_problem(text) IS 'Why a cleaned value is no ISO time from 1900 to 2100; null if it is one, or is null.';
 
 CREATE OR REPLACE FUNCTION etl.float_problem(value text) RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
@@ -132,8 +131,7 @@ RETURN CASE
     WHEN NOT pg_input_is_valid(value, 'float8') THEN 'out of range'
 END;
 
-COMMENT ON FUNCTION etl.float_problem(text) IS
-    'Why a cleaned value is no number of double precision; null if it is one, or is null.';
+COMMENT ON FUNCTION etl.float_problem(text) IS 'Why a cleaned value is no number of double precision; null if it is one, or is null.';
 
 CREATE OR REPLACE FUNCTION etl.other_problem(value text, type_name text, reason text) RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE

@@ -1,43 +1,24 @@
 CREATE OR REPLACE VIEW etl.file_outcomes AS
-WITH present AS (
+SELECT
+    batches.source,
+    substr(updates.target_table, 5) AS table_name,
+    batches.batch_id,
+    batches.rows_read AS read,
+    batches.rows_read - rejected.rejected - held.superseded - held.waiting AS loaded,
+    rejected.rejected, held.superseded, held.waiting
+FROM etl.table_updates AS updates
+INNER JOIN etl.batches AS batches ON batches.batch_id = updates.batch_id
+CROSS JOIN LATERAL (
+    SELECT count(*) AS rejected FROM etl.rejected_rows WHERE rejected_rows.batch_id = batches.batch_id
+) AS rejected
+CROSS JOIN LATERAL (
     SELECT
-        batches.batch_id,
-        batches.source,
-        split_part(updates.target_table, '.', 2) AS table_name,
-        batches.rows_read
-    FROM etl.table_updates AS updates
-    INNER JOIN etl.batches AS batches ON batches.batch_id = updates.batch_id
-    WHERE updates.target_table LIKE 'raw.%'
-),
-
-rejected AS (
-    SELECT batch_id, count(*) AS records
-    FROM etl.rejected_rows
-    GROUP BY batch_id
-),
-
-held AS (
-    SELECT
-        batch_id,
         count(*) FILTER (WHERE status = 'superseded') AS superseded,
         count(*) FILTER (WHERE status = 'waiting') AS waiting
     FROM etl.held_rows
-    GROUP BY batch_id
-)
-
-SELECT
-    present.source,
-    present.table_name,
-    present.batch_id,
-    present.rows_read AS read,
-    present.rows_read - coalesce(rejected.records, 0) - coalesce(held.superseded, 0) - coalesce(held.waiting, 0)
-        AS loaded,
-    coalesce(rejected.records, 0) AS rejected,
-    coalesce(held.superseded, 0) AS superseded,
-    coalesce(held.waiting, 0) AS waiting
-FROM present
-LEFT JOIN rejected ON rejected.batch_id = present.batch_id
-LEFT JOIN held ON held.batch_id = present.batch_id;
+    WHERE held_rows.batch_id = batches.batch_id
+) AS held
+WHERE updates.target_table LIKE 'raw.%';
 
 COMMENT ON VIEW etl.file_outcomes IS
     'What became of the records of each file by now. Grain: one row for each CSV file that is landed.';

@@ -9,8 +9,7 @@ WITH days AS (
 )
 
 SELECT
-    s.content_id,
-    s.title,
+    s.content_id, s.title,
     count(DISTINCT (s.user_id, s.watch_date)) AS binge_days,
     count(DISTINCT s.user_id) AS users,
     count(*) AS sessions,

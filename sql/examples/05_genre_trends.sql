@@ -14,8 +14,7 @@ WITH quarters AS (
 )
 
 SELECT
-    genre,
-    quarter,
+    genre, quarter,
     round(weighted_sessions, 2) AS weighted_sessions,
     round(
         100 * (weighted_sessions / lag(weighted_sessions) OVER (PARTITION BY genre ORDER BY quarter) - 1), 2

@@ -2,8 +2,7 @@
 -- shows: By device and type of title, mean completion, and how far it is from that of the type on all devices.
 WITH by_device AS (
     SELECT
-        type,
-        device_type,
+        type, device_type,
         count(completion_percentage) AS sessions,
         sum(completion_percentage) AS completion
     FROM trusted.session_details
@@ -12,9 +11,7 @@ WITH by_device AS (
 )
 
 SELECT
-    type,
-    device_type,
-    sessions,
+    type, device_type, sessions,
     round(completion / sessions, 2) AS avg_completion,
     round(
         completion / sessions - sum(completion) OVER (PARTITION BY type) / sum(sessions) OVER (PARTITION BY type), 2

@@ -2,18 +2,14 @@
 -- shows: Budget of each hour watched, by type and by fifths of budget from small to large.
 WITH ranked AS (
     SELECT
-        type,
-        production_budget,
-        watch_hours,
-        sessions,
+        type, production_budget, watch_hours, sessions,
         ntile(5) OVER (PARTITION BY type ORDER BY production_budget, content_id) AS budget_fifth
     FROM trusted.content_summary
     WHERE production_budget IS NOT NULL AND NOT removed
 )
 
 SELECT
-    type,
-    budget_fifth,
+    type, budget_fifth,
     count(*) AS titles,
     min(production_budget) AS smallest_budget,
     max(production_budget) AS largest_budget,

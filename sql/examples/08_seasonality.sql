@@ -4,14 +4,12 @@ WITH days AS (
     SELECT
         extract(isodow FROM watch_date)::integer AS day_number,
         to_char(watch_date, 'FMDay') AS day_of_week,
-        sessions,
-        watch_hours
+        sessions, watch_hours
     FROM trusted.daily_viewing
 )
 
 SELECT
-    day_number,
-    day_of_week,
+    day_number, day_of_week,
     count(*) AS days,
     round(avg(sessions), 2) AS mean_sessions,
     round(avg(watch_hours), 2) AS mean_watch_hours,

@@ -2,8 +2,7 @@
 -- shows: For each cohort, the percent active in each of the first six months, beside the mean of the cohorts before it.
 WITH cohorts AS (
     SELECT
-        cohort_month,
-        month_number,
+        cohort_month, month_number,
         sum(cohort_users) AS users,
         100.0 * sum(active_users) / sum(cohort_users) AS retention
     FROM trusted.monthly_retention
@@ -12,9 +11,7 @@ WITH cohorts AS (
 )
 
 SELECT
-    cohort_month,
-    month_number,
-    users,
+    cohort_month, month_number, users,
     round(retention, 2) AS retention,
     round(
         avg(retention) OVER (

@@ -18,12 +18,7 @@ usual AS (
 )
 
 SELECT
-    e.user_id,
-    e.country,
-    e.subscription_type,
-    e.segment,
-    e.watch_hours,
-    e.last_watch_date,
+    e.user_id, e.country, e.subscription_type, e.segment, e.watch_hours, e.last_watch_date,
     l.last_date - e.last_watch_date AS days_away,
     round(u.usual_pause, 2) AS usual_pause
 FROM trusted.user_engagement AS e

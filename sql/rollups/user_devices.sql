@@ -1,9 +1,7 @@
 -- Users by device and quality, from all sessions of the users in {sessions}.
 INSERT INTO etl.rollup_user_devices
 SELECT
-    user_id,
-    device_type,
-    quality_level,
+    user_id, device_type, quality_level,
     count(*) AS sessions,
     sum(watch_duration_minutes) AS minutes,
     count(watch_duration_minutes) AS durations,

@@ -12,5 +12,5 @@ HAVING sum(t.sessions) > 0;
 CREATE UNIQUE INDEX completion_by_content_type_key ON trusted.completion_by_content_type (type);
 
 COMMENT ON MATERIALIZED VIEW trusted.completion_by_content_type IS
-    'How far movies and series are watched. Grain: one row for each type of content with a session. '
-    'Example: SELECT type, avg_completion FROM trusted.completion_by_content_type ORDER BY type';
+    'How far movies and series are watched. Grain: one row for each type of content with a session. Example: SELECT '
+    'type, avg_completion FROM trusted.completion_by_content_type ORDER BY type';

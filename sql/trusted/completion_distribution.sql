@@ -13,8 +13,7 @@ every_bucket AS (
 )
 
 SELECT
-    e.type,
-    e.bucket,
+    e.type, e.bucket,
     coalesce(w.sessions, 0) AS sessions
 FROM every_bucket AS e
 LEFT JOIN watched AS w USING (type, bucket);
@@ -22,9 +21,8 @@ LEFT JOIN watched AS w USING (type, bucket);
 CREATE UNIQUE INDEX completion_distribution_key ON trusted.completion_distribution (type, bucket);
 
 COMMENT ON MATERIALIZED VIEW trusted.completion_distribution IS
-    'Sessions by tens of percent of completion. Grain: one row for each type of content with a session and each '
-    'of ten buckets, zeros included; sessions without completion are not counted. '
-    'Example: SELECT type, bucket, round(100 * sessions / sum(sessions) OVER (PARTITION BY type), 2) AS '
-    'percent FROM trusted.completion_distribution ORDER BY type, bucket';
-COMMENT ON COLUMN trusted.completion_distribution.bucket IS
-    'Tens of percent: 0 is from 0 to below 10, 9 is from 90 to 100.';
+    'Sessions by tens of percent of completion. Grain: one row for each type of content with a session and each of '
+    'ten buckets, zeros included; sessions without completion are not counted. Example: SELECT type, bucket, '
+    'round(100 * sessions / sum(sessions) OVER (PARTITION BY type), 2) AS percent FROM '
+    'trusted.completion_distribution ORDER BY type, bucket';
+COMMENT ON COLUMN trusted.completion_distribution.bucket IS 'Tens of percent: 0 is from 0 to below 10, 9 is from 90 to 100.';

@@ -28,16 +28,9 @@ season_totals AS (
 )
 
 SELECT
-    c.content_id,
-    c.title,
-    c.type,
-    c.release_year,
-    c.rating,
-    c.production_budget,
+    c.content_id, c.title, c.type, c.release_year, c.rating, c.production_budget,
     coalesce(g.genres, '{}') AS genres,
-    m.duration_minutes,
-    s.season_count,
-    t.episode_count,
+    m.duration_minutes, s.season_count, t.episode_count,
     coalesce(m.views_count, s.total_views) AS catalogue_views,
     coalesce(v.sessions, 0) AS sessions,
     coalesce(w.unique_viewers, 0) AS unique_viewers,
@@ -55,14 +48,13 @@ LEFT JOIN viewers AS w USING (content_id);
 CREATE UNIQUE INDEX content_summary_key ON trusted.content_summary (content_id);
 
 COMMENT ON MATERIALIZED VIEW trusted.content_summary IS
-    'Titles with their viewing. Grain: one row for each title, also those removed or never watched. '
-    'Example: SELECT title, watch_hours FROM trusted.content_summary WHERE ''Drama'' = ANY (genres) '
-    'ORDER BY watch_hours DESC LIMIT 10';
+    'Titles with their viewing. Grain: one row for each title, also those removed or never watched. Example: SELECT '
+    'title, watch_hours FROM trusted.content_summary WHERE ''Drama'' = ANY (genres) ORDER BY watch_hours DESC LIMIT '
+    '10';
 COMMENT ON COLUMN trusted.content_summary.content_id IS 'Key of the title.';
 COMMENT ON COLUMN trusted.content_summary.genres IS 'Genres, sorted by code point; empty if none.';
 COMMENT ON COLUMN trusted.content_summary.duration_minutes IS 'Running time of a movie in minutes; null for series.';
-COMMENT ON COLUMN trusted.content_summary.season_count IS
-    'Seasons of a series as the catalogue counts them; null for movies.';
+COMMENT ON COLUMN trusted.content_summary.season_count IS 'Seasons of a series as the catalogue counts them; null for movies.';
 COMMENT ON COLUMN trusted.content_summary.episode_count IS 'Episodes over all seasons; null if no season is known.';
 COMMENT ON COLUMN trusted.content_summary.catalogue_views IS 'Views as the catalogue counts them.';
 COMMENT ON COLUMN trusted.content_summary.removed IS 'Whether the title is gone from the catalogue.';

@@ -14,9 +14,7 @@ HAVING sum(sessions) > 0;
 CREATE UNIQUE INDEX daily_viewing_key ON trusted.daily_viewing (watch_date);
 
 COMMENT ON MATERIALIZED VIEW trusted.daily_viewing IS
-    'Viewing by day, up to the day of the run. Grain: one row for each day with a session. '
-    'Example: SELECT watch_date, sessions, watch_hours FROM trusted.daily_viewing ORDER BY watch_date '
-    'DESC LIMIT 7';
+    'Viewing by day, up to the day of the run. Grain: one row for each day with a session. Example: SELECT '
+    'watch_date, sessions, watch_hours FROM trusted.daily_viewing ORDER BY watch_date DESC LIMIT 7';
 COMMENT ON COLUMN trusted.daily_viewing.watch_date IS 'The day.';
-COMMENT ON COLUMN trusted.daily_viewing.unique_viewers IS
-    'Number of different users with a session that day; does not add up over days.';
+COMMENT ON COLUMN trusted.daily_viewing.unique_viewers IS 'Number of different users with a session that day; does not add up over days.';

@@ -1,12 +1,7 @@
 CREATE VIEW trusted.data_quality AS
-WITH checks AS (
-    SELECT check_name AS name, target_table AS source, severity, findings, last_seen, description
-    FROM etl.check_results
-),
-
 -- Extraction repeats daily, files are corrected and redelivered: what an older batch of the same source rejected
 -- is no longer so.
-latest_batches AS (
+WITH latest_batches AS (
     SELECT max(b.batch_id) AS batch_id
     FROM etl.batches AS b
     WHERE b.status = 'loaded' OR EXISTS (SELECT FROM etl.rejected_rows AS r WHERE r.batch_id = b.batch_id)
@@ -15,8 +10,7 @@ latest_batches AS (
 
 rejections AS (
     SELECT
-        r.reason AS name,
-        r.source,
+        r.reason AS name, r.source,
         'rejected' AS severity,
         count(*) AS findings,
         max(r.rejected_at) AS last_seen,
@@ -41,17 +35,16 @@ waiting AS (
     GROUP BY 1, 2
 )
 
-SELECT name, source, severity, findings, last_seen, description FROM checks
+SELECT check_name AS name, target_table AS source, severity, findings, last_seen, description FROM etl.check_results
 UNION ALL
 SELECT name, source, severity, findings, last_seen, description FROM rejections
 UNION ALL
 SELECT name, source, severity, findings, last_seen, description FROM waiting;
 
 COMMENT ON VIEW trusted.data_quality IS
-    'What is known to be wrong with the data. Grain: one row for each check, also those without findings, and one '
-    'for each source and reason why records of its latest load were rejected or wait. '
-    'Example: SELECT name, source, findings FROM trusted.data_quality WHERE findings > 0 ORDER BY '
-    'severity, findings DESC';
+    'What is known to be wrong with the data. Grain: one row for each check, also those without findings, and one for '
+    'each source and reason why records of its latest load were rejected or wait. Example: SELECT name, source, '
+    'findings FROM trusted.data_quality WHERE findings > 0 ORDER BY severity, findings DESC';
 COMMENT ON COLUMN trusted.data_quality.name IS 'The check, the reason of rejection, or what records wait for.';
 COMMENT ON COLUMN trusted.data_quality.source IS 'Table checked, or file or collection the records came from.';
 COMMENT ON COLUMN trusted.data_quality.severity IS

@@ -9,42 +9,30 @@ WITH loaded AS MATERIALIZED (
 
 outcomes AS (
     SELECT
-        o.source,
-        o.table_name,
-        o.batch_id,
-        o.read,
+        o.source, o.table_name, o.batch_id, o.read,
         CASE
             WHEN o.table_name IN ('users', 'viewing_sessions') THEN coalesce(l.records, 0)
             ELSE o.loaded  -- a table that stays in raw
         END AS loaded,
-        o.rejected,
-        o.superseded,
-        o.waiting
+        o.rejected, o.superseded, o.waiting
     FROM etl.file_outcomes AS o
     LEFT JOIN loaded AS l ON l.table_name = o.table_name AND l.batch_id = o.batch_id
 )
 
 SELECT
-    source,
-    table_name,
-    batch_id,
-    read AS rows_read,
-    loaded AS rows_loaded,
-    rejected AS rows_rejected,
-    superseded AS rows_superseded,
-    waiting AS rows_waiting,
+    source, table_name, batch_id, read AS rows_read, loaded AS rows_loaded, rejected AS rows_rejected,
+    superseded AS rows_superseded, waiting AS rows_waiting,
     read - loaded - rejected - superseded - waiting AS difference
 FROM outcomes;
 
 COMMENT ON VIEW trusted.file_reconciliation IS
-    'What became of the records of each CSV file by now. Grain: one row for each file that is landed. '
-    'Example: SELECT source, rows_read, rows_rejected, rows_waiting FROM trusted.file_reconciliation '
-    'WHERE rows_rejected > 0 ORDER BY rows_rejected DESC';
+    'What became of the records of each CSV file by now. Grain: one row for each file that is landed. Example: SELECT '
+    'source, rows_read, rows_rejected, rows_waiting FROM trusted.file_reconciliation WHERE rows_rejected > 0 ORDER BY '
+    'rows_rejected DESC';
 COMMENT ON COLUMN trusted.file_reconciliation.table_name IS 'Table its records belong to.';
 COMMENT ON COLUMN trusted.file_reconciliation.batch_id IS 'The batch in load_history that landed it.';
 COMMENT ON COLUMN trusted.file_reconciliation.rows_read IS 'Records in the file.';
-COMMENT ON COLUMN trusted.file_reconciliation.rows_loaded IS
-    'Records that stand in the table that analysts see, counted there.';
+COMMENT ON COLUMN trusted.file_reconciliation.rows_loaded IS 'Records that stand in the table that analysts see, counted there.';
 COMMENT ON COLUMN trusted.file_reconciliation.rows_rejected IS 'Records kept aside with a reason.';
 COMMENT ON COLUMN trusted.file_reconciliation.rows_superseded IS 'Records that lost to a later one of the same key.';
 COMMENT ON COLUMN trusted.file_reconciliation.rows_waiting IS 'Sessions whose user or title is not there yet.';

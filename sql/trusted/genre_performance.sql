@@ -24,8 +24,7 @@ titles AS (
         c.production_budget,
         coalesce(v.sessions, 0) AS sessions,
         coalesce(v.minutes, 0) AS minutes,
-        v.completion,
-        v.completions
+        v.completion, v.completions
     FROM processed.content AS c
     LEFT JOIN processed.genres AS g USING (content_id)
     LEFT JOIN genre_counts AS n USING (content_id)
@@ -47,17 +46,14 @@ CREATE UNIQUE INDEX genre_performance_key ON trusted.genre_performance (genre) N
 
 COMMENT ON MATERIALIZED VIEW trusted.genre_performance IS
     'Viewing by genre. A title counts in each of its genres, so only weighted_sessions adds up over rows (to the '
-    'number of all sessions, but for rounding). Grain: one row for each genre, and one with genre null for the '
-    'titles that have none, among them the titles removed from the catalogue. '
-    'Example: SELECT genre, weighted_sessions, avg_completion FROM trusted.genre_performance ORDER BY '
-    'weighted_sessions DESC';
+    'number of all sessions, but for rounding). Grain: one row for each genre, and one with genre null for the titles '
+    'that have none, among them the titles removed from the catalogue. Example: SELECT genre, weighted_sessions, '
+    'avg_completion FROM trusted.genre_performance ORDER BY weighted_sessions DESC';
 COMMENT ON COLUMN trusted.genre_performance.genre IS 'The genre; null for titles without genres.';
 COMMENT ON COLUMN trusted.genre_performance.titles IS 'Number of titles, also those never watched.';
-COMMENT ON COLUMN trusted.genre_performance.sessions IS
-    'Number of sessions, once for each genre of the title; does not add up over rows.';
+COMMENT ON COLUMN trusted.genre_performance.sessions IS 'Number of sessions, once for each genre of the title; does not add up over rows.';
 COMMENT ON COLUMN trusted.genre_performance.weighted_sessions IS
     'Number of sessions, each counted 1/n for a title of n genres, to 4 decimals; adds up to all sessions.';
-COMMENT ON COLUMN trusted.genre_performance.watch_hours IS
-    'Hours watched, once for each genre of the title; does not add up over rows.';
+COMMENT ON COLUMN trusted.genre_performance.watch_hours IS 'Hours watched, once for each genre of the title; does not add up over rows.';
 COMMENT ON COLUMN trusted.genre_performance.total_budget IS
     'Sum of the known production budgets, once for each genre of the title; null if none is known.';

@@ -2,8 +2,7 @@ CREATE VIEW trusted.lineage AS
 WITH markers AS (
     SELECT
         substring(u.update_id FROM '^\w+') AS made_by,
-        u.target_table,
-        u.holds,
+        u.target_table, u.holds,
         u.inputs ->> 'content' IS NOT NULL AS is_of_file,
         b.source,
         (b.details ->> 'extraction')::bigint AS extraction,
@@ -60,11 +59,7 @@ UNION ALL
 SELECT
     target_table,
     CASE WHEN target_table = 'MongoDB' THEN 'collections' ELSE 'table' END,
-    source,
-    made_by,
-    loaded,
-    fingerprint,
-    batch_id
+    source, made_by, loaded, fingerprint, batch_id
 FROM markers
 WHERE is_of_file
 UNION ALL
@@ -81,19 +76,18 @@ FROM published_reads AS r
 LEFT JOIN markers AS m ON m.target_table = 'trusted';
 
 COMMENT ON VIEW trusted.lineage IS
-    'What every view, table and file is made from, and what is loaded in it now. Grain: one row for each object '
-    'and each thing it is made from; a file is made from nothing and has one row. '
-    'Example: WITH RECURSIVE above AS (SELECT object, made_from FROM trusted.lineage WHERE object = '
-    '''trusted.genre_performance'' UNION SELECT l.object, l.made_from FROM trusted.lineage AS l INNER JOIN above '
-    'ON l.object = above.made_from) SELECT DISTINCT made_from FROM above WHERE made_from IS NOT NULL ORDER BY 1';
+    'What every view, table and file is made from, and what is loaded in it now. Grain: one row for each object and '
+    'each thing it is made from; a file is made from nothing and has one row. Example: WITH RECURSIVE above AS '
+    '(SELECT object, made_from FROM trusted.lineage WHERE object = ''trusted.genre_performance'' UNION SELECT '
+    'l.object, l.made_from FROM trusted.lineage AS l INNER JOIN above ON l.object = above.made_from) SELECT DISTINCT '
+    'made_from FROM above WHERE made_from IS NOT NULL ORDER BY 1';
 COMMENT ON COLUMN trusted.lineage.object IS
     'View or table with its schema; MongoDB for its collections movies and series; a folder of extracted files; or a '
     'file, relative to the raw folder.';
 COMMENT ON COLUMN trusted.lineage.kind IS 'view, table, extraction, collections or file.';
 COMMENT ON COLUMN trusted.lineage.made_from IS 'What it is made from, named as in object; null for a file.';
 COMMENT ON COLUMN trusted.lineage.made_by IS 'Luigi task that loads it.';
-COMMENT ON COLUMN trusted.lineage.loaded IS
-    'When the load that is in place now committed; for a raw table, that of this file.';
+COMMENT ON COLUMN trusted.lineage.loaded IS 'When the load that is in place now committed; for a raw table, that of this file.';
 COMMENT ON COLUMN trusted.lineage.fingerprint IS
     'Hash over all inputs of that load; of a file, and of what it brought, the hash of its content.';
 COMMENT ON COLUMN trusted.lineage.batch_id IS 'Its batch in load_history.';

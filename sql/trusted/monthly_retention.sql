@@ -1,11 +1,7 @@
 CREATE MATERIALIZED VIEW trusted.monthly_retention AS
-WITH user_months AS (
-    SELECT user_id, month FROM etl.rollup_user_months
-),
-
-members AS (
+WITH members AS (
     SELECT f.user_id, f.cohort_month, u.subscription_type
-    FROM (SELECT user_id, min(month) AS cohort_month FROM user_months GROUP BY user_id) AS f
+    FROM (SELECT user_id, min(month) AS cohort_month FROM etl.rollup_user_months GROUP BY user_id) AS f
     INNER JOIN processed.users AS u USING (user_id)
 ),
 
@@ -20,11 +16,11 @@ activity AS (
     SELECT c.cohort_month, c.subscription_type, month::date AS month, c.cohort_users, 0 AS active_users
     FROM cohorts AS c
     CROSS JOIN LATERAL generate_series(
-        c.cohort_month::timestamp, (SELECT max(month) FROM user_months)::timestamp, interval '1 month'
+        c.cohort_month::timestamp, (SELECT max(month) FROM etl.rollup_user_months)::timestamp, interval '1 month'
     ) AS month
     UNION ALL
     SELECT m.cohort_month, m.subscription_type, a.month, 0, count(*)
-    FROM user_months AS a
+    FROM etl.rollup_user_months AS a
     INNER JOIN members AS m USING (user_id)
     GROUP BY m.cohort_month, m.subscription_type, a.month
 )
@@ -45,13 +41,11 @@ CREATE UNIQUE INDEX monthly_retention_key
 
 COMMENT ON MATERIALIZED VIEW trusted.monthly_retention IS
     'How many users of a cohort come back in later months. A user belongs to the cohort of the month of the first '
-    'session, under the present plan. Grain: one row for each cohort_month, subscription_type and month_number, '
-    'from 0 to the last month of the data up to the day of the run, zeros included. '
-    'Example: SELECT cohort_month, month_number, round(100 * sum(active_users) / sum(cohort_users), 2) '
-    'AS retention FROM trusted.monthly_retention GROUP BY cohort_month, month_number ORDER BY '
-    'cohort_month, month_number';
-COMMENT ON COLUMN trusted.monthly_retention.cohort_month IS
-    'Month of the first session of these users, as its first day.';
+    'session, under the present plan. Grain: one row for each cohort_month, subscription_type and month_number, from '
+    '0 to the last month of the data up to the day of the run, zeros included. Example: SELECT cohort_month, '
+    'month_number, round(100 * sum(active_users) / sum(cohort_users), 2) AS retention FROM trusted.monthly_retention '
+    'GROUP BY cohort_month, month_number ORDER BY cohort_month, month_number';
+COMMENT ON COLUMN trusted.monthly_retention.cohort_month IS 'Month of the first session of these users, as its first day.';
 COMMENT ON COLUMN trusted.monthly_retention.subscription_type IS 'Plan of these users; null if unknown.';
 COMMENT ON COLUMN trusted.monthly_retention.month_number IS 'Months since cohort_month; 0 is cohort_month itself.';
 COMMENT ON COLUMN trusted.monthly_retention.cohort_users IS 'Number of users of the cohort.';

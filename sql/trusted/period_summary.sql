@@ -39,9 +39,7 @@ titles AS (
 )
 
 SELECT
-    v.month,
-    v.sessions,
-    w.active_users,
+    v.month, v.sessions, w.active_users,
     coalesce(n.new_users, 0) AS new_users,
     round(coalesce(v.minutes, 0) / 60, 2) AS watch_hours,
     round(v.avg_completion, 2) AS avg_completion,
@@ -54,12 +52,9 @@ LEFT JOIN newcomers AS n USING (month);
 CREATE UNIQUE INDEX period_summary_key ON trusted.period_summary (month);
 
 COMMENT ON MATERIALIZED VIEW trusted.period_summary IS
-    'Viewing by month, up to the day of the run. Grain: one row for each month with a session. '
-    'Example: SELECT month, sessions, active_users, new_users, watch_hours FROM trusted.period_summary '
-    'ORDER BY month';
+    'Viewing by month, up to the day of the run. Grain: one row for each month with a session. Example: SELECT month, '
+    'sessions, active_users, new_users, watch_hours FROM trusted.period_summary ORDER BY month';
 COMMENT ON COLUMN trusted.period_summary.month IS 'The month, as its first day.';
-COMMENT ON COLUMN trusted.period_summary.active_users IS
-    'Number of different users with a session; does not add up over months.';
+COMMENT ON COLUMN trusted.period_summary.active_users IS 'Number of different users with a session; does not add up over months.';
 COMMENT ON COLUMN trusted.period_summary.new_users IS 'Number of users whose first session is in that month.';
-COMMENT ON COLUMN trusted.period_summary.titles_watched IS
-    'Number of different titles with a session; does not add up over months.';
+COMMENT ON COLUMN trusted.period_summary.titles_watched IS 'Number of different titles with a session; does not add up over months.';

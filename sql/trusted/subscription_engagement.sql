@@ -11,14 +11,12 @@ FROM processed.users AS u
 LEFT JOIN etl.rollup_users AS v USING (user_id)
 GROUP BY u.subscription_type;
 
-CREATE UNIQUE INDEX subscription_engagement_key
-    ON trusted.subscription_engagement (subscription_type) NULLS NOT DISTINCT;
+CREATE UNIQUE INDEX subscription_engagement_key ON trusted.subscription_engagement (subscription_type) NULLS NOT DISTINCT;
 
 COMMENT ON MATERIALIZED VIEW trusted.subscription_engagement IS
-    'Users and viewing by plan. Grain: one row for each subscription_type; users without one are a group of '
-    'their own. '
-    'Example: SELECT subscription_type, users, sessions_per_active_user FROM '
-    'trusted.subscription_engagement ORDER BY users DESC';
+    'Users and viewing by plan. Grain: one row for each subscription_type; users without one are a group of their '
+    'own. Example: SELECT subscription_type, users, sessions_per_active_user FROM trusted.subscription_engagement '
+    'ORDER BY users DESC';
 COMMENT ON COLUMN trusted.subscription_engagement.subscription_type IS 'Plan of the users; null if unknown.';
 COMMENT ON COLUMN trusted.subscription_engagement.sessions_per_active_user IS
     'Sessions for each active user, to 2 decimals; null if no user is active.';

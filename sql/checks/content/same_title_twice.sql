@@ -3,10 +3,7 @@
 SELECT content_id, title, type, release_year
 FROM (
     SELECT
-        content_id,
-        title,
-        type,
-        release_year,
+        content_id, title, type, release_year,
         count(*) OVER (PARTITION BY lower(title), type, release_year) AS copies
     FROM processed.content
     WHERE removed_at IS NULL

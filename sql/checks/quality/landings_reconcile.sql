@@ -35,12 +35,9 @@ rejected AS (
 
 -- Full join: rows that no landed file accounts for are a finding too.
 SELECT
-    batch_id,
-    files.source,
-    files.rows_rejected,
+    batch_id, files.source, files.rows_rejected,
     coalesce(rejected.row_count, 0) AS kept_rejected,
-    files.rows_loaded,
-    raw_rows.row_count AS kept_rows,
+    files.rows_loaded, raw_rows.row_count AS kept_rows,
     coalesce(files.update_id, raw_rows.merged_by) AS redo
 FROM files
 FULL JOIN raw_rows USING (batch_id)
