@@ -1,4 +1,7 @@
-"""Ending a run by SIGTERM or Ctrl-C: at once, rolled back, with one line and a non-zero exit code."""
+"""Ending a run by SIGTERM or Ctrl-C: at once, rolled back, with one line and a non-zero exit code.
+
+Left alone, SIGTERM ends a process without a word, and Ctrl-C waits until the statement of the moment has ended.
+"""
 
 from __future__ import annotations
 

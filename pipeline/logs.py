@@ -104,7 +104,7 @@ class TerminalHandler(logging.StreamHandler[TextIO]):
         if event == "load" or record.levelno >= logging.ERROR:  # an error that did not stop it: a refused file
             current.has_told = True
         is_repeated = event == "end" and current.has_told
-        return not (is_repeated or event in TOLD_BY_LUIGI or getattr(record, "has_bar", False))
+        return not (is_repeated or event in TOLD_BY_LUIGI)
 
 
 class RunHandler(logging.Handler):
@@ -179,7 +179,7 @@ class JsonLineFormatter(JsonFormatter):
         return {
             name: without_secrets(value) if isinstance(value, str) else value
             for name, value in log_data.items()
-            if value is not None and name != "has_bar"
+            if value is not None
         }
 
 

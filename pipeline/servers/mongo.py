@@ -6,11 +6,11 @@ import atexit
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar, cast
+from urllib.parse import urlsplit
 
 from pipeline.errors import PipelineError
 from pipeline.servers.embedded import ensure_mongo
 from pipeline.servers.refusals import mongo_refusal, mongo_unreachable
-from pipeline.servers.remote import mongo_parameters, mongo_server, mongo_user
 from pipeline.servers.retries import ConnectionLostError
 from pipeline.settings import Settings, get_settings
 
@@ -42,6 +42,39 @@ def connection_parameters() -> dict[str, Any]:
         return mongo_parameters(settings)
     address = ensure_mongo(settings)
     return {"host": address.host, "port": address.port}
+
+
+def mongo_server(settings: Settings) -> str:
+    """Return which MongoDB servers and database are meant, without credentials and without asking DNS."""
+    if settings.mongo_uri is None:
+        return f"{settings.mongo_host}:{settings.mongo_port}/{settings.mongo_db}"
+    servers = urlsplit(settings.mongo_uri.get_secret_value()).netloc.rpartition("@")[2]
+    return f"{servers}/{settings.mongo_db}"
+
+
+def mongo_user(settings: Settings) -> str:
+    """Return who logs in, for messages."""
+    if settings.mongo_uri is None:
+        return settings.mongo_user or "nobody (MONGO_USER is not set)"
+    return "the user of MONGO_URI"
+
+
+def mongo_parameters(settings: Settings) -> dict[str, Any]:
+    """Return what `pymongo.MongoClient` needs to reach a server that is not the embedded one."""
+    tls = {
+        "tls": settings.mongo_tls or None,
+        "tlsCAFile": settings.mongo_tls_ca_file,
+        "tlsCertificateKeyFile": settings.mongo_tls_certificate_key_file,
+    }
+    parameters: dict[str, Any] = {name: value if value is True else str(value) for name, value in tls.items() if value}
+    if settings.mongo_uri is not None:
+        return {"host": settings.mongo_uri.get_secret_value(), **parameters}
+    parameters |= {"host": settings.mongo_host, "port": settings.mongo_port}
+    if settings.mongo_user:
+        parameters["username"] = settings.mongo_user
+        parameters["password"] = settings.mongo_password.get_secret_value() or None
+        parameters["authSource"] = settings.mongo_auth_source
+    return parameters
 
 
 @contextmanager

@@ -23,7 +23,6 @@ from pipeline.errors import PipelineError
 from pipeline.servers.embedded import ensure_postgres
 from pipeline.servers.libpq import ENCODING, Role, forget_variables, session_options
 from pipeline.servers.refusals import postgres_permission, postgres_refusal
-from pipeline.servers.remote import postgres_tls
 from pipeline.settings import Settings, get_settings
 
 logger = logging.getLogger("pipeline")
@@ -60,8 +59,19 @@ def connection_parameters(role: Role = "pipeline") -> dict[str, Any]:
         address = ensure_postgres(settings)
         parameters |= {"host": address.host, "port": address.port}
     else:
-        parameters |= {"host": settings.postgres_host, "port": settings.postgres_port, **postgres_tls(settings)}
+        parameters |= {"host": settings.postgres_host, "port": settings.postgres_port, **_tls(settings)}
     return {**parameters, "password": password} if password else parameters
+
+
+def _tls(settings: Settings) -> dict[str, str]:
+    """Return what libpq is to know about TLS, under libpq's names; empty if nothing is set."""
+    given = {
+        "sslmode": settings.postgres_sslmode,
+        "sslrootcert": settings.postgres_sslrootcert,
+        "sslcert": settings.postgres_sslcert,
+        "sslkey": settings.postgres_sslkey,
+    }
+    return {name: str(value) for name, value in given.items() if value is not None}
 
 
 def _user_of(role: Role) -> str:

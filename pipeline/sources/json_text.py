@@ -1,4 +1,8 @@
-"""JSON text read forwards, value by value, with the place of any fault."""
+"""JSON text read forwards, value by value, with the place of any fault.
+
+In place of a library: `ijson` takes a fifth longer, gives no line and column, refuses a whole file for one NaN or one
+byte that is not UTF-8, and its fastest backend does not survive a number of 5,000 digits.
+"""
 
 from __future__ import annotations
 

@@ -90,7 +90,7 @@ def _file(module: str) -> Path:
 
 
 class _Sources:
-    """What source files hold, kept between runs: to take modules apart is a quarter of a run with nothing to do.
+    """What source files hold, kept between runs: to take modules apart is a sixth of a run with nothing to do.
 
     They are known by the text itself and by the text of this module, so no entry is ever out of date.
     """

@@ -15,14 +15,10 @@ if TYPE_CHECKING:
 _shown: list[rich.progress.Progress] = []
 
 
-def begin(what: str) -> bool:
-    """Show a bar for a task, if this is the process that was started and it writes to a terminal.
-
-    Returns:
-        Whether there is a bar; if not, lines tell what happens.
-    """
+def begin(what: str) -> None:
+    """Show a bar for a task, if this is the process that was started and it writes to a terminal."""
     if multiprocessing.parent_process() is not None or not sys.stderr.isatty():
-        return False
+        return
     from rich.console import Console
     from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
@@ -38,7 +34,6 @@ def begin(what: str) -> bool:
     bar.add_task(what, total=None)
     bar.start()
     _shown.append(bar)
-    return True
 
 
 # A run that is interrupted leaves the terminal as it was.

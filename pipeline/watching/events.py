@@ -44,8 +44,8 @@ def install() -> None:
 def _started(task: luigi.Task) -> None:
     current.begin(task)
     if not isinstance(task, luigi.WrapperTask):
-        is_shown = bars.begin(name_of(task))
-        logger.info("%s: started", name_of(task), extra={"event": "start", "has_bar": is_shown})
+        logger.info("%s: started", name_of(task), extra={"event": "start"})
+        bars.begin(name_of(task))
 
 
 def _ended(task: luigi.Task) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.servers.remote import mongo_parameters, mongo_server
+from pipeline.servers.mongo import mongo_parameters, mongo_server
 from pipeline.settings import PACKAGE_ROOT, SettingsError, get_settings
 
 
