@@ -10,14 +10,13 @@ import ast
 import contextlib
 import importlib.util
 import json
-import os
 import re
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 
 from pipeline.settings import get_settings
-from pipeline.state.fingerprints import digest_bytes
+from pipeline.state.fingerprints import digest_bytes, replace_text
 
 ROOMS = tuple(f"pipeline.{room}." for room in ("contract", "sources", "documents", "warehouse", "report"))
 # They write what people are told of a load, and whether it is refused: the rows that are loaded are the same.
@@ -110,11 +109,7 @@ class _Sources:
             self.known[text] = read_source(content.decode())
             # Old entries go as soon as there are many.
             kept = {text: asdict(source) for text, source in [*self.known.items()][-MAX_KNOWN_SOURCES:]}
-            partial = self.store.with_name(f"{self.store.name}.{os.getpid()}")
-            with contextlib.suppress(OSError):
-                partial.parent.mkdir(parents=True, exist_ok=True)
-                partial.write_text(json.dumps(kept))
-                partial.replace(self.store)
+            replace_text(self.store, json.dumps(kept))
         return self.known[text]
 
 

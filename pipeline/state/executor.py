@@ -40,6 +40,18 @@ CLOSE_INTERRUPTED = """
         WHERE pid = (details ->> 'pid')::int AND extract(epoch FROM backend_start) = (details ->> 'born')::numeric
     )
 """
+FINISH = """
+    UPDATE etl.batches SET
+        status = 'loaded', finished = clock_timestamp(), rows_read = %(read)s, rows_loaded = %(loaded)s,
+        rows_rejected = %(rejected)s, rows_superseded = %(superseded)s, rows_waiting = %(waiting)s,
+        details = %(details)s
+    WHERE batch_id = %(batch_id)s
+"""
+MARK = """
+    INSERT INTO etl.table_updates
+        (update_id, target_table, fingerprint, inputs, batch_id, holds, objects, run_date, run_number)
+    VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)
+"""
 
 
 def execute(spec: LoadSpec, work: Callable[[Load], None], is_done: Callable[[], bool | None] = lambda: None) -> None:
@@ -162,44 +174,13 @@ def _follow_up(load: Load) -> None:
 
 
 def _finish(load: Load) -> None:
-    spec = load.spec
-    load.cursor.execute(
-        """
-        UPDATE etl.batches SET
-            status = 'loaded', finished = clock_timestamp(), rows_read = %s, rows_loaded = %s,
-            rows_rejected = %s, rows_superseded = %s, rows_waiting = %s, details = %s
-        WHERE batch_id = %s
-        """,
-        (
-            load.rows_read,
-            load.rows_loaded,
-            load.rows_rejected,
-            load.rows_superseded,
-            load.rows_waiting,
-            json.dumps(load.details),
-            load.batch_id,
-        ),
-    )
+    spec, details = load.spec, json.dumps(load.details)
+    load.cursor.execute(FINISH, {**load.counts(), "details": details, "batch_id": load.batch_id})
     load.cursor.execute("DELETE FROM etl.table_updates WHERE update_id = %s", (spec.update_id,))
     if load.keep_marker:
-        load.cursor.execute(
-            """
-            INSERT INTO etl.table_updates
-                (update_id, target_table, fingerprint, inputs, batch_id, holds, objects, run_date, run_number)
-            VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)
-            """,
-            (
-                spec.update_id,
-                spec.target_table,
-                spec.fingerprint,
-                json.dumps(spec.inputs.to_json()),
-                load.marked_batch_id or load.batch_id,
-                json.dumps(load.holds),
-                list(load.objects),
-                spec.run_date,
-                spec.run_number,
-            ),
-        )
+        inputs, holds = json.dumps(spec.inputs.to_json()), json.dumps(load.holds)
+        state = (spec.fingerprint, inputs, load.marked_batch_id or load.batch_id, holds, list(load.objects))
+        load.cursor.execute(MARK, (spec.update_id, spec.target_table, *state, spec.run_date, spec.run_number))
 
 
 def _fail(load: Load, error: BaseException) -> None:

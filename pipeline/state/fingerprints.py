@@ -55,6 +55,17 @@ def open_regular(path: Path) -> IO[bytes]:
     return os.fdopen(descriptor, "rb")
 
 
+def replace_text(path: Path, text: str) -> None:
+    """Write a file of a cache in one step, so that nobody reads half of it; a failure only costs time later."""
+    partial = path.with_name(f"{path.name}.{os.getpid()}")
+    try:
+        partial.parent.mkdir(parents=True, exist_ok=True)
+        partial.write_text(text)
+        partial.replace(path)
+    except OSError:
+        partial.unlink(missing_ok=True)
+
+
 class DigestCache:
     """Digests of files by path, size and times, kept in a JSON file between runs.
 
@@ -97,14 +108,7 @@ class DigestCache:
         """Write the cache for `names` if anything changed; a failure only costs time later."""
         if not self.changed:
             return
-        kept = {name: self.known[name] for name in names if name in self.known}
-        partial = self.store.with_name(f"{self.store.name}.{os.getpid()}")
-        try:
-            partial.parent.mkdir(parents=True, exist_ok=True)
-            partial.write_text(json.dumps(kept))
-            partial.replace(self.store)
-        except OSError:
-            partial.unlink(missing_ok=True)
+        replace_text(self.store, json.dumps({name: self.known[name] for name in names if name in self.known}))
         self.changed = False
 
 
