@@ -30,10 +30,10 @@ def sample(
 
 
 def declare(path: Annotated[str, typer.Argument(help="CSV file, relative to DATA_RAW_PATH")]) -> None:
-    """Write sql/raw/TABLE.sql from the header of a CSV file, so that files of this table are landed.
+    """Write sql/processed/TABLE.sql from the content of a CSV file: a first draft, for you to correct.
 
     Example: python -m pipeline declare ratings.csv
     """
     from pipeline.contract.declare import declare_table
 
-    typer.echo(f"wrote {declare_table(path)}; describe its columns there, then run the pipeline")
+    typer.echo(f"wrote {declare_table(path)}; correct it and describe its columns, then run the pipeline")

@@ -20,14 +20,14 @@ from psycopg2.errors import UndefinedTable
 from psycopg2.extensions import cursor as Cursor
 
 from pipeline.contract.mapping import document_tables
-from pipeline.contract.table import LINEAGE, Check, Column, Reference, Table
+from pipeline.contract.table import LINEAGE, VERDICT, Check, Column, Reference, Table
 from pipeline.errors import PipelineError
 from pipeline.servers.postgres import session
 from pipeline.settings import get_settings
 from pipeline.state.fingerprints import digest_bytes
 
-# A name of the schema; quoted text and comments are passed over.
-IN_PROCESSED = re.compile(r"""('(?:[^']|'')*'|--[^\n]*)|(?:\bprocessed|"processed")\s*\.""")
+# The name of the schema; quoted names and texts, and comments, are passed over.
+IN_PROCESSED = re.compile(r"""(?:\bprocessed|"processed")\s*\.|('(?:[^']|'')*'|"(?:[^"]|"")*"|--[^\n]*)""")
 
 COLUMNS_QUERY = """
     SELECT
@@ -141,6 +141,12 @@ def _read_declarations(texts: dict[str, str]) -> dict[str, Table]:
             raise DeclarationError(
                 f"sql/processed/{name}.sql: processed.{name} has no PRIMARY KEY, by which its rows are told apart"
             )
+        for column in VERDICT:
+            if column in found[name].column_names:
+                raise DeclarationError(
+                    f"sql/processed/{name}.sql: the name '{column}' is taken by the pipeline; leave the column out, it"
+                    " stays in raw"
+                )
     if extra := found.keys() - texts.keys():
         raise DeclarationError(
             f"processed.{min(extra)}: declare it in a file of its own, sql/processed/{min(extra)}.sql"

@@ -9,6 +9,9 @@ from psycopg2 import sql
 LINEAGE = ("_batch_id", "_row")
 """Columns that the pipeline adds to a table that CSV files fill: which raw row a row was made of."""
 
+VERDICT = ("valid", "problems")
+"""Columns that a view of typed rows has beside those of its table."""
+
 
 @dataclass(frozen=True)
 class Column:

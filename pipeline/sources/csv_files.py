@@ -44,7 +44,8 @@ class CsvStream:
         file: the content, unpacked and in UTF-8.
         name: what to call the file in messages.
         reject: called with each record that is no row.
-        declared: the columns that the header must have, by which its delimiter is found; none if not known.
+        declared: the columns that the header may have, by which its delimiter is found; none if not known.
+        required: those of them that it must have.
 
     `columns` holds the names of the header, trimmed and in lower case, without those of a reject file; `delimiter`
     what separates them. `records` counts the records read so far, rejected ones included; `blank_rows` those without
@@ -56,13 +57,18 @@ class CsvStream:
     """
 
     def __init__(
-        self, file: IO[bytes], name: str, reject: Callable[[RejectedRecord], None], declared: Collection[str] = ()
+        self,
+        file: IO[bytes],
+        name: str,
+        reject: Callable[[RejectedRecord], None],
+        declared: Collection[str] = (),
+        required: Collection[str] = (),
     ) -> None:
         self._reject = reject
         self._blocks = LineBlocks(file)
         self.records = 0
         self.blank_rows = 0
-        header = read_header(name, self._blocks, declared)
+        header = read_header(name, self._blocks, declared, required)
         self._header, self._rest, self.delimiter = header.names, header.rest, header.delimiter
         self._closer = Records(self._blocks, self.delimiter, len(self._header))
         self._kept = [

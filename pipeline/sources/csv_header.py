@@ -36,7 +36,7 @@ class Header:
     rest: bytes
 
 
-def read_header(file: str, blocks: LineBlocks, declared: Collection[str]) -> Header:
+def read_header(file: str, blocks: LineBlocks, declared: Collection[str], required: Collection[str]) -> Header:
     """Read a file up to its header.
 
     Semicolons, tabs and vertical bars separate columns where the header, so read, has more of the declared ones; or,
@@ -45,7 +45,8 @@ def read_header(file: str, blocks: LineBlocks, declared: Collection[str]) -> Hea
     Args:
         file: what to call the file in messages.
         blocks: the file, from its beginning.
-        declared: the columns that the header must have; none if that is not known.
+        declared: the columns that the header may have; none if that is not known.
+        required: those of them that it must have.
 
     Raises:
         FileRefusedError: there is no header, or it cannot name the columns of a table.
@@ -69,10 +70,10 @@ def read_header(file: str, blocks: LineBlocks, declared: Collection[str]) -> Hea
     names = readings[delimiter]
     if names is None:
         raise FileRefusedError(f"{file}: a quote in the header is never closed; it must be on one line")
-    if not set(declared) <= set(names):
+    if not set(required) <= set(names):
         while len(lines) < LINES_LOOKED_AT and (block := blocks.next()):
             lines.extend(lines_of(block))
-        _refuse_title(file, first, lines, declared)
+        _refuse_title(file, first, lines, required)
     _check_names(file, names, delimiter)
     return Header(names, delimiter, b"".join(lines))
 
@@ -113,12 +114,12 @@ def _fit(names: list[str] | None, declared: Collection[str]) -> int:
     return len(set(declared) & set(names)) if declared else int(len(names) > 1)
 
 
-def _refuse_title(file: str, first: str, lines: deque[bytes], declared: Collection[str]) -> None:
+def _refuse_title(file: str, first: str, lines: deque[bytes], required: Collection[str]) -> None:
     """Refuse a file whose header is not its first line but one of the next."""
     for number, line in enumerate(list(lines)[:LINES_LOOKED_AT], start=1):
         text = line.decode("utf-8", "replace").rstrip("\r\n")
-        for delimiter in DELIMITERS if declared else ():
-            if set(declared) <= set(_names(text, delimiter) or ()):
+        for delimiter in DELIMITERS:
+            if set(required) <= set(_names(text, delimiter) or ()):
                 above = "the line" if number == 1 else f"the {number} lines"
                 raise FileRefusedError(f"{file}: {above} above the header must be removed: '{visible(first)}'")
 

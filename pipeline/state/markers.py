@@ -32,9 +32,13 @@ OBJECTS_QUERY = """
 
 UNMERGED_QUERY = """
     WITH landed AS (
-        SELECT 'processed.' || split_part(target_table, '.', 2) AS target_table, batch_id
+        SELECT 'processed.' || substr(target_table, 5) AS target_table, batch_id
         FROM etl.table_updates
-        WHERE target_table LIKE 'raw.%'
+        -- Only where rows say which raw row they were made of.
+        WHERE target_table LIKE 'raw.%' AND EXISTS (
+            SELECT FROM pg_attribute
+            WHERE attrelid = to_regclass('processed.' || quote_ident(substr(target_table, 5))) AND attname = '_batch_id'
+        )
     )
 
     SELECT DISTINCT target_table
@@ -145,7 +149,7 @@ def _raw_table(marker: Marker) -> str | None:
 
 # By order, not by EXISTS: that would be planned as a scan of the whole table.
 _FILLED_BATCHES_BY_INDEX = """
-    SELECT batch_id FROM unnest(%(batches)s) AS batches(batch_id) CROSS JOIN LATERAL (
+    SELECT batch_id FROM unnest({batches}) AS batches(batch_id) CROSS JOIN LATERAL (
         SELECT _batch_id FROM {table} WHERE _batch_id >= batch_id ORDER BY _batch_id LIMIT 1
     ) AS next WHERE next._batch_id = batch_id
 """
@@ -153,13 +157,13 @@ _FILLED_BATCHES_BY_INDEX = """
 # not seen there the table is read, in one pass instead of one for each batch.
 _FILLED_BATCHES_BY_SCAN = """
     WITH seen AS MATERIALIZED (
-        SELECT DISTINCT _batch_id FROM {table} TABLESAMPLE SYSTEM (1) WHERE _batch_id = ANY(%(batches)s)
+        SELECT DISTINCT _batch_id FROM {table} TABLESAMPLE SYSTEM (1) WHERE _batch_id = ANY({batches})
     )
     SELECT _batch_id FROM seen
     UNION ALL
     SELECT DISTINCT _batch_id FROM {table}
-    WHERE _batch_id = ANY(%(batches)s)
-        AND (SELECT count(*) FROM seen) < cardinality(%(batches)s) AND _batch_id NOT IN (SELECT _batch_id FROM seen)
+    WHERE _batch_id = ANY({batches})
+        AND (SELECT count(*) FROM seen) < cardinality({batches}) AND _batch_id NOT IN (SELECT _batch_id FROM seen)
 """
 
 
@@ -177,7 +181,9 @@ def _filled(cursor: Cursor, markers: list[Marker], objects: set[str]) -> set[str
     for table, batch_ids in batches.items():
         by_index = f"{table}_batch_id_idx" in objects
         query = _FILLED_BATCHES_BY_INDEX if by_index else _FILLED_BATCHES_BY_SCAN
-        cursor.execute(sql.SQL(query).format(table=sql.Identifier(*table.split(".", 1))), {"batches": batch_ids})
+        # Without parameters, since a table may be called %s.
+        names = {"table": sql.Identifier(*table.split(".", 1)), "batches": sql.Literal(batch_ids)}
+        cursor.execute(sql.SQL(query).format(**names))
         filled.update(batch_id for (batch_id,) in cursor.fetchall())
     if relations:
         exists = sql.SQL(" UNION ALL ").join(

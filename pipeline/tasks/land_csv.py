@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import luigi
 
+from pipeline.contract.register import children, csv_tables
 from pipeline.sources.files import table_of
 from pipeline.state import markers
 from pipeline.state.marker import Marker, Store
@@ -15,7 +16,7 @@ from pipeline.state.targets import WithdrawnTarget
 from pipeline.tasks.base import BEFORE_SESSIONS
 from pipeline.tasks.create import CreatePostgresTables
 from pipeline.tasks.file_task import FileTask, RefusableTask
-from pipeline.tasks.raw_folder import declared_tables, digest_of, unreadable_tables
+from pipeline.tasks.raw_folder import csv_paths, digest_of, name_undeclared, unreadable_tables
 from pipeline.tasks.refused import (
     content_facts,
     fail_if_refused,
@@ -27,7 +28,7 @@ from pipeline.tasks.table_files import (
     WITHDRAWAL_REFUSED,
     WithdrawalRefusedError,
     files_of,
-    name_undeclared,
+    landed_files,
     require_rows_left,
 )
 from pipeline.warehouse.raw_table import forget_batch, land
@@ -57,7 +58,11 @@ class CsvTask(RefusableTask):
 
     def shared_locks(self) -> tuple[str, ...]:
         """Files land and leave side by side, but not while their table is being merged."""
-        return (self.table,)
+        return (self.table,) if table_of(self.path) in csv_tables() else ()
+
+    def locks(self) -> tuple[str, ...]:
+        """A table that is not declared comes with its first file and goes with its last."""
+        return () if table_of(self.path) in csv_tables() else (self.table,)
 
 
 class LoadCsvToPostgres(FileTask, CsvTask):
@@ -70,9 +75,9 @@ class LoadCsvToPostgres(FileTask, CsvTask):
         """The content of the file."""
         loaded = self.loaded()
         is_loaded = loaded is not None and loaded.inputs.content == digest_of(self.path)
-        return content_facts(
-            self.path, (f"raw/{table_of(self.path)}.sql",), is_taken_empty=is_loaded or bool(self.allow_empty)
-        )
+        declared = csv_tables().get(table_of(self.path))
+        declaration = (f"processed/{declared.name}.sql",) if declared else ()
+        return content_facts(self.path, declaration, is_taken_empty=is_loaded or bool(self.allow_empty))
 
     def loaded(self) -> Marker | None:
         """Return the marker of what the file brought before."""
@@ -86,8 +91,8 @@ class LoadCsvToPostgres(FileTask, CsvTask):
 
     @property
     def priority(self) -> int:  # type: ignore[override]
-        """Files of users come first."""
-        return BEFORE_SESSIONS if table_of(self.path) == "users" else 0
+        """Files of tables that others refer to come first."""
+        return BEFORE_SESSIONS if children(table_of(self.path)) else 0
 
     def load(self, load: Load) -> None:
         """Copy the file."""
@@ -149,7 +154,7 @@ class LoadCsvsToPostgres(luigi.WrapperTask):
         """Return a task for each file."""
         go_on_after_refusals(allow_empty=self.allow_empty)
         name_undeclared()
-        tables = dict.fromkeys([*declared_tables(), *unreadable_tables().values()])
+        tables = dict.fromkeys([*csv_paths(), *unreadable_tables().values(), *landed_files()])
         return [task for table in tables for task in (*landed(table), *unreadable(table), *withdrawn(table))]
 
     def run(self) -> None:

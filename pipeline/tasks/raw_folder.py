@@ -15,6 +15,8 @@ from pipeline.tasks.undeclared import undeclared_line
 
 logger = logging.getLogger("pipeline")
 
+SHOWN_TABLES = 20
+
 
 class NoInputError(PipelineError):
     """The raw folder is absent or holds no input; nothing is loaded and nothing withdrawn."""
@@ -54,26 +56,32 @@ def require_input() -> None:
         )
 
 
-def declared_tables() -> list[str]:
-    """Return the declared tables of CSV files, and those that have a file in `sql/raw`."""
-    names = [path.stem for path in sorted((get_settings().sql_path / "raw").glob("*.sql"))]
-    return sorted({*csv_tables(), *names})
+@cache
+def csv_paths() -> dict[str, list[str]]:
+    """Return the CSV files of each table, declared or not; a declared table may have none."""
+    paths: dict[str, list[str]] = {table: [] for table in csv_tables()}
+    for path in filter(is_csv, raw_files()):
+        paths.setdefault(table_of(path), []).append(path)
+    return paths
 
 
 @cache
-def csv_paths() -> dict[str, list[str]]:
-    """Return the CSV files of each declared table; the others are skipped with a warning."""
-    paths: dict[str, list[str]] = {table: [] for table in declared_tables()}
-    others: dict[str, list[str]] = {}
-    for path in filter(is_csv, raw_files()):
-        if table_of(path) in paths:
-            paths[table_of(path)].append(path)
-        else:
-            others.setdefault(table_of(path), []).append(path)
-    for group in others.values():
-        line = undeclared_line(group, paths, get_settings().data_raw_path)
+def name_undeclared() -> None:
+    """Warn of the files that land as text alone, since their tables are not declared: one line for each table."""
+    declared = csv_tables()
+    # Without a name they are refused.
+    others = [(table, paths) for table, paths in csv_paths().items() if table and table not in declared]
+    for table, paths in others[:SHOWN_TABLES]:
+        line = undeclared_line(table, paths, declared, get_settings().data_raw_path)
         logger.warning("%s", line, extra={"event": "warning"})
-    return paths
+    if len(others) > SHOWN_TABLES:
+        files = sum(len(paths) for _, paths in others[SHOWN_TABLES:])
+        logger.warning(
+            "%s more files land as text only, in %s tables that are not declared",
+            f"{files:,}",
+            f"{len(others) - SHOWN_TABLES:,}",
+            extra={"event": "warning"},
+        )
 
 
 def unreadable_tables() -> dict[str, str]:

@@ -8,6 +8,7 @@ from functools import cache
 
 import luigi
 
+from pipeline.contract.register import csv_tables
 from pipeline.days import DayParameter
 from pipeline.state import markers
 from pipeline.tasks.create import CreateMongodbCollections, CreatePostgresTables
@@ -16,7 +17,7 @@ from pipeline.tasks.land_csv import LoadCsvsToPostgres, landed
 from pipeline.tasks.land_json import LoadJsonsToMongo
 from pipeline.tasks.load import LoadNormalizedJsonsToPostgres, LoadUsers, LoadViewingSessions
 from pipeline.tasks.publish import BuildReport, CheckQuality, PublishTrusted
-from pipeline.tasks.raw_folder import declared_tables, is_gone, require_input
+from pipeline.tasks.raw_folder import is_gone, require_input
 from pipeline.tasks.refused import fail_if_values_refused, go_on_after_refusals
 from pipeline.warehouse.leftovers import clear_leftovers
 
@@ -85,4 +86,4 @@ class RunAll(luigi.WrapperTask):
             FilesRefusedError: files were refused as their values were typed, after all files had landed.
         """
         clear_leftovers(is_gone)
-        fail_if_values_refused(task for table in declared_tables() for task in landed(table))
+        fail_if_values_refused(task for table in csv_tables() for task in landed(table))

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import logging
-from collections import Counter
 from dataclasses import dataclass
 from functools import cache
 
 from psycopg2.extensions import cursor as Cursor
 
+from pipeline.contract.register import csv_tables
 from pipeline.servers.postgres import session
 from pipeline.sources.files import FileRefusedError
 from pipeline.sources.inventory import raw_files
 from pipeline.state import markers
 from pipeline.state.fingerprints import digest_bytes
-from pipeline.tasks.raw_folder import csv_paths, declared_tables, is_unreadable, require_input
+from pipeline.state.marker import Marker
+from pipeline.tasks.raw_folder import csv_paths, is_unreadable, require_input
 from pipeline.warehouse.statements import fetch_value
-
-logger = logging.getLogger("pipeline")
 
 WITHDRAWAL_REFUSED = "withdrawal_refused"
 
@@ -59,11 +57,10 @@ def files_of(table: str) -> TableFiles:
     require_input()
     brought: dict[str, int] = {}
     contents: dict[str, str | None] = {}
-    for marker in markers.markers().values():
-        if marker.target_table == f"raw.{table}":
-            path = marker.update_id.partition(":")[2]
-            brought[path] = sum(marker.holds.values())
-            contents[path] = marker.inputs.content
+    for marker in landed_files().get(table, []):
+        path = marker.update_id.partition(":")[2]
+        brought[path] = sum(marker.holds.values())
+        contents[path] = marker.inputs.content
     present = csv_paths().get(table, [])
     absent = sorted(brought.keys() - set(present))
     unseen = [path for path in absent if is_unreadable(path)]
@@ -76,25 +73,20 @@ def files_of(table: str) -> TableFiles:
         gone=gone,
         incoming=[path for path in present if not brought.get(path) and contents.get(path) != raw_files()[path]],
         gone_rows=gone_rows,
-        would_empty=gone_rows > 0 and staying_rows == 0,
+        # Nothing is made of rows whose table is not declared.
+        would_empty=gone_rows > 0 and staying_rows == 0 and table in csv_tables(),
     )
 
 
 @cache
-def name_undeclared() -> None:
-    """Warn of rows in `raw` whose table is declared no more: files of it neither land nor leave."""
-    rows: Counter[str] = Counter()
+def landed_files() -> dict[str, list[Marker]]:
+    """Return the markers of the files that were loaded when the run was planned, by table."""
+    found: dict[str, list[Marker]] = {}
     for marker in markers.markers().values():
         schema, _, table = marker.target_table.partition(".")
-        if schema == "raw" and table not in declared_tables() and marker.missing is None:
-            rows[table] += sum(marker.holds.values())
-    for table, count in sorted(rows.items()):
-        logger.warning(
-            "raw.%s keeps %s rows, though sql/raw/%s.sql is gone: put the file back, or drop the table",
-            table,
-            f"{count:,}",
-            table,
-        )
+        if schema == "raw":
+            found.setdefault(table, []).append(marker)
+    return found
 
 
 def require_rows_left(cursor: Cursor, table: str) -> None:

@@ -14,15 +14,16 @@ from pipeline.sources.files import table_of
 ALIKE = 0.8  # how alike two names are of which one may be a slip for the other
 
 
-def undeclared_line(paths: list[str], tables: Iterable[str], folder: Path) -> str:
-    """Say of the files of one table that they are skipped, and what to do, as it is typed.
+def undeclared_line(table: str, paths: list[str], tables: Iterable[str], folder: Path) -> str:
+    """Say of the files of one table that they land as text only, and what to do, as it is typed.
 
     Args:
+        table: the table.
         paths: the files, relative to the raw folder.
         tables: the tables that are declared.
         folder: the raw folder.
     """
-    path, table = paths[0], table_of(paths[0])
+    path = paths[0]
     more = f" and {len(paths) - 1:,} more" if len(paths) > 1 else ""
     meant = _meant(table, tables)
     todo = []
@@ -42,7 +43,7 @@ def undeclared_line(paths: list[str], tables: Iterable[str], folder: Path) -> st
         plain = re.sub(r"[^a-z0-9_]+", "_", stem).strip("_") + ending
         if "/" not in path and TABLE_NAME.fullmatch(table_of(plain)):
             todo.append(f"such as {_move(folder, path, plain)}")
-    return f"{path}{more}: skipped, no table raw.{table} is declared; {'; '.join(todo)}"
+    return f"{path}{more}: in raw.{table} as text only, for no table {table} is declared; {'; '.join(todo)}"
 
 
 def _meant(table: str, tables: Iterable[str]) -> str | None:

@@ -25,10 +25,10 @@ def in_words(drift: Mapping[str, Any]) -> str:
 
 
 def vanished_columns(load: Load, table: str, columns: Iterable[str]) -> list[Drift]:
-    """Return the undeclared columns that the last version of a file had and this one lacks.
+    """Return the columns that the last version of a file had and this one lacks, but those that are told apart.
 
     To be called before the rows of the last version go. A file that is new is compared with the one before
-    it by name that an earlier run loaded. (Declared columns cannot vanish: the file would be refused.)
+    it by name that an earlier run loaded. `columns` are those of the file, and what need not be looked for.
     """
     batch_id = load.previous.batch_id if load.previous else _predecessor(load, table)
     if batch_id is None:
@@ -36,6 +36,11 @@ def vanished_columns(load: Load, table: str, columns: Iterable[str]) -> list[Dri
     candidates = set(table_columns(load.cursor, f"raw.{table}")) - set(columns) - set(RESERVED_COLUMNS)
     found = ((column, _example(load.cursor, table, column, batch_id)) for column in sorted(candidates))
     return [_drift(table, "vanished column", column, example) for column, example in found if example is not None]
+
+
+def missing_columns(table: str, columns: Iterable[str]) -> list[Drift]:
+    """Return the declared columns that a file lacks; all its rows have null there."""
+    return [_drift(table, "missing column", column, None) for column in columns]
 
 
 def new_columns(load: Load, table: str, columns: Iterable[str], batch_id: int) -> list[Drift]:

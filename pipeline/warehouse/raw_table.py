@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import logging
 from collections.abc import Callable, Iterator
@@ -13,49 +12,28 @@ import psycopg2
 from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 
+from pipeline.contract.register import csv_tables
 from pipeline.settings import get_settings
+from pipeline.sources.chunks import Chunks
 from pipeline.sources.csv_files import COMMA, CsvStream, RejectedRecord
-from pipeline.sources.csv_header import DELIMITERS, names_shown, value_among
+from pipeline.sources.csv_header import DELIMITERS
 from pipeline.sources.files import FileEmptiedError, FileRefusedError, open_raw, table_of
 from pipeline.state.marker import Marker
 from pipeline.state.spec import Load
-from pipeline.warehouse.drift import in_words, new_columns, vanished_columns
+from pipeline.warehouse.drift import in_words, missing_columns, new_columns, vanished_columns
+from pipeline.warehouse.header_match import match_columns
+from pipeline.warehouse.raw_columns import drop_if_unused, raw_table_of
 from pipeline.warehouse.reject_files import is_reject_file, mark_due, write_due
 from pipeline.warehouse.reject_limit import enforce_limit, enforce_limit_on_values
 from pipeline.warehouse.rejects import Rejects, digests_of, forget_refused
-from pipeline.warehouse.statements import identifiers, table_columns
+from pipeline.warehouse.statements import identifiers
 
 logger = logging.getLogger("pipeline")
 
-# Begins the comment of a column that came with a file and is declared nowhere.
-UNDECLARED = "Undeclared"
 COPY_BUFFER = 1 << 18
 LIMIT_EXCEEDED = "54"  # the class of PostgreSQL's errors for too many columns, or a row that is too long
 # A delivery of less than this share of the rows it had may have been cut short.
 SHRUNKEN = 0.5
-
-
-class _Chunks(io.RawIOBase):
-    """Lets COPY read what a generator yields. The driver hides what goes wrong meanwhile: that is in `error`."""
-
-    def __init__(self, chunks: Iterator[bytes]) -> None:
-        super().__init__()
-        self._chunks = chunks
-        self._left = memoryview(b"")
-        self.error: Exception | None = None
-
-    def readable(self) -> bool:
-        return True
-
-    def read(self, size: int = -1) -> bytes:
-        if not self._left:
-            try:
-                self._left = memoryview(next(self._chunks, b""))
-            except Exception as error:
-                self.error = error
-                raise
-        block, self._left = self._left[:size], self._left[size:]
-        return bytes(block)
 
 
 def land(load: Load, name: str, digest: str, *, allow_empty: bool, type_values: bool = False) -> None:
@@ -75,7 +53,7 @@ def land(load: Load, name: str, digest: str, *, allow_empty: bool, type_values: 
     """
     if load.batch_id is None:
         raise RuntimeError("the ledger is missing; CreatePostgresTables comes first")
-    cursor, table = load.cursor, table_of(name)
+    cursor, table = load.cursor, raw_table_of(name)
     load.after_commit.append(write_due)
     batch_id = load.batch_id
     last = load.previous
@@ -91,16 +69,22 @@ def land(load: Load, name: str, digest: str, *, allow_empty: bool, type_values: 
         rejects.add(table, name, found.record, [problem], json.dumps(found.row))
 
     with open_raw(get_settings().data_raw_path, name, digest) as file:
-        stream = _open_stream(cursor, table, name, file, reject)
+        stream = _open_stream(name, file, reject)
         # New columns come before anything is deleted: files that land side by side never wait for each other.
         with limits_told(name):
-            added = _match(cursor, table, name, stream.columns)
-        vanished = vanished_columns(load, table, stream.columns)
+            added, missing = match_columns(cursor, name, stream.columns)
+        absent = [*missing_columns(table, missing), *vanished_columns(load, table, [*stream.columns, *missing])]
         if load.previous:
             load.details["rejected_before"] = digests_of(cursor, load.previous.batch_id)
         remove(cursor, table, load.previous, keep_later_rejects=batch_id != load.batch_id)
         with limits_told(name):
             loaded = _copy(cursor, table, stream, batch_id)
+        if table not in csv_tables():
+            # No merge makes it. To build an index is much cheaper than to keep it up during COPY.
+            index = sql.SQL("CREATE INDEX IF NOT EXISTS {name} ON {table} (_batch_id)")
+            cursor.execute(
+                index.format(name=sql.Identifier(f"{table}_batch_id_idx"), table=sql.Identifier("raw", table))
+            )
     if not stream.records and had_rows and not allow_empty:
         raise FileEmptiedError(
             f"{name}: no records, but {had_rows:,} rows of it are loaded; if it is meant to be empty, run"
@@ -122,7 +106,7 @@ def land(load: Load, name: str, digest: str, *, allow_empty: bool, type_values: 
     _note_reading(load, name, stream)
     if loaded < had_rows * SHRUNKEN:
         load.warnings.append(f"{name}: {loaded:,} rows, where it had {had_rows:,} before")
-    drift = [*new_columns(load, table, added, batch_id), *vanished]
+    drift = [*new_columns(load, table, added, batch_id), *absent]
     if drift:
         load.details["drift"] = drift
     for each in drift:
@@ -156,14 +140,14 @@ def limits_told(name: str) -> Iterator[None]:
         ) from error
 
 
-def _open_stream(
-    cursor: Cursor, table: str, name: str, file: IO[bytes], reject: Callable[[RejectedRecord], None]
-) -> CsvStream:
-    declared = declared_columns(cursor, table)
+def _open_stream(name: str, file: IO[bytes], reject: Callable[[RejectedRecord], None]) -> CsvStream:
+    declared = csv_tables().get(table_of(name))
+    if declared is None:
+        return CsvStream(file, name, reject)
     try:
-        return CsvStream(file, name, reject, declared)
+        return CsvStream(file, name, reject, declared.column_names, declared.required)
     except FileRefusedError as error:
-        raise FileRefusedError(f"{error}\n  raw.{table} needs: {', '.join(declared)}") from error
+        raise FileRefusedError(f"{error}\n  {declared.raw} needs: {', '.join(declared.required)}") from error
 
 
 def _copy(cursor: Cursor, table: str, stream: CsvStream, batch_id: int) -> int:
@@ -171,7 +155,7 @@ def _copy(cursor: Cursor, table: str, stream: CsvStream, batch_id: int) -> int:
     target = sql.SQL("COPY {table} ({columns}) FROM STDIN (FORMAT csv)").format(
         table=sql.Identifier("raw", table), columns=identifiers(["_batch_id", "_row", *stream.columns])
     )
-    lines = _Chunks(stream.lines(f"{batch_id},".encode()))
+    lines = Chunks(stream.lines(f"{batch_id},".encode()))
     try:
         cursor.copy_expert(target.as_string(cursor), lines, COPY_BUFFER)
     except psycopg2.Error:
@@ -186,9 +170,9 @@ def remove(cursor: Cursor, table: str, marker: Marker | None, *, keep_later_reje
     if marker is None or marker.batch_id is None:
         return
     batch_id = marker.batch_id
-    cursor.execute(
-        sql.SQL("DELETE FROM {table} WHERE _batch_id = %s").format(table=sql.Identifier("raw", table)), (batch_id,)
-    )
+    # Without parameters, since a table may be called %s.
+    delete = sql.SQL("DELETE FROM {table} WHERE _batch_id = {batch}")
+    cursor.execute(delete.format(table=sql.Identifier("raw", table), batch=sql.Literal(batch_id)))
     cursor.execute(
         "DELETE FROM etl.rejected_rows WHERE batch_id = %s AND (stage = 'land' OR NOT %s)",
         (batch_id, keep_later_rejects),
@@ -203,45 +187,4 @@ def forget_batch(load: Load, table: str) -> None:
     if load.previous:
         load.rows_withdrawn = sum(load.previous.holds.values())
     load.keep_marker = False
-
-
-def declared_columns(cursor: Cursor, table: str) -> list[str]:
-    """Return the columns that every file of a raw table must have."""
-    cursor.execute(
-        """
-        SELECT attname FROM pg_attribute
-        WHERE attrelid = to_regclass(%s) AND attnum > 0 AND NOT attisdropped
-            AND attname NOT IN ('_batch_id', '_row')
-            AND coalesce(col_description(attrelid, attnum), '') NOT LIKE %s
-        ORDER BY attnum
-        """,
-        (f"raw.{table}", f"{UNDECLARED}%"),
-    )
-    return [name for (name,) in cursor.fetchall()]
-
-
-def _match(cursor: Cursor, table: str, name: str, columns: list[str]) -> list[str]:
-    """Compare a header with the table; add the columns that are new, and return them."""
-    declared = declared_columns(cursor, table)
-    missing = [column for column in declared if column not in columns]
-    if missing:
-        value = value_among(columns)
-        hint = f" The first line looks like a record ('{value}'): is the header missing?" if value else ""
-        raise FileRefusedError(
-            f"{name}: declared columns are missing: {', '.join(missing)}.{hint}\n"
-            f"  the file has:      {names_shown(columns)}\n"
-            f"  raw.{table} needs: {', '.join(declared)}\n"
-            "  Correct the header, or the name of the file if it is meant for another table."
-        )
-    known = table_columns(cursor, f"raw.{table}")
-    new = [column for column in columns if column not in known]
-    for column in new:
-        add = sql.SQL("ALTER TABLE {table} ADD COLUMN IF NOT EXISTS {column} text").format(
-            table=sql.Identifier("raw", table), column=sql.Identifier(column)
-        )
-        cursor.execute(add)
-        comment = sql.SQL("COMMENT ON COLUMN {column} IS {text}").format(
-            column=sql.Identifier("raw", table, column), text=sql.Literal(f"{UNDECLARED}: first seen in {name}.")
-        )
-        cursor.execute(comment)
-    return new
+    drop_if_unused(load.cursor, table, load.spec.update_id)

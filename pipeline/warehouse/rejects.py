@@ -91,7 +91,8 @@ def forget_refused_files(cursor: Cursor, is_gone: Callable[[str, str], bool]) ->
     """
     cursor.execute(
         """
-        SELECT batch_id, source, details ->> 'refused', split_part(target_table, '.', 2) FROM etl.batches
+        SELECT batch_id, source, details ->> 'refused', substr(target_table, strpos(target_table, '.') + 1)
+        FROM etl.batches
         WHERE details ? 'refused' AND EXISTS (
             SELECT FROM etl.rejected_rows AS rejected WHERE rejected.batch_id = batches.batch_id
         )

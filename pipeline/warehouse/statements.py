@@ -97,13 +97,18 @@ def fetch_value(cursor: Cursor, query: str | sql.Composable, parameters: object 
 
 
 def table_columns(cursor: Cursor, table: str) -> list[str]:
-    """Return the columns of a table in their order; empty if there is no such table."""
+    """Return the columns of a table in their order; empty if there is no such table.
+
+    Args:
+        cursor: where to look.
+        table: its name as it is, unquoted; its schema, if given, before the first point.
+    """
     cursor.execute(
         """
         SELECT attname FROM pg_attribute
         WHERE attrelid = to_regclass(%s) AND attnum > 0 AND NOT attisdropped
         ORDER BY attnum
         """,
-        (table,),
+        (sql.Identifier(*table.split(".", 1)).as_string(cursor),),
     )
     return [name for (name,) in cursor.fetchall()]

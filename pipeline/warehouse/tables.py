@@ -11,9 +11,9 @@ from pipeline.contract.table import Table
 from pipeline.settings import get_settings
 from pipeline.state import markers
 from pipeline.state.spec import Load
+from pipeline.warehouse.raw_columns import bring_raw_along
 from pipeline.warehouse.statements import execute_file, fetch_value, lock_out_readers, table_columns
 
-SCHEMAS = ("etl", "raw", "processed")
 UNMARKED = ("rejected_rows", "held_rows", "merged_batches")
 TRIGGERS = "rollups/triggers.sql"
 
@@ -31,14 +31,15 @@ def create_tables(load: Load) -> None:
             bring_along(cursor, table)
         for table in csv_tables().values():
             bring_raw_along(cursor, table)
-        for path in sorted((folder / "raw").glob("*.sql")):
-            cursor.execute(path.read_text(encoding="utf-8"))
         execute_file(cursor, TRIGGERS)
 
     lock_out_readers(cursor, create)
     if load.previous is None:
         _empty_unmarked(load)
-    load.objects = tuple(name for name in markers.existing_objects(cursor) if name.partition(".")[0] in SCHEMAS)
+    declared = {table.raw for table in csv_tables().values()}
+    load.objects = tuple(
+        name for name in markers.existing_objects(cursor) if name.startswith(("etl.", "processed.")) or name in declared
+    )
 
 
 def complete(cursor: Cursor, table: Table) -> None:
@@ -149,35 +150,6 @@ def _comment(cursor: Cursor, table: Table) -> None:
         cursor.execute(
             comment.format(column=sql.Identifier(column.name), text=sql.Literal(column.comment or None), **names)
         )
-
-
-def bring_raw_along(cursor: Cursor, table: Table) -> None:
-    """Create the table of `raw` that a declaration entails, or add what it lacks.
-
-    Its index on `_batch_id` is made by the first merge: COPY takes twice as long with it.
-    """
-    names = {"table": table.raw_sql}
-    create = "CREATE TABLE IF NOT EXISTS {table} (_batch_id bigint NOT NULL, _row bigint NOT NULL)"
-    cursor.execute(sql.SQL(create).format(**names))
-    comments = {
-        "_batch_id": "Batch (etl.batches) that landed the file.",
-        "_row": "Number of the record in its file, from 1, header not counted.",
-        **{column.name: column.comment or "As in the file." for column in table.columns},
-    }
-    for column in table.columns:
-        _add_column(cursor, table.raw_sql, column.name, "text")
-    for name, text in comments.items():
-        comment = sql.SQL("COMMENT ON COLUMN {table}.{column} IS {text}")
-        cursor.execute(comment.format(column=sql.Identifier(name), text=sql.Literal(text), **names))
-    cursor.execute(
-        sql.SQL("COMMENT ON TABLE {table} IS {text}").format(
-            text=sql.Literal(
-                f"Records of {table.name}.csv and {table.name}-*.csv as they came."
-                " Grain: one row for each record of a file."
-            ),
-            **names,
-        )
-    )
 
 
 def _empty_unmarked(load: Load) -> None:

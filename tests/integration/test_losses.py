@@ -123,20 +123,6 @@ def test_titles_that_mongodb_lost_are_counted(project: Project) -> None:
     assert project.must_run(date="2026-03-04").ran == []
 
 
-def test_rows_of_a_table_that_is_declared_no_more_are_named(project: Project) -> None:
-    write_all(project)
-    code = project.copy_code()
-    project.write("ratings.csv", "user_id,stars\nU1,5\nU2,3\n")
-    assert project.pipeline("declare", "ratings.csv").code == 0
-    settle(project)
-    (code / "sql/raw/ratings.sql").unlink()
-    kept = "raw.ratings keeps 2 rows, though sql/raw/ratings.sql is gone: put the file back, or drop the table"
-    for _ in range(2):
-        assert kept in project.must_run().output
-    project.rows("DROP TABLE raw.ratings")
-    assert "keeps 2 rows" not in project.must_run().output
-
-
 CORRECTIONS = {
     "UPDATE processed.users SET country = 'Nowhere'": "LoadUsers",
     "UPDATE processed.viewing_sessions SET watch_duration_minutes = 1": "LoadViewingSessions",

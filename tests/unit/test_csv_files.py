@@ -32,7 +32,7 @@ class Read:
         self.rejected: list[RejectedRecord] = []
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(csv_lines, "BLOCK_SIZE", block_size)
-            stream = CsvStream(io.BytesIO(data), "users.csv", self.rejected.append, declared)
+            stream = CsvStream(io.BytesIO(data), "users.csv", self.rejected.append, declared, declared)
             self.columns = stream.columns
             self.chunks = list(stream.lines(prefix))
         self.records = stream.records
