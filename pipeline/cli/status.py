@@ -8,10 +8,12 @@ from typing import Any
 import typer
 
 from pipeline.cli.options import AsJson
+from pipeline.contract.register import csv_tables
 from pipeline.servers.postgres import session
 from pipeline.sources.files import UnreadableFileError
 from pipeline.sources.inventory import inventory, raw_files
 from pipeline.state.marker import REDO
+from pipeline.tasks.undeclared import meant_table
 from pipeline.warehouse.drift import in_words
 from pipeline.warehouse.statements import fetch_value
 
@@ -73,6 +75,7 @@ def _state() -> dict[str, list[dict[str, Any]]]:
         cursor.execute(LOADED, (FILE_TASKS, REDO))
         loaded = set(cursor.fetchall())
     current = [load for load in state["loads"] if _is_current(load, loaded)]
+    state["undeclared"] = _undeclared(state["files"])
     state["loads"] = sorted(current, key=lambda load: load["started"])
     return state
 
@@ -90,6 +93,20 @@ def _records(cursor: Any, query: str) -> list[dict[str, Any]]:
     cursor.execute(query)
     names = [column.name for column in cursor.description]
     return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
+def _undeclared(files: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the tables that are in `raw` alone, as text, with the declared one whose name is nearly theirs."""
+    declared = csv_tables()
+    found: dict[str, dict[str, Any]] = {}
+    for file in files:
+        name = file["table_name"]
+        if name not in declared:
+            new: dict[str, Any] = {"table": f"raw.{name}", "files": 0, "rows": 0, "meant": meant_table(name, declared)}
+            entry = found.setdefault(name, new)
+            entry["files"] += 1
+            entry["rows"] += file["loaded"]
+    return list(found.values())
 
 
 def _is_current(load: dict[str, Any], loaded: set[tuple[str, str]]) -> bool:
@@ -129,6 +146,15 @@ def _in_words(state: dict[str, list[dict[str, Any]]]) -> str:
             for file in flawed[:SHOWN_FILES]
         ]
         lines += [f"… and {len(flawed) - SHOWN_FILES:,} more"] if len(flawed) > SHOWN_FILES else []
+    if state["undeclared"]:
+        lines += ["", "in raw as text only, for no such table is declared (python -m pipeline declare FILE)"]
+        lines += [
+            f"  {each['table']}: {each['files']:,} files, {each['rows']:,} rows"
+            + (f"; is {each['meant']} meant?" if each["meant"] else "")
+            for each in state["undeclared"][:SHOWN_FILES]
+        ]
+        more = len(state["undeclared"]) - SHOWN_FILES
+        lines += [f"… and {more:,} more"] if more > 0 else []
     if state["superseded_corrections"]:
         lines += ["", "corrected records that a later delivery superseded"]
         lines += [

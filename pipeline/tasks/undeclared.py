@@ -25,7 +25,7 @@ def undeclared_line(table: str, paths: list[str], tables: Iterable[str], folder:
     """
     path = paths[0]
     more = f" and {len(paths) - 1:,} more" if len(paths) > 1 else ""
-    meant = _meant(table, tables)
+    meant = meant_table(table, tables)
     todo = []
     if meant and "/" not in path:
         ending = path[path.index(".") :]
@@ -46,7 +46,7 @@ def undeclared_line(table: str, paths: list[str], tables: Iterable[str], folder:
     return f"{path}{more}: in raw.{table} as text only, for no table {table} is declared; {'; '.join(todo)}"
 
 
-def _meant(table: str, tables: Iterable[str]) -> str | None:
+def meant_table(table: str, tables: Iterable[str]) -> str | None:
     """Return the declared table whose name a name begins with, or nearly is."""
     known = sorted(tables, key=len, reverse=True)
     for each in known:

@@ -125,6 +125,8 @@ def test_undeclared_files_come_and_go(project: Project) -> None:
         ("Übersicht (1)/b.csv", 1, 1, 0),
     ]
     assert project.must_run().ran == []
+    status = project.pipeline("status").output
+    assert "\n  raw.übersicht (1): 2 files, 2 rows\n" in status
     (project.raw / "Übersicht (1)/a.csv").unlink()
     settle(project)
     assert project.rows(query, 1) == [("y", None, "2")]
