@@ -92,7 +92,8 @@ def judge(task: PipelineTask, depth: int = 0) -> Verdict:
     if current.voided:
         causes.append("to be done again, as asked by redo")
     changed = [each for each in current.inputs.differences(task.inputs) if each.name != "again"]
-    causes += [in_words(each) for each in changed]
+    for each in changed:
+        causes += (task.forecast() if each.name == "declaration" else []) or [in_words(each)]
     if not causes and current.outdated:
         causes = [current.outdated]
     causes = causes or [task.first_time_cause() or "its task was renamed"]
@@ -109,6 +110,7 @@ def in_words(changed: Difference) -> str:
         "code": f"{name.replace('.', '/')}.py {happened}",
         "content": f"content {_short(old)} → {_short(new)}",
         "rules": "it was refused before",
+        "declaration": f"the declaration of its table {happened}",
         "date": f"new day: {old} → {new}",
         "repeats": f"takes the place of batch {new}",
         "template": "the template of the page changed",

@@ -8,9 +8,11 @@ from datetime import date
 import luigi
 
 import pipeline
+from pipeline.contract.register import csv_tables
 from pipeline.errors import PipelineError
 from pipeline.sources.inventory import raw_files
 from pipeline.tasks.base import PipelineTask
+from pipeline.tasks.load import LoadTable, load_name
 from pipeline.tasks.run_all import RunAll
 
 
@@ -30,6 +32,10 @@ def build(name: str, day: date) -> luigi.Task:
     """
     family, _, path = name.partition(" ")
     families = {task: getattr(pipeline, task) for task in pipeline.__all__}
+    loads = {load_name(table): table for table in csv_tables()}
+    if family in loads and not path:
+        return LoadTable(table=loads[family], date=day)
+    families |= dict.fromkeys(loads, LoadTable)
     if family not in families:
         near = difflib.get_close_matches(family, families, n=1, cutoff=0.4)
         hint = f"; did you mean {near[0]}?" if near else "."

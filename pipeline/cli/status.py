@@ -26,20 +26,18 @@ LAST_LOADS = """
 """
 FILES = "SELECT source, table_name, read, loaded, rejected, superseded, waiting FROM etl.file_outcomes ORDER BY source"
 WAITING = """
-    SELECT
-        count(*) FILTER (WHERE users.user_id IS NULL) AS for_user,
-        count(*) FILTER (WHERE content.content_id IS NULL) AS for_title
-    FROM etl.held_rows AS held
-    LEFT JOIN processed.users ON users.user_id = held.user_id
-    LEFT JOIN processed.content ON content.content_id = held.content_id
-    WHERE held.status = 'waiting'
+    -- As JSON, since a warehouse of an earlier version has no such column.
+    SELECT table_name, to_jsonb(held) ->> 'waits_for' AS waits_for, count(*) AS rows
+    FROM etl.held_rows AS held WHERE status = 'waiting' GROUP BY 1, 2 ORDER BY 1, 2
 """
 FINDINGS = """
     SELECT check_name, severity, findings, description FROM etl.check_results WHERE findings > 0
     ORDER BY severity, check_name
 """
 SUPERSEDED_CORRECTIONS = """
-    SELECT batches.source, count(*) AS records, (array_agg(held.key ORDER BY held.key))[:3] AS keys
+    SELECT
+        batches.source, count(*) AS records,
+        (array_agg(trim(BOTH '{}' FROM held.key::text) ORDER BY held.key))[:3] AS keys
     FROM etl.table_updates AS updates
     INNER JOIN etl.batches AS batches ON batches.batch_id = updates.batch_id AND batches.details ? 'corrects'
     INNER JOIN etl.held_rows AS held ON held.batch_id = batches.batch_id AND held.status = 'superseded'
@@ -161,9 +159,9 @@ def _in_words(state: dict[str, list[dict[str, Any]]]) -> str:
             f"  {file['source']}: {file['records']:,}, such as {', '.join(file['keys'])}"
             for file in state["superseded_corrections"]
         ]
-    [waiting] = state["waiting"]
-    if waiting["for_user"] or waiting["for_title"]:
-        lines += ["", f"waiting: {waiting['for_user']:,} for a user, {waiting['for_title']:,} for a title"]
+    if state["waiting"]:
+        lines += ["", "rows that wait for another one"]
+        lines += [f"  {each['table_name']}: {each['rows']:,} for {each['waits_for']}" for each in state["waiting"]]
     if state["findings"]:
         lines += ["", "checks with findings"]
         lines += [

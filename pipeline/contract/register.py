@@ -10,6 +10,7 @@ import contextlib
 import json
 import os
 import re
+from collections.abc import Collection
 from dataclasses import asdict
 from functools import cache
 from pathlib import Path
@@ -35,6 +36,7 @@ COLUMNS_QUERY = """
     FROM pg_attribute
     INNER JOIN pg_class ON pg_class.oid = attrelid
     WHERE relnamespace = %(schema)s AND relkind IN ('r', 'p') AND attnum > 0 AND NOT attisdropped
+        AND (%(names)s::text[] IS NULL OR relname = ANY (%(names)s))
         AND attname <> ALL (%(lineage)s)
     ORDER BY relname, attnum
 """
@@ -60,7 +62,7 @@ CONSTRAINTS_QUERY = """
     INNER JOIN names ON names.oid = pg_constraint.oid
     INNER JOIN pg_class AS child ON child.oid = conrelid
     LEFT JOIN pg_class AS parent ON parent.oid = confrelid
-    WHERE child.relnamespace = %(schema)s
+    WHERE child.relnamespace = %(schema)s AND (%(names)s::text[] IS NULL OR child.relname = ANY (%(names)s))
     ORDER BY child.relname, (SELECT min(number) FROM unnest(conkey) AS number), conname
 """
 TABLES_QUERY = """
@@ -73,6 +75,7 @@ TABLES_QUERY = """
         )
     FROM pg_class
     WHERE relnamespace = %(schema)s AND relkind IN ('r', 'p')
+        AND (%(names)s::text[] IS NULL OR relname = ANY (%(names)s))
 """
 
 
@@ -121,9 +124,14 @@ def children(name: str) -> list[Table]:
     return [table for table in tables().values() if any(each.parent == name for each in table.references)]
 
 
-def live(cursor: Cursor) -> dict[str, Table]:
-    """Return the tables that there are in `processed` now, declared or not, in the same shape."""
-    return _read_schema(cursor, "to_regnamespace('processed')")
+def live(cursor: Cursor, names: Collection[str]) -> dict[str, Table]:
+    """Return tables as they are in `processed` now, declared or not, in the same shape.
+
+    Args:
+        cursor: where to look.
+        names: those to read; others may be replaced by another load meanwhile.
+    """
+    return _read_schema(cursor, "to_regnamespace('processed')", names)
 
 
 def _read_declarations(texts: dict[str, str]) -> dict[str, Table]:
@@ -146,6 +154,13 @@ def _read_declarations(texts: dict[str, str]) -> dict[str, Table]:
                 raise DeclarationError(
                     f"sql/processed/{name}.sql: the name '{column}' is taken by the pipeline; leave the column out, it"
                     " stays in raw"
+                )
+        for reference in found[name].references:
+            if reference.parent == name:
+                raise DeclarationError(f"sql/processed/{name}.sql: processed.{name} must not refer to itself")
+            if reference.parent in found and reference.parent_columns != found[reference.parent].key:
+                raise DeclarationError(
+                    f"sql/processed/{name}.sql: a reference to processed.{reference.parent} must be to its primary key"
                 )
     if extra := found.keys() - texts.keys():
         raise DeclarationError(
@@ -182,9 +197,13 @@ def _refusal(name: str, error: psycopg2.Error) -> DeclarationError:
     return DeclarationError(f"sql/processed/{name}.sql: {' '.join(message.split())}")
 
 
-def _read_schema(cursor: Cursor, schema: str) -> dict[str, Table]:
+def _read_schema(cursor: Cursor, schema: str, names: Collection[str] | None = None) -> dict[str, Table]:
     cursor.execute(f"SELECT {schema}::oid")
-    parameters = {"schema": cursor.fetchall()[0][0] or 0, "lineage": list(LINEAGE)}
+    parameters = {
+        "schema": cursor.fetchall()[0][0] or 0,
+        "lineage": list(LINEAGE),
+        "names": None if names is None else list(names),
+    }
     columns: dict[str, list[Column]] = {}
     cursor.execute(COLUMNS_QUERY, parameters)
     for table, *column in cursor.fetchall():

@@ -58,6 +58,10 @@ class PipelineTask(luigi.Task):
         """The target's name in the marker table: the same for all dates of a dated task."""
         return self.task_family
 
+    def forecast(self) -> list[str]:
+        """Say what will happen to a live table whose declaration changed, one sentence for each difference."""
+        return []
+
     def first_time_cause(self) -> str | None:
         """Say why there is no marker yet, if there is more to say than that the task never ran."""
         return None
@@ -101,8 +105,6 @@ class PipelineTask(luigi.Task):
 class PostgresTask(PipelineTask):
     """A task whose target is a load of PostgreSQL; `load` does the work inside the load's transaction."""
 
-    target_table: ClassVar[str]
-
     @property
     def run_date(self) -> date | None:
         """The date for targets that depend on it."""
@@ -114,9 +116,9 @@ class PostgresTask(PipelineTask):
         return self.task_family
 
     @property
-    def table(self) -> str:
+    def target_table(self) -> str:
         """Table the task fills."""
-        return self.target_table
+        raise NotImplementedError
 
     def locks(self) -> tuple[str, ...]:
         """Return names to be held alone during the load, beside the target's own."""
@@ -128,14 +130,14 @@ class PostgresTask(PipelineTask):
 
     def output(self) -> luigi.Target:
         """Return the marker of the load."""
-        return MarkerTarget(self.update_id, self.table, self.fingerprint, self.run_date)
+        return MarkerTarget(self.update_id, self.target_table, self.fingerprint, self.run_date)
 
     def load_spec(self) -> LoadSpec:
         """Return what this task is about to load."""
         return LoadSpec(
             update_id=self.update_id,
             task=self.task_family,
-            target_table=self.table,
+            target_table=self.target_table,
             source=self.source,
             fingerprint=self.fingerprint,
             inputs=self.inputs,

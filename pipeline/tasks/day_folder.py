@@ -48,7 +48,7 @@ class DayFolderTask(PostgresTask):
 
     def output(self) -> FolderTarget:
         """Return the folder of the day."""
-        return FolderTarget(self.update_id, self.table, self.folder, self.fingerprint)
+        return FolderTarget(self.update_id, self.target_table, self.folder, self.fingerprint)
 
     def complete(self) -> bool:
         """Tell whether the folder is there, or a newer day is loaded."""

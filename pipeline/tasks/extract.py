@@ -77,7 +77,7 @@ class ExtractMongoToCsv(DayFolderTask):
         return get_settings().data_processed_path
 
     @property
-    def table(self) -> str:
+    def target_table(self) -> str:
         """The folder, for people."""
         return f"data/processed/{self.date}"
 

@@ -52,17 +52,17 @@ class CsvTask(RefusableTask):
         return str(self.path)
 
     @property
-    def table(self) -> str:
+    def target_table(self) -> str:
         """The table of the file."""
         return f"raw.{table_of(self.path)}"
 
     def shared_locks(self) -> tuple[str, ...]:
         """Files land and leave side by side, but not while their table is being merged."""
-        return (self.table,) if table_of(self.path) in csv_tables() else ()
+        return (self.target_table,) if table_of(self.path) in csv_tables() else ()
 
     def locks(self) -> tuple[str, ...]:
         """A table that is not declared comes with its first file and goes with its last."""
-        return () if table_of(self.path) in csv_tables() else (self.table,)
+        return () if table_of(self.path) in csv_tables() else (self.target_table,)
 
 
 class LoadCsvToPostgres(FileTask, CsvTask):

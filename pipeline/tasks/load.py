@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import date as Date
 from typing import ClassVar
 
 import luigi
 
 from pipeline.contract.collections import declaration_files
+from pipeline.contract.differences import differences, digest
 from pipeline.contract.mapping import document_tables
+from pipeline.contract.register import children, csv_tables, live, tables
+from pipeline.contract.table import Table
 from pipeline.days import DayParameter
+from pipeline.servers.postgres import session
 from pipeline.state.spec import Load
 from pipeline.tasks.base import BEFORE_SESSIONS, PipelineTask, PostgresTask
 from pipeline.tasks.create import CreatePostgresTables
@@ -16,12 +21,7 @@ from pipeline.tasks.extract import ExtractMongoToCsv
 from pipeline.tasks.land_csv import LoadCsvToPostgres, landed, unreadable, withdrawn
 from pipeline.tasks.refused import fail_if_values_refused, landing, note_refused
 from pipeline.tasks.table_files import withdrawal_facts
-from pipeline.warehouse.merge import MergedTable, merge
-
-USERS = MergedTable("users", key="user_id", parents={}, before_delete="load/withdraw_users.sql")
-VIEWING_SESSIONS = MergedTable(
-    "viewing_sessions", key="session_id", parents={"user_id": "users", "content_id": "content"}
-)
+from pipeline.warehouse.merge import merge
 
 
 class LoadNormalizedJsonsToPostgres(PostgresTask):
@@ -63,78 +63,132 @@ class LoadNormalizedJsonsToPostgres(PostgresTask):
         load_catalogue(load, folder, manifest, allow_empty=self.allow_empty or landing().allow_empty)
 
 
-class MergeTask(PostgresTask):
-    """Brings a table of `processed` to the present batches of its raw table."""
+class LoadTable(PostgresTask):
+    """Brings a table of `processed` to the present CSV files; a row whose parent is not there waits.
 
-    merged: ClassVar[MergedTable]
+    For people and in the audit it is the load of its table: `LoadUsers`, `LoadViewingSessions`.
+    """
+
+    table = luigi.Parameter(description="table that is declared in sql/processed and filled by CSV files")
+    date = DayParameter()
     work: ClassVar = ("pipeline.warehouse.merge",)
 
-    def runs_after(self) -> list[luigi.Task]:
-        """The tables come first, and files that left have left; what cannot be read is named."""
-        return [CreatePostgresTables(), *withdrawn(self.merged.name), *unreadable(self.merged.name)]
+    def __repr__(self) -> str:
+        """Return the name of the load, as it is typed and logged."""
+        return f"{self.update_id}(date={self.date})" if self.run_date else f"{self.update_id}()"
 
-    def builds_on(self) -> list[PipelineTask]:
-        """The files of the table."""
-        return [*landed(self.merged.name)]
+    @property
+    def task_family(self) -> str:
+        """The name of the load, which says of which table."""
+        return load_name(self.table)
 
-    def facts(self) -> dict[str, str]:
-        """Whether files that left may take their rows along, where that is not known before files land."""
-        return withdrawal_facts(self.merged.name, allow_empty=landing().allow_empty)
+    @property
+    def sql(self) -> tuple[str, ...]:  # type: ignore[override]
+        """How values are typed, and the checks of the table."""
+        return ("etl/typing.sql", f"checks/{self.table}/*.sql")
+
+    @property
+    def declared(self) -> Table:
+        """The declaration of the table."""
+        return csv_tables()[self.table]
+
+    @property
+    def target_table(self) -> str:
+        """The table."""
+        return self.declared.processed
 
     @property
     def source(self) -> str:
         """The raw table."""
-        return self.merged.raw
+        return self.declared.raw
+
+    @property
+    def run_date(self) -> Date | None:
+        """The date, where the rows refer to documents, which are extracted day by day."""
+        return self.date if self._document_parents() else None
+
+    @property
+    def priority(self) -> int:  # type: ignore[override]
+        """Tables that others refer to are loaded while the files of those land."""
+        return BEFORE_SESSIONS if children(self.table) else 0
+
+    def runs_after(self) -> list[luigi.Task]:
+        """The tables come first, and files that left have left; what cannot be read is named."""
+        return [CreatePostgresTables(), *withdrawn(self.table), *unreadable(self.table)]
+
+    def builds_on(self) -> list[PipelineTask]:
+        """The files of the table, and the tables that its rows refer to."""
+        parents = [LoadTable(table=name, date=self.date) for name in csv_tables() if name in self._parents()]
+        documents = [LoadNormalizedJsonsToPostgres(date=self.date)] if self._document_parents() else []
+        return [*landed(self.table), *parents, *documents]
+
+    def facts(self) -> dict[str, str]:
+        """The declaration; and whether files that left may take their rows along, where that is open."""
+        return {
+            "declaration": digest(self.declared),
+            **withdrawal_facts(self.table, allow_empty=landing().allow_empty),
+        }
+
+    def forecast(self) -> list[str]:
+        """Say how the live table will be brought along with its declaration."""
+        with session() as cursor:
+            return differences(self.declared, live(cursor, [self.table]).get(self.table)).in_words(self.declared)
 
     def locks(self) -> tuple[str, ...]:
-        """The table, and its raw table: no file lands while batches are merged."""
-        return (self.merged.processed, self.merged.raw)
+        """The table, its raw table, those that refer to it at any depth, and its parents.
+
+        None of them comes or goes meanwhile. Alone, since two loads that each replace a table, with its foreign keys,
+        would lock their common parents against each other.
+        """
+        documents = [LoadNormalizedJsonsToPostgres.target_table] if self._document_parents() else []
+        near = [*self._parents(), *(child.name for child in descendants(self.table))]
+        return (self.target_table, self.source, *(tables()[name].processed for name in near), *documents)
 
     def load(self, load: Load) -> None:
         """Merge what came and what left."""
-        note_refused(LoadCsvToPostgres.__name__, merge(load, self.merged))
+        note_refused(LoadCsvToPostgres.__name__, merge(load, self.declared))
 
     def run(self) -> None:
         """Merge; files that were refused thereby fail the task of all files, or, where that is not wanted, this one."""
         super().run()
         if not landing().go_on:
-            fail_if_values_refused(landed(self.merged.name))
+            fail_if_values_refused(landed(self.table))
+
+    def _parents(self) -> set[str]:
+        return {reference.parent for reference in self.declared.references}
+
+    def _document_parents(self) -> bool:
+        return not (ancestors(self.table) <= csv_tables().keys())
 
 
-class LoadUsers(MergeTask):
-    """Loads users; sessions of users who left go back to waiting."""
+class LoadUsers(LoadTable):
+    """Loads users, by a command that names no table."""
 
-    sql: ClassVar = (
-        "etl/typing.sql",
-        "load/withdraw_users.sql",
-        "processed/users.sql",
-        "checks/users/*.sql",
-    )
-    merged = USERS
-    target_table = USERS.processed
-    priority = BEFORE_SESSIONS
-
-    def locks(self) -> tuple[str, ...]:
-        """Sessions too: those of users who left are taken out."""
-        return (*super().locks(), VIEWING_SESSIONS.processed)
+    table = "users"
 
 
-class LoadViewingSessions(MergeTask):
-    """Loads sessions; one whose user or title is not there waits."""
+class LoadViewingSessions(LoadTable):
+    """Loads viewing sessions, by a command that names no table."""
 
-    date = DayParameter()
-    sql: ClassVar = (
-        "etl/typing.sql",
-        "processed/viewing_sessions.sql",
-        "checks/viewing_sessions/*.sql",
-    )
-    merged = VIEWING_SESSIONS
-    target_table = VIEWING_SESSIONS.processed
+    table = "viewing_sessions"
 
-    def builds_on(self) -> list[PipelineTask]:
-        """The files, and the users and titles that sessions refer to."""
-        return [*super().builds_on(), LoadUsers(), LoadNormalizedJsonsToPostgres(date=self.date)]
 
-    def locks(self) -> tuple[str, ...]:
-        """Neither users nor titles come or go meanwhile."""
-        return (*super().locks(), USERS.processed, LoadNormalizedJsonsToPostgres.target_table)
+def load_name(table: str) -> str:
+    """Return the name of the load of a table: `LoadViewingSessions` for `viewing_sessions`."""
+    return f"Load{''.join(part[:1].upper() + part[1:] for part in table.split('_'))}"
+
+
+def loads(date: Date) -> list[LoadTable]:
+    """Return the loads of all tables that CSV files fill, parents before children."""
+    return [LoadTable(table=name, date=date) for name in csv_tables()]
+
+
+def ancestors(table: str) -> set[str]:
+    """Return the tables that a table refers to, at any depth."""
+    parents = {reference.parent for reference in tables()[table].references}
+    return parents.union(*(ancestors(parent) for parent in parents))
+
+
+def descendants(table: str) -> list[Table]:
+    """Return the tables that refer to a table, at any depth."""
+    return [each for each in tables().values() if table in ancestors(each.name)]

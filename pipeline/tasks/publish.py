@@ -14,7 +14,7 @@ from pipeline.state.spec import Load
 from pipeline.tasks.base import PipelineTask, PostgresTask
 from pipeline.tasks.create import CreatePostgresTables
 from pipeline.tasks.day_folder import DayFolderTask
-from pipeline.tasks.load import LoadNormalizedJsonsToPostgres, LoadUsers, LoadViewingSessions
+from pipeline.tasks.load import LoadNormalizedJsonsToPostgres, loads
 from pipeline.warehouse.checks import run_checks
 from pipeline.warehouse.publish import publish
 
@@ -26,11 +26,7 @@ class PublishingTask(PostgresTask):
 
     def builds_on(self) -> list[PipelineTask]:
         """The loads."""
-        return [
-            LoadUsers(),
-            LoadNormalizedJsonsToPostgres(date=self.date),
-            LoadViewingSessions(date=self.date),
-        ]
+        return [LoadNormalizedJsonsToPostgres(date=self.date), *loads(self.date)]
 
     @property
     def source(self) -> str:
@@ -39,7 +35,7 @@ class PublishingTask(PostgresTask):
 
     def shared_locks(self) -> tuple[str, ...]:
         """What is published is one load, not half of the next."""
-        return tuple(task.target_table for task in (LoadUsers, LoadNormalizedJsonsToPostgres, LoadViewingSessions))
+        return (LoadNormalizedJsonsToPostgres.target_table, *(load.target_table for load in loads(self.date)))
 
 
 class CheckQuality(PublishingTask):
@@ -98,7 +94,7 @@ class BuildReport(DayFolderTask):
         return get_settings().reports_path
 
     @property
-    def table(self) -> str:
+    def target_table(self) -> str:
         """The folder, for people."""
         return f"data/reports/{self.date}"
 

@@ -15,7 +15,7 @@ from pipeline.tasks.create import CreateMongodbCollections, CreatePostgresTables
 from pipeline.tasks.extract import CATALOGUE, ExtractMongoToCsv
 from pipeline.tasks.land_csv import LoadCsvsToPostgres, landed
 from pipeline.tasks.land_json import LoadJsonsToMongo
-from pipeline.tasks.load import LoadNormalizedJsonsToPostgres, LoadUsers, LoadViewingSessions
+from pipeline.tasks.load import LoadNormalizedJsonsToPostgres, loads
 from pipeline.tasks.publish import BuildReport, CheckQuality, PublishTrusted
 from pipeline.tasks.raw_folder import is_gone, require_input
 from pipeline.tasks.refused import fail_if_values_refused, go_on_after_refusals
@@ -72,8 +72,7 @@ class RunAll(luigi.WrapperTask):
             LoadJsonsToMongo(),
             ExtractMongoToCsv(date=date),
             LoadNormalizedJsonsToPostgres(date=date, allow_empty=self.allow_empty),
-            LoadUsers(),
-            LoadViewingSessions(date=date),
+            *loads(date),
             CheckQuality(date=date),
             PublishTrusted(date=date),
             BuildReport(date=date),

@@ -2,29 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Set
+from contextlib import contextmanager
+from dataclasses import replace
 
 from psycopg2 import sql
+from psycopg2.extensions import cursor as Cursor
 
-from pipeline.contract.register import tables
-from pipeline.errors import PipelineError
+from pipeline.contract.table import Table
+from pipeline.contract.typing import define_staging
 from pipeline.state import markers
 from pipeline.state.inputs import Inputs
 from pipeline.state.spec import Load
 from pipeline.warehouse import bulk, definitions
-from pipeline.warehouse.arrived import added_batches, added_rows, define_arrived, define_typed
 from pipeline.warehouse.checks import run_checks
+from pipeline.warehouse.merge_rows import Parts, merge_rows, parts_of
+from pipeline.warehouse.rebuild import brought_along
 from pipeline.warehouse.reject_files import mark_due, write_due
 from pipeline.warehouse.reject_limit import TooManyRejectsError, refuse_landed, too_many_rejects
-from pipeline.warehouse.statements import execute_file, fetch_value, identifiers, read_sql, table_columns
+from pipeline.warehouse.statements import execute_file, fetch_value
 from pipeline.warehouse.tables import complete
 
 ANALYZE_FROM_ROWS = 1000
-
-
-class MissingColumnsError(PipelineError):
-    """The live table lacks columns that the load writes."""
+INCOMING_ROWS = """
+    SELECT coalesce(sum(rows_loaded), 0)::bigint FROM etl.batches
+    WHERE batch_id IN (SELECT batch_id FROM incoming_batches)
+"""
 
 
 class BatchesRefusedError(Exception):
@@ -35,65 +38,7 @@ class BatchesRefusedError(Exception):
         self.errors = errors
 
 
-@dataclass(frozen=True)
-class MergedTable:
-    """A table of `processed` that follows the table of the same name in `raw`.
-
-    `parents` maps each referencing column to the table it refers to (with a key of the same name); a row
-    whose parent is not there waits. `before_delete` is a SQL file that looks after the rows that refer to
-    those in the temporary table `gone`.
-    """
-
-    name: str
-    key: str
-    parents: Mapping[str, str]
-    before_delete: str | None = None
-
-    @property
-    def processed(self) -> str:
-        """Qualified name in `processed`."""
-        return f"processed.{self.name}"
-
-    @property
-    def raw(self) -> str:
-        """Qualified name in `raw`."""
-        return f"raw.{self.name}"
-
-    def _parent_joins(self, child: str) -> sql.Composable:
-        joins = [
-            sql.SQL("LEFT JOIN processed.{table} ON {parent} = {child}").format(
-                table=sql.Identifier(table),
-                parent=sql.Identifier(table, column),
-                child=sql.Identifier(child, column),
-            )
-            for column, table in self.parents.items()
-        ]
-        return sql.SQL("\n").join(joins)
-
-    def parts(self, columns: list[str]) -> dict[str, sql.Composable]:
-        """Return what the SQL files of a merge leave open."""
-        waits = [sql.SQL("{} IS NULL").format(sql.Identifier(table, column)) for column, table in self.parents.items()]
-        references = [
-            sql.Identifier("winners", name) if name in columns and name in self.parents else sql.NULL
-            for name in ("user_id", "content_id")
-        ]
-        return {
-            "table": sql.SQL(self.name),
-            "name": sql.Literal(self.name),
-            "qualified": sql.Literal(self.processed),
-            "key": sql.Identifier(self.key),
-            "columns": identifiers(columns),
-            "typed_columns": identifiers(columns, "typed"),
-            "excluded": identifiers(columns, "excluded"),
-            "target": identifiers(columns, "target"),
-            "waits": sql.SQL(" OR ").join(waits) if waits else sql.SQL("false"),
-            "held_parents": self._parent_joins("held"),
-            "typed_parents": self._parent_joins("typed"),
-            "references": sql.SQL(", ").join(references),
-        }
-
-
-def merge(load: Load, table: MergedTable) -> list[TooManyRejectsError]:
+def merge(load: Load, table: Table) -> list[TooManyRejectsError]:
     """Bring a table of `processed` to the present batches of `raw`.
 
     Only batches that came or left are read, unless the way of loading has changed or the table was emptied:
@@ -113,7 +58,7 @@ def merge(load: Load, table: MergedTable) -> list[TooManyRejectsError]:
     Raises:
         TooManyRejectsError: of a batch that was merged before, too many rows cannot be typed any more. Then the
             declaration is at fault rather than the file, and nothing is loaded.
-        MissingColumnsError, CheckFailedError: see there; nothing is loaded.
+        CheckFailedError: an `error` check has findings; nothing is loaded.
     """
     load.after_commit.append(write_due)
     load.cursor.execute("SAVEPOINT before_merge")
@@ -128,59 +73,84 @@ def merge(load: Load, table: MergedTable) -> list[TooManyRejectsError]:
     return []
 
 
-def _merge(load: Load, table: MergedTable) -> None:
-    cursor = load.cursor
+def _merge(load: Load, table: Table) -> None:
+    """Merge into the live table, which is brought along with its declaration first."""
     last = load.previous
-    full = last is None or last.missing is not None or last.voided or _ways(last.inputs) != _ways(load.spec.inputs)
+    is_changed = last is not None and last.inputs.facts.get("declaration") != load.spec.inputs.facts["declaration"]
+    with brought_along(load.cursor, table, is_changed=is_changed):
+        _merge_batches(load, table)
+    run_checks(load.cursor, table.name)
+
+
+def _merge_batches(load: Load, table: Table) -> None:
+    cursor, last = load.cursor, load.previous
+    is_empty = fetch_value(cursor, sql.SQL("SELECT NOT EXISTS (SELECT FROM {})").format(table.processed_sql))
+    is_lost = last is None or last.missing is not None
+    full = bool(is_empty or is_lost or (last and (last.voided or _ways(last.inputs) != _ways(load.spec.inputs))))
     cursor.execute("SELECT batch_id FROM etl.merged_batches WHERE target_table = %s", (table.processed,))
     merged_before = {batch_id for (batch_id,) in cursor.fetchall()}
-    execute_file(cursor, "load/changed_batches.sql", {"raw": table.raw, "processed": table.processed, "full": full})
-    name = {"table": sql.SQL(table.name)}
-    is_empty = fetch_value(cursor, sql.SQL("SELECT NOT EXISTS (SELECT FROM processed.{table})").format(**name))
+    execute_file(cursor, "merge/batches.sql", {"raw": table.raw, "processed": table.processed, "full": full})
+    parts = parts_of(table)
     # Of rows that nothing accounts for any more, the batch says nothing: its number may be another's by now.
-    is_lost = not is_empty and (last is None or last.missing is not None or not merged_before)
-    if is_lost or (last and last.voided):
-        execute_file(cursor, "load/stray_rows.sql", parts=name)
-    batches = added_batches(cursor)
-    define_arrived(cursor, table.name, batches)
-    parts = table.parts(_columns(load, table))
-    indexes_and_keys = definitions.indexes_and_keys(cursor, parts) if is_empty else {}
-    arrived_rows = added_rows(cursor)
-    arrived, some_left = "all_arrived", True
-    if bulk.is_possible(cursor, parts):
-        arrived, some_left = "rest", bulk.fill(cursor, parts, arrived_rows)
-    elif is_empty:
-        definitions.drop_constraints(cursor, parts, keep_primary=True)
-    if some_left:
-        _merge_one_by_one(load, table, arrived, parts, merged_before)
+    if not is_empty and (is_lost or not merged_before or (last and last.voided)):
+        execute_file(cursor, "merge/stray_rows.sql", parts=parts)
+    batches = _define_incoming(cursor, table)
+    incoming_rows = fetch_value(cursor, INCOMING_ROWS)
     if is_empty:
-        complete(cursor, tables()[table.name])
-        definitions.restore(cursor, parts, indexes_and_keys)
-    execute_file(cursor, "load/raw_index.sql", parts=parts)
-    cursor.execute("SELECT batch_id FROM added_batches")
+        with _without_indexes_and_keys(cursor, table):
+            rest = _fill(cursor, table, parts, incoming_rows)
+            if rest:
+                merge_rows(cursor, table, rest, parts, lambda: _enforce_limits(load, table, merged_before))
+    else:
+        merge_rows(cursor, table, "incoming_rows", parts, lambda: _enforce_limits(load, table, merged_before))
+    _index_raw(cursor, table)
+    cursor.execute("SELECT batch_id FROM incoming_batches")
     mark_due(cursor, table.name, [batch_id for (batch_id,) in cursor.fetchall()])
-    if arrived_rows >= ANALYZE_FROM_ROWS:
-        cursor.execute(sql.SQL("ANALYZE processed.{table}").format(**parts))
+    if incoming_rows >= ANALYZE_FROM_ROWS:
+        cursor.execute(sql.SQL("ANALYZE {}").format(table.processed_sql))
     # Without a condition where all rows are new: for that the planner would rather go through the index.
-    is_added = sql.SQL("true") if is_empty else sql.SQL("_batch_id = ANY ({})").format(batches)
-    _count(load, table, {**parts, "is_added": is_added})
-    run_checks(cursor, table.name)
+    is_incoming = sql.SQL("true") if is_empty else sql.SQL("_batch_id = ANY ({})").format(batches)
+    _count(load, table, {**parts, "is_incoming": is_incoming})
 
 
-def _merge_one_by_one(
-    load: Load, table: MergedTable, arrived: str, parts: Mapping[str, sql.Composable], merged_before: Set[int]
-) -> None:
-    """Merge the raw rows of the view or table `arrived`, and rows held back whose turn has come."""
-    cursor = load.cursor
-    cursor.execute(sql.SQL("CREATE TEMP VIEW arrived AS SELECT * FROM {}").format(sql.Identifier(arrived)))
-    define_typed(cursor, table.name, "typed", "arrived")
-    execute_file(cursor, "load/candidates.sql", parts=parts)
-    define_typed(cursor, table.name, "typed_unfit", "unfit")
-    define_typed(cursor, table.name, "typed_again", "again")
-    execute_file(cursor, "load/reject.sql", parts=parts)
-    _enforce_limits(load, table, merged_before)
-    before_delete = sql.SQL(read_sql(table.before_delete) if table.before_delete else "")
-    execute_file(cursor, "load/merge.sql", parts={**parts, "before_delete": before_delete})
+def _define_incoming(cursor: Cursor, table: Table) -> sql.Composable:
+    """Define the views of the raw rows that came, `incoming_rows`, and of them typed; return the batches spelled out.
+
+    So the planner knows whether to read a few of them or the whole table, and reads that in parallel, which it
+    cannot where a temporary table is in the query.
+    """
+    batch_ids = fetch_value(cursor, "SELECT coalesce(array_agg(batch_id), '{}') FROM incoming_batches")
+    batches = sql.SQL("{}::bigint[]").format(sql.Literal(batch_ids))
+    view = sql.SQL("CREATE TEMP VIEW incoming_rows AS SELECT * FROM {raw} WHERE _batch_id = ANY ({batches})")
+    cursor.execute(view.format(raw=table.raw_sql, batches=batches))
+    define_staging(cursor, table, "stg_incoming", "incoming_rows")
+    return batches
+
+
+@contextmanager
+def _without_indexes_and_keys(cursor: Cursor, table: Table) -> Iterator[None]:
+    """Let an empty table be filled without foreign keys and indexes, which check and order all rows at once then."""
+    wanted = definitions.indexes_and_keys(cursor, table)
+    yield
+    complete(cursor, table)
+    definitions.restore(cursor, table, wanted)
+
+
+def _fill(cursor: Cursor, table: Table, parts: Parts, incoming_rows: int) -> str | None:
+    """Fill an empty table as far as that goes in bulk; return where the raw rows are that are to be merged."""
+    # Nothing of what was withdrawn is there but what was held back.
+    cursor.execute("DELETE FROM etl.held_rows WHERE table_name = %s", (table.name,))
+    cursor.execute("DELETE FROM withdrawn_batches")
+    if bulk.is_replaceable(cursor, table):
+        return bulk.fill(cursor, table, parts, incoming_rows)
+    definitions.drop_indexes_and_keys(cursor, table)
+    return "incoming_rows"
+
+
+def _index_raw(cursor: Cursor, table: Table) -> None:
+    """Index the raw table by batch, once the first files have landed: cheaper than to keep it up during COPY."""
+    name = sql.Identifier(f"{table.name}_batch_id_idx")
+    cursor.execute(sql.SQL("CREATE INDEX IF NOT EXISTS {} ON {} (_batch_id)").format(name, table.raw_sql))
 
 
 def _ways(inputs: Inputs) -> Inputs:
@@ -190,30 +160,13 @@ def _ways(inputs: Inputs) -> Inputs:
     return replace(inputs, tasks={}, sql=sql_files, code=modules)
 
 
-def _columns(load: Load, table: MergedTable) -> list[str]:
-    """Return the columns to load: those of the typed view, without lineage."""
-    typed = table_columns(load.cursor, "typed_all")
-    columns = [column for column in typed if column not in ("valid", "problems") and not column.startswith("_")]
-    live = table_columns(load.cursor, table.processed)
-    missing = [column for column in columns if column not in live]
-    if missing:
-        raise MissingColumnsError(
-            f"{table.processed} lacks {', '.join(missing)}.\n"
-            f"  the load writes: {', '.join(columns)}\n"
-            f"  the table has:   {', '.join(live)}\n"
-            f"  Add ALTER TABLE … ADD COLUMN IF NOT EXISTS to sql/{table.processed.replace('.', '/')}.sql and run"
-            " again."
-        )
-    return columns
-
-
-def _enforce_limits(load: Load, table: MergedTable, merged_before: Set[int]) -> None:
+def _enforce_limits(load: Load, table: Table, merged_before: Set[int]) -> None:
     load.cursor.execute(
         """
         -- Of a reject file that was corrected, however many are still rejected, the others are welcome.
         SELECT rejected.batch_id, batches.source, batches.rows_loaded, count(*)
         FROM etl.rejected_rows AS rejected
-        INNER JOIN added_batches ON added_batches.batch_id = rejected.batch_id
+        INNER JOIN incoming_batches ON incoming_batches.batch_id = rejected.batch_id
         INNER JOIN etl.batches AS batches ON batches.batch_id = rejected.batch_id
         WHERE rejected.stage = 'load' AND rejected.table_name = %s AND NOT batches.details ? 'corrects'
         GROUP BY rejected.batch_id, batches.source, batches.rows_loaded
@@ -234,14 +187,14 @@ def _enforce_limits(load: Load, table: MergedTable, merged_before: Set[int]) -> 
         raise BatchesRefusedError(errors)
 
 
-def _count(load: Load, table: MergedTable, parts: Mapping[str, sql.Composable]) -> None:
-    execute_file(load.cursor, "load/outcome.sql", parts=parts)
+def _count(load: Load, table: Table, parts: Mapping[str, sql.Composable]) -> None:
+    execute_file(load.cursor, "merge/outcome.sql", parts=parts)
     for _, _, read, loaded, rejected, superseded, waiting in load.cursor.fetchall():
         load.rows_read += read
         load.rows_loaded += loaded
         load.rows_rejected += rejected
         load.rows_superseded += superseded
         load.rows_waiting += waiting
-    rows = fetch_value(load.cursor, sql.SQL("SELECT count(*) FROM processed.{table}").format(**parts))
+    rows = fetch_value(load.cursor, sql.SQL("SELECT count(*) FROM {}").format(table.processed_sql))
     load.holds = {table.processed: rows}
     load.objects = tuple(markers.objects_of(load.cursor, table.processed))

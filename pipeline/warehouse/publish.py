@@ -13,6 +13,7 @@ from pipeline.settings import get_settings
 from pipeline.state.inputs import Inputs
 from pipeline.state.spec import Load
 from pipeline.warehouse import rollups
+from pipeline.warehouse.rebuild import drop_undeclared
 from pipeline.warehouse.statements import execute_file, fetch_value, lock_out_readers, read_sql
 
 logger = logging.getLogger("pipeline")
@@ -48,6 +49,7 @@ def publish(load: Load) -> None:
         load.cursor.execute((folder / f"{name}.sql").read_text(encoding="utf-8"))
         logger.debug("trusted.%s: defined", name)
     _comment_columns(load.cursor, folder)
+    drop_undeclared(load.cursor)
     # A schema that was dropped has come back without what init-postgres.sh granted.
     for grant in ("GRANT USAGE ON SCHEMA trusted TO {}", "GRANT SELECT ON ALL TABLES IN SCHEMA trusted TO {}"):
         load.cursor.execute(sql.SQL(grant).format(sql.Identifier(ANALYST)))

@@ -8,10 +8,10 @@ from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 
 from pipeline.contract.register import csv_tables
+from pipeline.contract.typing import define_staging
 from pipeline.errors import RefusedInputError
 from pipeline.settings import get_settings
 from pipeline.state.spec import RefusedLoadError
-from pipeline.warehouse.arrived import define_typed
 from pipeline.warehouse.reject_files import mark_due, reject_file
 from pipeline.warehouse.rejects import COLUMNS, forget_refused
 from pipeline.warehouse.statements import execute_file, fetch_value
@@ -126,22 +126,23 @@ def enforce_limit_on_values(cursor: Cursor, table: str, source: str, batch_id: i
     Raises:
         TooManyRejectsError: too many of its rows cannot be typed.
     """
-    if rows < RATIO_APPLIES_FROM or table not in csv_tables():
+    declared = csv_tables().get(table)
+    if rows < RATIO_APPLIES_FROM or declared is None:
         return
     landed = sql.SQL("CREATE TEMP VIEW landed AS SELECT * FROM {raw} WHERE _batch_id = {batch}")
     cursor.execute(landed.format(raw=sql.Identifier("raw", table), batch=sql.Literal(batch_id)))
-    define_typed(cursor, table, "typed_landed", "landed")
-    rejected = fetch_value(cursor, "SELECT count(*) FROM typed_landed WHERE NOT valid")
+    define_staging(cursor, declared, "stg_landed", "landed")
+    rejected = fetch_value(cursor, "SELECT count(*) FROM stg_landed WHERE NOT valid")
     if not too_many(rows, rejected):
         return
     cursor.execute(
         """
-        CREATE TEMP TABLE unfit ON COMMIT DROP AS
-        SELECT landed.* FROM landed INNER JOIN typed_landed AS typed USING (_batch_id, _row) WHERE NOT typed.valid
+        CREATE TEMP TABLE invalid_rows ON COMMIT DROP AS
+        SELECT landed.* FROM landed INNER JOIN stg_landed AS staged USING (_batch_id, _row) WHERE NOT staged.valid
         """
     )
-    define_typed(cursor, table, "typed_unfit", "unfit")
-    execute_file(cursor, "load/reject.sql", parts={"name": sql.Literal(table)})
+    define_staging(cursor, declared, "stg_invalid", "invalid_rows")
+    execute_file(cursor, "merge/reject.sql", parts={"name": sql.Literal(table)})
     enforce_limit(cursor, "load", table, source, batch_id, rows, rejected)
 
 

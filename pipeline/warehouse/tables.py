@@ -83,7 +83,7 @@ def _add_column(cursor: Cursor, table: sql.Identifier, column: str, type_name: s
 
 def _add_checks(cursor: Cursor, table: Table) -> None:
     """Add the checks that a table lacks, unless rows are against them: the load makes the table anew then."""
-    present = live(cursor)[table.name].checks
+    present = live(cursor, [table.name])[table.name].checks
     for check in table.checks:
         if check.name not in {each.name for each in present}:
             cursor.execute("SAVEPOINT before_check")

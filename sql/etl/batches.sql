@@ -66,7 +66,7 @@ COMMENT ON COLUMN etl.batches.rows_read IS 'Records read = loaded + rejected + s
 COMMENT ON COLUMN etl.batches.rows_loaded IS 'Records that are in the target.';
 COMMENT ON COLUMN etl.batches.rows_rejected IS 'Records kept in etl.rejected_rows with a reason.';
 COMMENT ON COLUMN etl.batches.rows_superseded IS 'Records that lost to a later record of the same key.';
-COMMENT ON COLUMN etl.batches.rows_waiting IS 'Sessions whose user or title is not there yet.';
+COMMENT ON COLUMN etl.batches.rows_waiting IS 'Records that refer to a row that is not there yet.';
 COMMENT ON COLUMN etl.batches.started IS 'When the attempt began.';
 COMMENT ON COLUMN etl.batches.finished IS 'When it committed or failed.';
 COMMENT ON COLUMN etl.batches.error IS 'Why it failed.';

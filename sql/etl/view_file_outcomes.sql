@@ -30,4 +30,4 @@ COMMENT ON COLUMN etl.file_outcomes.loaded IS
     'Records that stand in processed: the rest, which the checks in sql/checks/quality compare with the tables.';
 COMMENT ON COLUMN etl.file_outcomes.rejected IS 'Records rejected at landing or loading.';
 COMMENT ON COLUMN etl.file_outcomes.superseded IS 'Records that lost to a later one of the same key.';
-COMMENT ON COLUMN etl.file_outcomes.waiting IS 'Sessions whose user or title is not there.';
+COMMENT ON COLUMN etl.file_outcomes.waiting IS 'Records that refer to a row that is not there.';

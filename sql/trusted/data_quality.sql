@@ -22,7 +22,7 @@ rejections AS (
 
 waiting AS (
     SELECT
-        CASE WHEN u.user_id IS NULL THEN 'waiting for user' ELSE 'waiting for title' END AS name,
+        'waiting for ' || h.waits_for AS name,
         b.source,
         'waiting' AS severity,
         count(*) AS findings,
@@ -30,7 +30,6 @@ waiting AS (
         NULL AS description
     FROM etl.held_rows AS h
     INNER JOIN etl.batches AS b USING (batch_id)
-    LEFT JOIN processed.users AS u USING (user_id)
     WHERE h.status = 'waiting'
     GROUP BY 1, 2
 )
@@ -48,7 +47,7 @@ COMMENT ON VIEW trusted.data_quality IS
 COMMENT ON COLUMN trusted.data_quality.name IS 'The check, the reason of rejection, or what records wait for.';
 COMMENT ON COLUMN trusted.data_quality.source IS 'Table checked, or file or collection the records came from.';
 COMMENT ON COLUMN trusted.data_quality.severity IS
-    'error: stops the load; warn: reported; rejected: not loaded; waiting: loads once its user or title arrives.';
+    'error: stops the load; warn: reported; rejected: not loaded; waiting: loads once the row that it refers to arrives.';
 COMMENT ON COLUMN trusted.data_quality.findings IS 'Number of offending rows; 0 for a check that passed.';
 COMMENT ON COLUMN trusted.data_quality.last_seen IS 'When it was last found; null if never.';
 COMMENT ON COLUMN trusted.data_quality.description IS

@@ -1,17 +1,19 @@
-CREATE VIEW trusted.file_reconciliation AS
--- Counted in the tables, not taken from the ledger: what the ledger says is what is to be verified.
--- Materialized: before the ledger has statistics, the planner would count the tables again for every file.
+-- Materialized, since analysts may not count in the tables.
+CREATE MATERIALIZED VIEW trusted.file_reconciliation AS
+-- Counted in the tables, not taken from the audit: what that says is what is to be verified.
 WITH loaded AS MATERIALIZED (
-    SELECT 'users' AS table_name, _batch_id AS batch_id, count(*) AS records FROM processed.users GROUP BY _batch_id
-    UNION ALL
-    SELECT 'viewing_sessions', _batch_id, count(*) FROM processed.viewing_sessions GROUP BY _batch_id
+    SELECT table_name, batch_id, row_count FROM etl.rows_by_batch('processed')
+),
+
+typed AS (
+    SELECT substr(target_table, 11) AS table_name FROM etl.table_updates WHERE target_table LIKE 'processed.%'
 ),
 
 outcomes AS (
     SELECT
         o.source, o.table_name, o.batch_id, o.read,
         CASE
-            WHEN o.table_name IN ('users', 'viewing_sessions') THEN coalesce(l.records, 0)
+            WHEN o.table_name IN (SELECT table_name FROM typed) THEN coalesce(l.row_count, 0)
             ELSE o.loaded  -- a table that stays in raw
         END AS loaded,
         o.rejected, o.superseded, o.waiting
@@ -25,16 +27,18 @@ SELECT
     read - loaded - rejected - superseded - waiting AS difference
 FROM outcomes;
 
-COMMENT ON VIEW trusted.file_reconciliation IS
-    'What became of the records of each CSV file by now. Grain: one row for each file that is landed. Example: SELECT '
-    'source, rows_read, rows_rejected, rows_waiting FROM trusted.file_reconciliation WHERE rows_rejected > 0 ORDER BY '
-    'rows_rejected DESC';
+CREATE UNIQUE INDEX file_reconciliation_key ON trusted.file_reconciliation (batch_id);
+
+COMMENT ON MATERIALIZED VIEW trusted.file_reconciliation IS
+    'What became of the records of each CSV file by now. Grain: one row for each file that is landed. '
+    'Example: SELECT source, rows_read, rows_rejected, rows_waiting FROM trusted.file_reconciliation '
+    'WHERE rows_rejected > 0 ORDER BY rows_rejected DESC';
 COMMENT ON COLUMN trusted.file_reconciliation.table_name IS 'Table its records belong to.';
 COMMENT ON COLUMN trusted.file_reconciliation.batch_id IS 'The batch in load_history that landed it.';
 COMMENT ON COLUMN trusted.file_reconciliation.rows_read IS 'Records in the file.';
 COMMENT ON COLUMN trusted.file_reconciliation.rows_loaded IS 'Records that stand in the table that analysts see, counted there.';
 COMMENT ON COLUMN trusted.file_reconciliation.rows_rejected IS 'Records kept aside with a reason.';
 COMMENT ON COLUMN trusted.file_reconciliation.rows_superseded IS 'Records that lost to a later one of the same key.';
-COMMENT ON COLUMN trusted.file_reconciliation.rows_waiting IS 'Sessions whose user or title is not there yet.';
+COMMENT ON COLUMN trusted.file_reconciliation.rows_waiting IS 'Records whose parent is not there yet.';
 COMMENT ON COLUMN trusted.file_reconciliation.difference IS
-    'Records unaccounted for: 0, but while a run has landed the file and not merged it yet.';
+    'Records unaccounted for: 0.';

@@ -100,7 +100,6 @@ def test_the_first_load_puts_a_table_with_the_same_definition_in_place_of_the_em
         "ALTER TABLE processed.viewing_sessions REPLICA IDENTITY FULL",
         "ALTER TABLE processed.viewing_sessions ALTER device_type SET DEFAULT 'unknown'",
         "ALTER TABLE processed.viewing_sessions ADD COLUMN noted timestamptz DEFAULT '2026-01-01 00:00+00'",
-        "ALTER TABLE processed.viewing_sessions ALTER quality_level TYPE varchar(10)",
         "ALTER TABLE processed.viewing_sessions ADD CONSTRAINT short CHECK (length(session_id) < 100)",
         "ALTER TABLE processed.viewing_sessions ADD CONSTRAINT known FOREIGN KEY (content_id)"
         " REFERENCES processed.content",

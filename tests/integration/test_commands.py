@@ -79,9 +79,9 @@ def test_status_tells_loads_rejects_waiting_and_findings(loaded: Project) -> Non
     assert last["viewing_sessions-2.csv"]["seconds"] >= 0
     files = {file["source"]: file for file in state["files"]}
     assert (files["viewing_sessions-2.csv"]["rejected"], files["viewing_sessions-2.csv"]["waiting"]) == (1, 1)
-    assert state["waiting"] == [{"for_user": 1, "for_title": 0}]
+    assert state["waiting"] == [{"table_name": "viewing_sessions", "waits_for": "users", "rows": 1}]
     text = loaded.pipeline("status").output
-    assert "waiting: 1 for a user, 0 for a title" in text
+    assert "viewing_sessions: 1 for users" in text
     assert "viewing_sessions-2.csv" in text
 
 
@@ -186,14 +186,14 @@ def test_an_accepted_code_change_reruns_nothing_downstream_neither(loaded: Proje
 
 
 def test_what_changed_for_another_reason_runs_although_upstream_was_accepted(loaded: Project) -> None:
-    append(loaded, "sql/load/typed_users.sql", "-- Reviewed.")
+    append(loaded, "sql/checks/users/registered_in_future.sql", "-- Reviewed.")
     write_sessions(loaded, session(4), name="viewing_sessions-3.csv")
     loaded.pipeline("accept", "LoadUsers", "--date", DAY)
     assert loaded.must_run().ran == sorted([*AFTER_USERS, "LoadCsvToPostgres viewing_sessions-3.csv"])
 
 
 def test_accept_keeps_what_is_to_be_redone(loaded: Project) -> None:
-    append(loaded, "sql/load/typed_users.sql", "-- Reviewed.")
+    append(loaded, "sql/checks/users/registered_in_future.sql", "-- Reviewed.")
     loaded.pipeline("redo", "PublishTrusted", "--date", DAY)
     assert loaded.pipeline("accept", "LoadUsers", "--date", DAY).code == 0
     assert "PublishTrusted" in loaded.must_run().ran
@@ -210,7 +210,7 @@ def test_changed_content_is_not_accepted(loaded: Project) -> None:
 
 def test_a_load_whose_table_was_emptied_is_not_accepted(loaded: Project) -> None:
     loaded.rows("TRUNCATE processed.users CASCADE")
-    append(loaded, "sql/load/typed_users.sql", "-- Reviewed.")
+    append(loaded, "sql/checks/users/registered_in_future.sql", "-- Reviewed.")
     assert loaded.pipeline("accept", "LoadUsers", "--date", DAY).code == 1
 
 

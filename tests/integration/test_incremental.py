@@ -32,7 +32,7 @@ def sessions(project: Project) -> list[tuple[Any, ...]]:
 
 
 def waiting(project: Project) -> list[str]:
-    return [key for (key,) in project.rows("SELECT key FROM etl.held_rows WHERE status = 'waiting' ORDER BY key")]
+    return [key for (key,) in project.rows("SELECT key[1] FROM etl.held_rows WHERE status = 'waiting' ORDER BY key")]
 
 
 def outcomes(project: Project) -> dict[str, tuple[int, ...]]:

@@ -15,7 +15,7 @@ from tests.project import DAY, Project
 from tests.small_input import SESSION_COLUMNS, USER_COLUMNS, movie, series, session, write_all
 
 LANDING, CATALOGUE = "quality/landings_reconcile", "quality/catalogue_reconciles"
-USERS, SESSIONS = "quality/users_reconcile", "quality/viewing_sessions_reconcile"
+USERS = SESSIONS = "quality/files_reconcile"
 EXTRACTION = f"ExtractMongoToCsv {DAY}"
 SESSIONS_FILE = "LoadCsvToPostgres viewing_sessions.csv"
 A_USER = "'U8', NULL, NULL, NULL, NULL, NULL"

@@ -24,9 +24,9 @@ files AS (
 ),
 
 raw_rows AS (
-    SELECT _batch_id AS batch_id, 'LoadUsers' AS merged_by, count(*) AS row_count FROM raw.users GROUP BY _batch_id
-    UNION ALL
-    SELECT _batch_id, 'LoadViewingSessions', count(*) FROM raw.viewing_sessions GROUP BY _batch_id
+    SELECT counted.batch_id, counted.row_count, loads.update_id AS merged_by
+    FROM etl.rows_by_batch('raw') AS counted
+    LEFT JOIN etl.table_updates AS loads ON loads.target_table = 'processed.' || counted.table_name
 ),
 
 rejected AS (
@@ -42,9 +42,9 @@ SELECT
 FROM files
 FULL JOIN raw_rows USING (batch_id)
 LEFT JOIN rejected USING (batch_id)
-WHERE files.batch_id IS NULL
+WHERE (files.batch_id IS NULL AND raw_rows.merged_by IS NOT NULL)
     OR files.rows_rejected <> coalesce(rejected.row_count, 0)
     OR (
-        files.target_table IN ('raw.users', 'raw.viewing_sessions')
+        files.target_table LIKE 'raw.%'
         AND files.rows_loaded <> coalesce(raw_rows.row_count, 0)
     )

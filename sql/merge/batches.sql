@@ -1,5 +1,5 @@
--- Which batches of {raw} came, and which left, since {processed} was merged last. A full merge takes
--- everything out and puts everything back in; rows that come out the same are not rewritten.
+-- Which batches of {raw} came, and which were withdrawn, since {processed} was merged last. A full merge takes all
+-- batches out and in again; rows that come out the same are not rewritten.
 CREATE TEMP TABLE current_batches ON COMMIT DROP AS
 SELECT
     updates.batch_id,
@@ -17,7 +17,7 @@ FROM etl.table_updates AS updates
 INNER JOIN etl.batches AS batches ON batches.batch_id = updates.batch_id
 WHERE updates.target_table = %(raw)s;
 
-CREATE TEMP TABLE added_batches ON COMMIT DROP AS
+CREATE TEMP TABLE incoming_batches ON COMMIT DROP AS
 SELECT current_batches.batch_id
 FROM current_batches
 WHERE %(full)s OR NOT EXISTS (
@@ -25,7 +25,7 @@ WHERE %(full)s OR NOT EXISTS (
     WHERE merged.target_table = %(processed)s AND merged.batch_id = current_batches.batch_id
 );
 
-CREATE TEMP TABLE removed_batches ON COMMIT DROP AS
+CREATE TEMP TABLE withdrawn_batches ON COMMIT DROP AS
 SELECT merged.batch_id
 FROM etl.merged_batches AS merged
 WHERE merged.target_table = %(processed)s AND (%(full)s OR NOT EXISTS (
@@ -33,15 +33,17 @@ WHERE merged.target_table = %(processed)s AND (%(full)s OR NOT EXISTS (
 ));
 
 -- An index scan of a few batches and a scan of all of them are told apart by these counts.
-ANALYZE current_batches, added_batches, removed_batches;
+ANALYZE current_batches, incoming_batches, withdrawn_batches;
 
 DELETE FROM etl.merged_batches AS merged
-USING removed_batches AS removed
-WHERE merged.target_table = %(processed)s AND merged.batch_id = removed.batch_id;
+USING withdrawn_batches AS withdrawn
+WHERE merged.target_table = %(processed)s AND merged.batch_id = withdrawn.batch_id;
 
 INSERT INTO etl.merged_batches (target_table, batch_id)
-SELECT %(processed)s, batch_id FROM added_batches;
+SELECT %(processed)s, batch_id FROM incoming_batches;
 
 -- What was rejected of them when they were merged before.
 DELETE FROM etl.rejected_rows
-WHERE stage = 'load' AND batch_id IN (SELECT batch_id FROM added_batches UNION ALL SELECT batch_id FROM removed_batches);
+WHERE stage = 'load' AND batch_id IN (
+    SELECT batch_id FROM incoming_batches UNION ALL SELECT batch_id FROM withdrawn_batches
+);

@@ -1,15 +1,20 @@
 -- severity: error
 -- description: A merged file has another number of rows in raw than in processed, rejected and held back together.
 WITH merged AS (
-    SELECT batch_id FROM etl.merged_batches WHERE target_table = 'processed.users'
+    SELECT substr(target_table, 11) AS table_name, batch_id FROM etl.merged_batches
 ),
 
 landed AS (
-    SELECT _batch_id AS batch_id, count(*) AS raw_rows FROM raw.users GROUP BY _batch_id
+    SELECT table_name, batch_id, row_count AS raw_rows FROM etl.rows_by_batch('raw')
 ),
 
 loaded AS (
-    SELECT _batch_id AS batch_id, count(*) AS loaded_rows FROM processed.users GROUP BY _batch_id
+    SELECT table_name, batch_id, row_count AS loaded_rows FROM etl.rows_by_batch('processed')
+),
+
+loads AS (
+    SELECT substr(target_table, 11) AS table_name, update_id FROM etl.table_updates
+    WHERE target_table LIKE 'processed.%'
 ),
 
 -- A landed batch belongs to one file and so to one table: batch_id says enough.
@@ -23,18 +28,20 @@ held AS (
 
 -- Full join: rows of a batch that is not merged any more are a finding too.
 SELECT
+    table_name,
     batch_id,
     coalesce(landed.raw_rows, 0) AS raw_rows,
     coalesce(loaded.loaded_rows, 0) AS loaded_rows,
     coalesce(rejected.rejected_rows, 0) AS rejected_rows,
     coalesce(held.held_rows, 0) AS held_rows,
     merged.batch_id IS NOT NULL AS is_merged,
-    'LoadUsers' AS redo
+    loads.update_id AS redo
 FROM merged
-FULL JOIN loaded USING (batch_id)
-LEFT JOIN landed USING (batch_id)
+FULL JOIN loaded USING (table_name, batch_id)
+LEFT JOIN landed USING (table_name, batch_id)
 LEFT JOIN rejected USING (batch_id)
 LEFT JOIN held USING (batch_id)
+INNER JOIN loads USING (table_name)
 WHERE merged.batch_id IS NULL
     OR coalesce(landed.raw_rows, 0)
     <> coalesce(loaded.loaded_rows, 0) + coalesce(rejected.rejected_rows, 0) + coalesce(held.held_rows, 0)

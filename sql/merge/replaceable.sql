@@ -1,8 +1,8 @@
--- Whether a table made of the typed rows could stand in for the empty processed.{table}: that has the same columns,
--- and nothing but what sql/processed/{table}.sql made; what an administrator added to it (rights, settings,
--- policies, statistics, publications, triggers, unique indexes) must not be lost.
+-- Whether a table made of the incoming rows could stand in for the empty {target}: that has the same columns, and
+-- nothing but what the pipeline made; what an administrator added to it (rights, settings, policies, statistics,
+-- publications, triggers, unique indexes) must not be lost.
 WITH live AS (
-    SELECT * FROM pg_class WHERE oid = {qualified}::regclass
+    SELECT * FROM pg_class WHERE oid = {regclass}
 ),
 
 columns AS (
@@ -12,7 +12,7 @@ columns AS (
             row(attname, atttypid, atttypmod, attcollation, attstorage, attcompression)::text ORDER BY attnum
         ) AS definitions
     FROM pg_attribute
-    WHERE attrelid IN ({qualified}::regclass, 'pg_temp.typed_all'::regclass)
+    WHERE attrelid IN ({regclass}, 'pg_temp.stg_incoming'::regclass)
         AND attnum > 0 AND NOT attisdropped AND attname NOT IN ('valid', 'problems')
     GROUP BY attrelid
 )
@@ -44,7 +44,8 @@ SELECT
     AND NOT EXISTS (SELECT FROM pg_index WHERE indrelid = live.oid AND indisunique AND NOT indisprimary)
     AND NOT EXISTS (
         SELECT FROM pg_trigger
-        WHERE tgrelid = live.oid AND NOT tgisinternal AND tgfoid <> 'etl.log_session_changes'::regproc
+        WHERE tgrelid = live.oid AND NOT tgisinternal
+            AND tgfoid NOT IN (SELECT oid FROM pg_proc WHERE pronamespace = 'etl'::regnamespace)
     )
     AND NOT EXISTS (SELECT FROM pg_inherits WHERE live.oid IN (inhrelid, inhparent))
     AND NOT EXISTS (

@@ -1,0 +1,55 @@
+-- The rows that may come to stand in {target}: valid rows that came (typed in the view stg_incoming), and held rows
+-- whose turn may have come, which follow as `reconsidered`.
+
+-- Keys whose row leaves, or whose waiting row does.
+CREATE TEMP TABLE vacated_keys ON COMMIT DROP AS
+SELECT {key_text} AS key
+FROM {target} AS staged
+WHERE _batch_id IN (SELECT batch_id FROM withdrawn_batches)
+UNION
+SELECT held.key
+FROM etl.held_rows AS held
+INNER JOIN withdrawn_batches AS withdrawn ON withdrawn.batch_id = held.batch_id
+WHERE held.table_name = {name} AND held.status = 'waiting';
+
+DELETE FROM etl.held_rows AS held
+USING withdrawn_batches AS withdrawn
+WHERE held.table_name = {name} AND held.batch_id = withdrawn.batch_id;
+
+CREATE TEMP TABLE candidates ON COMMIT DROP AS
+SELECT {columns}, _batch_id, _row
+FROM stg_incoming
+WHERE valid;
+
+ANALYZE candidates ({key});
+
+-- The rest, by an anti-join: cheaper than trying all values a second time.
+CREATE TEMP TABLE invalid_rows ON COMMIT DROP AS
+SELECT source_row.*
+FROM incoming_rows AS source_row
+WHERE NOT EXISTS (
+    SELECT FROM candidates
+    WHERE candidates._batch_id = source_row._batch_id AND candidates._row = source_row._row
+);
+
+ANALYZE invalid_rows;
+
+-- Held rows of affected keys, and those whose parent came.
+CREATE TEMP TABLE reconsidered ON COMMIT DROP AS
+SELECT held.batch_id, held._row
+FROM etl.held_rows AS held
+WHERE held.table_name = {name} AND (
+    held.key IN (SELECT key FROM vacated_keys)
+    OR held.key IN (SELECT {key_text} FROM candidates AS staged)
+    OR (held.status = 'waiting' AND CASE held.waits_for {parent_came} ELSE false END)
+);
+
+ANALYZE reconsidered;
+
+-- These are valid, their neighbours need not be: they are set apart before anything is cast.
+CREATE TEMP TABLE reconsidered_rows ON COMMIT DROP AS
+SELECT source_row.*
+FROM {raw} AS source_row
+INNER JOIN reconsidered ON reconsidered.batch_id = source_row._batch_id AND reconsidered._row = source_row._row
+-- Mostly there are none, and then the raw table need not be read.
+WHERE EXISTS (SELECT FROM reconsidered);

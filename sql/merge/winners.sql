@@ -1,0 +1,70 @@
+-- Decides which candidate stands for its key in {target}, waits, or is superseded. Every valid raw row of a present
+-- batch ends in exactly one place: the table, or etl.held_rows.
+
+INSERT INTO candidates
+SELECT {columns}, _batch_id, _row
+FROM stg_reconsidered;
+
+CREATE TEMP TABLE duplicates ON COMMIT DROP AS
+WITH contenders AS (
+    SELECT {key}, _batch_id, _row FROM candidates
+    UNION ALL
+    SELECT {key}, _batch_id, _row
+    FROM {target}
+    WHERE ({key}) IN (SELECT {key} FROM candidates)
+        AND _batch_id NOT IN (SELECT batch_id FROM withdrawn_batches)
+),
+
+repeated AS (
+    SELECT {key} FROM contenders GROUP BY {key} HAVING count(*) > 1
+)
+
+SELECT
+    {key},
+    _batch_id,
+    _row,
+    row_number() OVER (PARTITION BY {key} ORDER BY _rank DESC, _row DESC) = 1 AS _wins
+FROM contenders
+INNER JOIN repeated USING ({key})
+INNER JOIN current_batches AS batches (_batch_id, _source, _rank) USING (_batch_id);
+
+ANALYZE duplicates;
+
+CREATE TEMP TABLE winners ON COMMIT DROP AS
+SELECT staged.*, {waits_for} AS _waits_for, {parent_key} AS _parent_key
+FROM candidates AS staged
+{parent_joins}
+WHERE NOT EXISTS (
+    SELECT FROM duplicates AS loser
+    WHERE loser._batch_id = staged._batch_id AND loser._row = staged._row AND NOT loser._wins
+);
+
+ANALYZE winners ({key});
+
+DELETE FROM etl.held_rows AS held
+USING candidates
+WHERE held.batch_id = candidates._batch_id AND held._row = candidates._row;
+
+INSERT INTO etl.held_rows (table_name, batch_id, _row, key, status)
+SELECT {name}, _batch_id, _row, {key_text}, 'superseded'
+FROM duplicates AS staged
+WHERE NOT _wins
+ON CONFLICT (batch_id, _row) DO NOTHING;
+
+INSERT INTO etl.held_rows (table_name, batch_id, _row, key, status, waits_for, parent_key)
+SELECT {name}, _batch_id, _row, {key_text}, 'waiting', _waits_for, _parent_key
+FROM winners AS staged
+WHERE _waits_for IS NOT NULL;
+
+-- Keys that lose their row and get no other: rows of withdrawn batches, and superseded ones, each found by an index.
+CREATE TEMP TABLE deleted_keys ON COMMIT DROP AS
+WITH affected AS (
+    SELECT {key} FROM {target} WHERE _batch_id IN (SELECT batch_id FROM withdrawn_batches)
+    UNION
+    SELECT {key} FROM {target} INNER JOIN duplicates USING ({key}, _batch_id, _row) WHERE NOT _wins
+)
+
+SELECT {key} FROM affected
+WHERE NOT EXISTS (SELECT FROM winners WHERE ({key_winners}) = ({key_affected}) AND winners._waits_for IS NULL);
+
+ANALYZE deleted_keys;

@@ -1,0 +1,207 @@
+"""A table is one SQL file: what follows from its declaration when rows come, wait, leave, and when it changes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.project import Project
+from tests.small_input import ANN, BOB, write_all, write_users
+
+RATINGS = """
+CREATE TABLE processed.ratings (
+    user_id    text NOT NULL REFERENCES processed.users,
+    content_id text NOT NULL REFERENCES processed.content,
+    stars      smallint NOT NULL CHECK (stars BETWEEN 1 AND 5),
+    rated_on   date,
+    PRIMARY KEY (user_id, content_id)
+);
+
+COMMENT ON TABLE processed.ratings IS 'Grain: one row for each title that a user rated.';
+COMMENT ON COLUMN processed.ratings.user_id IS 'Who rated.';
+COMMENT ON COLUMN processed.ratings.content_id IS 'What was rated.';
+COMMENT ON COLUMN processed.ratings.stars IS 'One to five.';
+COMMENT ON COLUMN processed.ratings.rated_on IS 'Day of the rating.';
+"""
+REPLIES = """
+CREATE TABLE processed.replies (
+    reply      integer PRIMARY KEY,
+    user_id    text,
+    content_id text,
+    said_on    date NOT NULL,
+    FOREIGN KEY (user_id, content_id) REFERENCES processed.ratings
+);
+
+COMMENT ON TABLE processed.replies IS 'Grain: one row for each reply to a rating.';
+COMMENT ON COLUMN processed.replies.reply IS 'Number of the reply.';
+COMMENT ON COLUMN processed.replies.user_id IS 'Who rated.';
+COMMENT ON COLUMN processed.replies.content_id IS 'What was rated.';
+COMMENT ON COLUMN processed.replies.said_on IS 'Day of the reply.';
+"""
+HEADER = "user_id,content_id,stars,rated_on"
+GOOD = ["U1,M1,5,2024-05-01", "U2,T1,3,"]
+ALL = [
+    *GOOD,
+    "U2,M1,1,2024-05-02",
+    "U2,M1,2,2024-05-03",  # supersedes the one before
+    "U1,T1,6,2024-05-01",
+    "U1,,4,2024-05-01",
+    "U9,M1,4,2024-05-01",
+    "U1,M9,4,2024-05-01",
+]
+LOADED = [("U1", "M1", 5), ("U2", "M1", 2), ("U2", "T1", 3)]
+CAROL = "U9,25,Japan,Basic,2023-03-01,0"
+
+
+def declare(project: Project, name: str, text: str) -> None:
+    """Write the declaration of a table, in the project's own copy of the code."""
+    (project.folder / "code/sql/processed" / f"{name}.sql").write_text(text)
+
+
+def edit(project: Project, name: str, old: str, new: str) -> None:
+    """Change the declaration of a table."""
+    path = project.folder / "code/sql/processed" / f"{name}.sql"
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+
+
+def ratings(project: Project) -> list[tuple[Any, ...]]:
+    return project.rows("SELECT user_id, content_id, stars FROM processed.ratings ORDER BY 1, 2")
+
+
+def replies(project: Project) -> list[int]:
+    return [reply for (reply,) in project.rows("SELECT reply FROM processed.replies ORDER BY 1")]
+
+
+def held(project: Project) -> list[tuple[Any, ...]]:
+    return project.rows(
+        "SELECT table_name, array_to_string(key, ' '), status, waits_for, array_to_string(parent_key, ' ')"
+        " FROM etl.held_rows ORDER BY 1, 2, 3"
+    )
+
+
+@pytest.fixture
+def declared(project: Project) -> Project:
+    """A project whose code is its own, with a table of ratings and its file."""
+    project.copy_code()
+    write_all(project)
+    declare(project, "ratings", RATINGS)
+    project.write_rows("ratings.csv", [HEADER, *ALL])
+    return project
+
+
+def test_ratings_load_reject_supersede_wait_and_reconcile(declared: Project) -> None:
+    run = declared.must_run()
+    assert "LoadRatings" in run.ran
+    assert ratings(declared) == LOADED
+    assert declared.rows("SELECT record, column_name, value, reason FROM etl.rejected_rows ORDER BY record") == [
+        (5, "stars", "6", "out of range: 1 to 5"),
+        (6, "content_id", None, "content_id is missing"),
+    ]
+    assert held(declared) == [
+        ("ratings", "U1 M9", "waiting", "content", "M9"),
+        ("ratings", "U2 M1", "superseded", None, None),
+        ("ratings", "U9 M1", "waiting", "users", "U9"),
+    ]
+    assert declared.rows(
+        "SELECT rows_read, rows_loaded, rows_rejected, rows_superseded, rows_waiting, difference"
+        " FROM trusted.file_reconciliation WHERE source = 'ratings.csv'"
+    ) == [(8, 3, 2, 1, 2, 0)]
+    assert declared.rows("SELECT findings FROM etl.check_results WHERE check_name LIKE '%reconcile%'") != []
+    assert {
+        made_from
+        for (made_from,) in declared.rows("SELECT made_from FROM trusted.lineage WHERE object = 'processed.ratings'")
+    } == {"raw.ratings", "processed.users", "processed.content"}
+    status = declared.pipeline("status").output
+    assert "LoadRatings" in status
+    assert "ratings: 1 for content" in status
+    assert "ratings: 1 for users" in status
+    page = (declared.folder / "reports/2026-03-02/index.html").read_text()
+    assert "ratings.csv" in page
+    assert declared.must_run().ran == []
+    # Who comes releases what waits, who leaves takes it along.
+    write_users(declared, BOB, CAROL)
+    declared.must_run()
+    assert ratings(declared) == [("U2", "M1", 2), ("U2", "T1", 3), ("U9", "M1", 4)]
+    assert ("ratings", "U1 M1", "waiting", "users", "U1") in held(declared)
+    write_users(declared, ANN, BOB)
+    declared.must_run()
+    assert ratings(declared) == LOADED
+    declared.pipeline("redo", "LoadRatings")
+    assert declared.explain()["LoadRatings"] == ["to be done again, as asked by redo"]
+    assert "LoadRatings" in declared.must_run().ran
+    assert ratings(declared) == LOADED
+
+
+def test_replies_to_ratings_wait_with_them_at_any_depth(declared: Project) -> None:
+    declare(declared, "replies", REPLIES)
+    lines = ["1,U1,M1,2024-06-01", "2,U2,M1,2024-06-01", "3,,,2024-06-01", "4,U1,M9,2024-06-01", "5,U1,,2024-06-01"]
+    declared.write_rows("replies.csv", ["reply,user_id,content_id,said_on", *lines])
+    declared.must_run()
+    assert replies(declared) == [1, 2, 3, 5]
+    write_users(declared, BOB)
+    declared.must_run()
+    assert ratings(declared) == [("U2", "M1", 2), ("U2", "T1", 3)]
+    assert replies(declared) == [2, 3, 5]
+    assert ("replies", "1", "waiting", "ratings", "U1 M1") in held(declared)
+    write_users(declared, ANN, BOB)
+    declared.must_run()
+    assert ratings(declared) == LOADED
+    assert replies(declared) == [1, 2, 3, 5]
+    assert declared.must_run().ran == []
+    # A table that is declared no more is gone, with what was held back of it; its file is raw text again.
+    (declared.folder / "code/sql/processed/replies.sql").unlink()
+    declared.must_run()
+    assert declared.value("SELECT to_regclass('processed.replies')") is None
+    assert [row for row in held(declared) if row[0] == "replies"] == []
+    assert declared.must_run().ran == []
+
+
+def test_a_changed_declaration_brings_the_live_table_along(declared: Project) -> None:
+    write_users(declared, f"{ANN},gold", f"{BOB},", name="users.csv")
+    path = declared.raw / "users.csv"
+    path.write_text(path.read_text().replace("hours\n", "hours,plan\n"))
+    declared.must_run()
+    engagement = "SELECT user_id, sessions FROM trusted.user_engagement ORDER BY 1"
+    before = declared.rows(engagement)
+    # A column more, filled from the history in raw; another type and a narrower check.
+    edit(declared, "users", "    country  ", "    plan text,\n    country  ")
+    edit(declared, "users", "age BETWEEN 0 AND 120", "age BETWEEN 0 AND 40")
+    edit(declared, "users", "smallint", "integer")
+    assert declared.explain()["LoadUsers"] == [
+        "processed.users: column plan added",
+        "processed.users: type of age changed from smallint to integer: made anew",
+        "processed.users: check ((age >= 0) AND (age <= 40)) added: made anew",
+        "processed.users: check ((age >= 0) AND (age <= 120)) dropped: made anew",
+    ]
+    declared.must_run()
+    assert declared.rows("SELECT user_id, plan FROM processed.users ORDER BY 1") == [("U1", "gold")]
+    assert ratings(declared) == [("U1", "M1", 5)]
+    assert declared.rows(engagement) == [("U1", 1)]
+    assert declared.rows("SELECT value, reason FROM etl.rejected_rows WHERE source = 'users.csv'") == [
+        ("41", "out of range: 0 to 40")
+    ]
+    # The check as it was, another key, a column less.
+    edit(declared, "users", "age BETWEEN 0 AND 40", "age BETWEEN 0 AND 120")
+    edit(declared, "ratings", "PRIMARY KEY (user_id, content_id)", "PRIMARY KEY (user_id, content_id, stars)")
+    edit(declared, "ratings", "    rated_on   date,\n", "")
+    edit(declared, "ratings", "COMMENT ON COLUMN processed.ratings.rated_on IS 'Day of the rating.';\n", "")
+    declared.must_run()
+    assert ratings(declared) == [("U1", "M1", 5), ("U2", "M1", 1), ("U2", "M1", 2), ("U2", "T1", 3)]
+    assert declared.rows(engagement) == before
+    assert declared.must_run().ran == []
+
+
+def test_a_table_that_refers_to_itself_is_refused(project: Project) -> None:
+    project.copy_code()
+    write_users(project, ANN)
+    declare(
+        project, "staff", "CREATE TABLE processed.staff (id text PRIMARY KEY, boss text REFERENCES processed.staff)"
+    )
+    run = project.pipeline("explain")
+    assert (run.code, run.output.splitlines()[-1]) == (
+        1,
+        "error: sql/processed/staff.sql: processed.staff must not refer to itself",
+    )
