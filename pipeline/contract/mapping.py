@@ -104,9 +104,9 @@ def document_tables() -> frozenset[str]:
     return frozenset(table for mapping in mappings().values() for table in mapping.all_tables)
 
 
-def key_of(mapping: CollectionMapping, tables: Mapping[str, Table]) -> str:
-    """Return the column, and the field, that is the key of a collection's documents."""
-    return tables[mapping.main].key[0]
+def columns_of(table: Table) -> list[str]:
+    """Return the columns of a table that documents fill, in the order of the cells of a row."""
+    return [name for name in table.column_names if name not in NOT_FIELDS or name == EXTRA]
 
 
 def reference_to(mapping: CollectionMapping, child: Table, parent: str) -> Reference:

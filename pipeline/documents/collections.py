@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from pipeline.contract.collections import collections, key_field
-from pipeline.contract.mapping import EXTRA, CollectionMapping, ListMapping
+from pipeline.contract.mapping import EXTRA, CollectionMapping, ListMapping, columns_of
 from pipeline.contract.register import tables
-from pipeline.documents.flatten import columns_of, kind_of
+from pipeline.documents.cells import kind_of
 
 if TYPE_CHECKING:
     from pymongo.database import Database

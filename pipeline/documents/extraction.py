@@ -10,10 +10,11 @@ from typing import Any
 
 from pipeline import progress
 from pipeline.contract.collections import collections
-from pipeline.contract.mapping import EXTRA, document_tables
+from pipeline.contract.mapping import EXTRA, columns_of, document_tables
 from pipeline.contract.register import tables
 from pipeline.documents.bson_batches import documents_of
-from pipeline.documents.flatten import NEW_FIELD, Drift, Flattener, Row, columns_of
+from pipeline.documents.cells import NEW_FIELD, Drift, Row
+from pipeline.documents.flatten import Flattener
 
 PROBLEMS = "problems.csv"
 CARRIED = ("_document", "_path")

@@ -8,85 +8,22 @@ document of the same shape that holds the unknown fields only, and what could on
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
-from decimal import Decimal
 from operator import itemgetter
-from typing import Any, NamedTuple
-from uuid import UUID
+from typing import Any
 
-from bson.binary import UUID_SUBTYPE, Binary
-from bson.decimal128 import Decimal128
-from bson.objectid import ObjectId
-
-from pipeline.contract.mapping import EXTRA, NOT_FIELDS, CollectionMapping, ListMapping, number_column, reference_to
+from pipeline.contract.mapping import (
+    EXTRA,
+    NOT_FIELDS,
+    CollectionMapping,
+    ListMapping,
+    columns_of,
+    number_column,
+    reference_to,
+)
 from pipeline.contract.table import Column, Table
-from pipeline.documents.extended_json import extended_json, extended_json_cleaned, shown
+from pipeline.documents.cells import NEW_FIELD, Cell, Drift, Flattened, Problem, cell_of, float_text, id_text, kind_of
+from pipeline.documents.extended_json import extended_json_cleaned, shown
 from pipeline.sources.text_rules import trim
-
-Cell = str | None
-Row = tuple[Any, ...]
-"""The number of the document, the path of the row and a cell for each of `columns_of` its table."""
-
-NEW_FIELD = "new field"
-# Why a value is none for a kind of column if it cannot even be written as text.
-_WANTED = {
-    "text": "not text",
-    "number": "not a number",
-    "date": "not an ISO date (YYYY-MM-DD)",
-    "timestamp": "not a time",
-    "time": "not a time",
-    "boolean": "not true or false",
-}
-_NUMBERS = ("smallint", "integer", "bigint", "numeric", "real", "double")
-
-
-class Problem(NamedTuple):
-    """What is wrong with a document, at a path like `seasons.1.title`; `value` is text, None if it is missing."""
-
-    path: str
-    value: str | None
-    reason: str
-
-    def told(self) -> dict[str, str | None]:
-        """Return it as `etl.rejected_rows` keeps it."""
-        return {"column": self.path or None, "value": self.value, "reason": self.reason}
-
-
-class Drift(NamedTuple):
-    """A difference from what is declared that loads all the same; `path` names no positions (`seasons.director`).
-
-    `kind` is `new field`, `type changed`, `text cleaned` (NUL characters or lone surrogates replaced by U+FFFD) or
-    `not used` (kept in `extra` although known).
-    """
-
-    path: str
-    kind: str
-    example: str | None
-
-
-@dataclass(slots=True)
-class Flattened:
-    """The rows of a document by table, and what is to be said of it; with problems it is rejected as a whole."""
-
-    number: int
-    rows: dict[str, list[Row]] = field(default_factory=dict)
-    problems: list[Problem] = field(default_factory=list)
-    drift: list[Drift] = field(default_factory=list)
-
-
-def columns_of(table: Table) -> list[str]:
-    """Return the columns of a table that documents fill, in the order of the cells of a row."""
-    return [name for name in table.column_names if name not in NOT_FIELDS or name == EXTRA]
-
-
-def id_text(value: object) -> Cell:
-    """Return an `_id` as text that can be a key: of text, an ObjectId, a whole number or a UUID; of others None."""
-    if isinstance(value, Binary) and value.subtype == UUID_SUBTYPE and len(value) == len(UUID(int=0).bytes):
-        value = value.as_uuid()
-    if isinstance(value, ObjectId | UUID) or (isinstance(value, int) and not isinstance(value, bool)):
-        return str(value)
-    return value if isinstance(value, str) else None
 
 
 class Flattener:
@@ -120,13 +57,8 @@ class Flattener:
         return flat
 
 
-class _Field(NamedTuple):
-    """Where a field goes, and which values go there as they are."""
-
-    place: int
-    takes_text: bool
-    takes_numbers: bool
-    kind: str
+_Field = tuple[int, bool, bool, str]
+"""The place of a field, whether text and whether numbers go there as they are, and the kind of its column."""
 
 
 class _Level:
@@ -182,9 +114,9 @@ class _Level:
                 elif type(value) is int and takes_numbers:
                     cells[place] = str(value)
                 elif type(value) is float and takes_numbers:
-                    cells[place] = _written_float(value)
+                    cells[place] = float_text(value)
                 elif value is not None:
-                    cells[place] = _cell(value, kind, path + name, self.path + name, flat)
+                    cells[place] = cell_of(value, kind, path + name, self.path + name, flat)
             elif name in lists:
                 given[name] = value
             else:
@@ -253,7 +185,7 @@ class _ListPlan:
         if self.count is None or isinstance(value, Mapping):
             flat.problems.append(Problem(path, shown(value), "not a list"))
         else:
-            cells[self.count] = _cell(value, "number", path, self.path, flat)
+            cells[self.count] = cell_of(value, "number", path, self.path, flat)
         return []
 
     def _add_documents(self, items: list[Any], parent: list[Cell], path: str, flat: Flattened) -> list[dict[str, Any]]:
@@ -263,7 +195,9 @@ class _ListPlan:
         for position, content in enumerate(items):
             at = f"{path}.{position}."
             if not isinstance(content, Mapping):
-                flat.problems.append(_not_a_document(at[:-1], content))
+                is_missing = content is None
+                reason = f"{at[:-1]} is missing" if is_missing else "not a document"
+                flat.problems.append(Problem(at[:-1], None if is_missing else shown(content), reason))
                 continue
             cells, given, unknown = level.read(content, at, flat)
             for own, theirs in self.inherited:
@@ -280,7 +214,8 @@ class _ListPlan:
 
     def _add_single_values(self, value: Any, parent: list[Cell], path: str, flat: Flattened) -> None:
         assert self.single is not None  # noqa: S101 (for the types)
-        if isinstance(value, str) and self.single.kind == "text":
+        place, _, _, kind = self.single
+        if isinstance(value, str) and kind == "text":
             flat.drift.append(Drift(self.path, "type changed", shown(value)))
             value = [value]
         if not isinstance(value, list):
@@ -290,7 +225,6 @@ class _ListPlan:
         cells = self.level.template.copy()
         for own, theirs in self.inherited:
             cells[own] = parent[theirs]
-        place, _, _, kind = self.single
         known: set[str] = set()
         for position, each in enumerate(value):
             at = f"{path}.{position}"
@@ -302,7 +236,7 @@ class _ListPlan:
             elif each is None:
                 flat.problems.append(Problem(at, None, f"{at} is missing"))
                 continue
-            cells[place] = _cell(each, kind, at, self.path, flat)
+            cells[place] = cell_of(each, kind, at, self.path, flat)
             if self.number is not None:
                 cells[self.number_place] = str(position + 1)
             rows.append((flat.number, at, *self.pick(cells)))
@@ -313,70 +247,6 @@ class _ListPlan:
         return not isinstance(value, list) or list(map(str, value)) != found
 
 
-def kind_of(column: Column) -> str:
-    """Return what kind of value a column wants: text, number, date, timestamp, time, boolean or json."""
-    base = column.type.partition("(")[0].partition(" ")[0]
-    if base in _NUMBERS:
-        return "number"
-    if base in {"date", "timestamp", "time", "boolean"}:
-        return base
-    return "json" if base in {"json", "jsonb"} else "text"
-
-
 def _field(place: int, column: Column) -> _Field:
     kind = kind_of(column)
-    return _Field(place, takes_text=kind not in {"number", "json"}, takes_numbers=kind == "number", kind=kind)
-
-
-def _cell(value: Any, kind: str, at: str, path: str, flat: Flattened) -> Cell:
-    """Return any value as text; what cannot be written so is a problem at `at`, what is not as declared is drift."""
-    if kind == "json":
-        return extended_json(value)
-    if isinstance(value, str):
-        if "\0" in value:
-            flat.problems.append(Problem(at, shown(value), "contains a NUL character"))
-        elif not _is_unicode(value):
-            flat.problems.append(Problem(at, shown(value), "not valid Unicode text"))
-        else:
-            if kind == "number":
-                flat.drift.append(Drift(path, "type changed", shown(value)))
-            return value
-        return None
-    text = None if kind == "text" else _written(value, kind)
-    if text is None:
-        flat.problems.append(Problem(at, shown(value), _WANTED[kind]))
-    return text
-
-
-def _is_unicode(value: str) -> bool:
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def _written(value: Any, kind: str) -> Cell:
-    """Write a value of BSON as PostgreSQL reads it: numbers without exponents, days in UTC; None if that is not one."""
-    if isinstance(value, bool):
-        return str(value).lower() if kind == "boolean" else None
-    if isinstance(value, datetime):
-        return {"date": value.date().isoformat(), "timestamp": value.isoformat()}.get(kind)
-    if kind != "number":
-        return None
-    if isinstance(value, int):
-        return str(int(value))
-    if isinstance(value, Decimal128):
-        return format(value.to_decimal(), "f")
-    return _written_float(value) if isinstance(value, float) else None
-
-
-def _written_float(value: float) -> str:
-    text = repr(value)
-    return format(Decimal(text), "f") if "e" in text else text
-
-
-def _not_a_document(path: str, value: Any) -> Problem:
-    if value is None:
-        return Problem(path, None, f"{path} is missing")
-    return Problem(path, shown(value), "not a document")
+    return place, kind not in {"number", "json"}, kind == "number", kind

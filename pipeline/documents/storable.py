@@ -10,8 +10,8 @@ import bson
 from bson.errors import InvalidDocument
 
 from pipeline.contract.collections import key_field
+from pipeline.documents.cells import Problem, id_text
 from pipeline.documents.extended_json import shown
-from pipeline.documents.flatten import Problem, id_text
 from pipeline.sources.json_files import Document
 from pipeline.sources.text_rules import trim
 

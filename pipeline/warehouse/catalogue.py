@@ -11,11 +11,10 @@ from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 
 from pipeline.contract.collections import collections
-from pipeline.contract.mapping import REMOVED_AT, document_tables
+from pipeline.contract.mapping import REMOVED_AT, columns_of, document_tables
 from pipeline.contract.register import tables
 from pipeline.contract.table import Table
 from pipeline.documents.extended_json import shown
-from pipeline.documents.flatten import columns_of
 from pipeline.errors import PipelineError
 from pipeline.state import markers
 from pipeline.state.spec import Load

@@ -10,12 +10,12 @@ from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 
 from pipeline.contract.collections import collections, key_field
-from pipeline.contract.mapping import CollectionMapping, reference_to
+from pipeline.contract.mapping import CollectionMapping, columns_of, reference_to
 from pipeline.contract.table import Table
 from pipeline.contract.typing import define_staging
+from pipeline.documents.cells import Problem
 from pipeline.documents.extended_json import row_json
 from pipeline.documents.extraction import CARRIED, PROBLEMS, dumped_documents
-from pipeline.documents.flatten import Problem, columns_of
 from pipeline.documents.storable import id_shown
 from pipeline.state.spec import Load
 from pipeline.warehouse.rejects import Rejects

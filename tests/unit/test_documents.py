@@ -14,11 +14,12 @@ from bson.datetime_ms import DatetimeMS
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.contract.mapping import checked, mappings
+from pipeline.contract.mapping import checked, columns_of, mappings
 from pipeline.contract.table import Column, Reference, Table
+from pipeline.documents.cells import Drift, Flattened, Problem
 from pipeline.documents.collections import validator_of
 from pipeline.documents.extended_json import extended_json, shown
-from pipeline.documents.flatten import Drift, Flattened, Flattener, Problem, columns_of
+from pipeline.documents.flatten import Flattener
 
 OUT_OF_PYTHON_RANGE = DatetimeMS(10**17)
 
