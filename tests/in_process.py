@@ -39,7 +39,6 @@ FROZEN = (
     land_json.deliveries,
     land_json.landing_priorities,
     land_json.warn_of_passed_over,
-    refused.landing,
     refused.refused_contents,
     run_all.day_to_reach,
 )

@@ -22,7 +22,23 @@ logger = logging.getLogger("pipeline")
 BEFORE_SESSIONS = 1
 
 
-class PipelineTask(luigi.Task):
+class TaskOfRun(luigi.Task):
+    """A task with what a whole run asks of its tasks; it hands that on to all that it requires."""
+
+    allow_empty = luigi.BoolParameter(
+        significant=False, description="accept files and collections that have become empty"
+    )
+    go_on = luigi.BoolParameter(
+        significant=False, description="leave the failure to the task of all files if a file is refused"
+    )
+
+    @property
+    def options(self) -> dict[str, bool]:
+        """What the run asks for, as arguments of other tasks."""
+        return {"allow_empty": bool(self.allow_empty), "go_on": bool(self.go_on)}
+
+
+class PipelineTask(TaskOfRun):
     """A task that is complete only when its target was made from the present inputs.
 
     Subclasses declare what their result depends on: `work` (the modules that do the work; what these import and

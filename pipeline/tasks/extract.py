@@ -48,7 +48,7 @@ class ExtractMongoToCsv(DayFolderTask):
 
     def builds_on(self) -> list[PipelineTask]:
         """The deliveries: what they changed must be extracted again, on the same day too."""
-        return [*deliveries()]
+        return [*deliveries(**self.options)]
 
     def facts(self) -> dict[str, str]:
         """The day, the database that is read, and the batch that this extraction takes the place of."""

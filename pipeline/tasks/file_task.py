@@ -17,14 +17,11 @@ from pipeline.tasks.refused import content_facts, refusal_cause
 
 logger = logging.getLogger("pipeline")
 
-GO_ON = "leave the failure to the task of all files if this one is refused"
-
 
 class RefusableTask(PostgresTask):
     """A task of one file, which may be refused; then the task of all files fails, where there is one."""
 
     path = luigi.Parameter(description="file relative to DATA_RAW_PATH")
-    go_on = luigi.BoolParameter(significant=False, description=GO_ON)
 
     @property
     def label(self) -> str:

@@ -13,15 +13,13 @@ from pipeline.state import markers
 from pipeline.state.marker import Marker, Store
 from pipeline.state.spec import Load
 from pipeline.state.targets import WithdrawnTarget
-from pipeline.tasks.base import BEFORE_SESSIONS
+from pipeline.tasks.base import BEFORE_SESSIONS, TaskOfRun
 from pipeline.tasks.create import CreatePostgresTables
 from pipeline.tasks.file_task import FileTask, RefusableTask
 from pipeline.tasks.raw_folder import csv_paths, digest_of, name_undeclared, unreadable_tables
 from pipeline.tasks.refused import (
     content_facts,
     fail_if_refused,
-    go_on_after_refusals,
-    landing,
     refused_before,
 )
 from pipeline.tasks.table_files import (
@@ -68,7 +66,6 @@ class CsvTask(RefusableTask):
 class LoadCsvToPostgres(FileTask, CsvTask):
     """Lands one CSV file in its table of `raw`, in place of what it brought before."""
 
-    allow_empty = luigi.BoolParameter(significant=False, description="take a file that has no records any more")
     work: ClassVar = ("pipeline.warehouse.raw_table",)
 
     def facts(self) -> dict[str, str]:
@@ -110,16 +107,14 @@ class LoadCsvToPostgres(FileTask, CsvTask):
 class WithdrawCsv(CsvTask):
     """Takes the rows of a file out of `raw` that is not in the raw folder any more."""
 
-    allow_empty = luigi.BoolParameter(significant=False, description="take the last rows of the table too")
-
     def runs_after(self) -> list[luigi.Task]:
         """The tables; and if all rows are leaving, the files that may bring others in their place."""
         files = files_of(table_of(self.path))
         if not files.would_empty or self.allow_empty or self.path not in files.gone:
             return super().runs_after()
         # One waits for those files, and the others for that one: the plan stays small.
-        first = withdrawn(table_of(self.path))[0]
-        return [*super().runs_after(), *(_landing(files.incoming) if first == self else [first])]
+        first = withdrawn(table_of(self.path), **self.options)[0]
+        return [*super().runs_after(), *(_landing(files.incoming, self.options) if first == self else [first])]
 
     def output(self) -> luigi.Target:
         """Return the absence of the file's marker."""
@@ -142,20 +137,22 @@ class WithdrawCsv(CsvTask):
         forget_batch(load, table_of(self.path))
 
 
-class LoadCsvsToPostgres(luigi.WrapperTask):
+class LoadCsvsToPostgres(TaskOfRun, luigi.WrapperTask):
     """All CSV files: lands those that are there, takes out those that left.
 
     Files that are refused fail this task at its end; the rows of the others go all the way.
     """
 
-    allow_empty = luigi.BoolParameter(significant=False, description="take files that have no records any more")
-
     def requires(self) -> list[CsvTask]:
         """Return a task for each file."""
-        go_on_after_refusals(allow_empty=self.allow_empty)
+        options = {**self.options, "go_on": True}
         name_undeclared()
         tables = dict.fromkeys([*csv_paths(), *unreadable_tables().values(), *landed_files()])
-        return [task for table in tables for task in (*landed(table), *unreadable(table), *withdrawn(table))]
+        return [
+            task
+            for table in tables
+            for task in (*landed(table, **options), *unreadable(table, **options), *withdrawn(table, **options))
+        ]
 
     def run(self) -> None:
         """Fail if a file was refused."""
@@ -163,30 +160,28 @@ class LoadCsvsToPostgres(luigi.WrapperTask):
 
 
 @cache
-def landed(table: str) -> list[LoadCsvToPostgres]:
+def landed(table: str, *, allow_empty: bool = False, go_on: bool = False) -> list[LoadCsvToPostgres]:
     """Return the landing tasks of a table's files: those there are, and those loaded that stay as they are."""
     files = files_of(table)
-    kept = files.gone if files.are_kept(allow_empty=landing().allow_empty) else []
-    return _landing([*files.present, *files.unseen, *kept])
+    kept = files.gone if files.are_kept(allow_empty=allow_empty) else []
+    return _landing([*files.present, *files.unseen, *kept], {"allow_empty": allow_empty, "go_on": go_on})
 
 
 @cache
-def unreadable(table: str) -> list[LoadCsvToPostgres]:
+def unreadable(table: str, *, allow_empty: bool = False, go_on: bool = False) -> list[LoadCsvToPostgres]:
     """Return a task for each file or folder of a table that cannot be read and never was; it is refused."""
     seen = files_of(table).unseen
-    return _landing(
-        [path for path, its_table in unreadable_tables().items() if its_table == table and path not in seen]
-    )
+    paths = [path for path, its_table in unreadable_tables().items() if its_table == table and path not in seen]
+    return _landing(paths, {"allow_empty": allow_empty, "go_on": go_on})
 
 
-def _landing(paths: list[str]) -> list[LoadCsvToPostgres]:
-    wanted = landing()
-    return [LoadCsvToPostgres(path=path, allow_empty=wanted.allow_empty, go_on=wanted.go_on) for path in paths]
+def _landing(paths: list[str], options: dict[str, bool]) -> list[LoadCsvToPostgres]:
+    return [LoadCsvToPostgres(path=path, **options) for path in paths]
 
 
 @cache
-def withdrawn(table: str) -> list[WithdrawCsv]:
+def withdrawn(table: str, *, allow_empty: bool = False, go_on: bool = False) -> list[WithdrawCsv]:
     """Return a task for each file of a table that is loaded but not there any more; one, if it is to be refused."""
-    files, wanted = files_of(table), landing()
-    paths = files.gone[:1] if files.are_kept(allow_empty=wanted.allow_empty) else files.gone
-    return [WithdrawCsv(path=path, allow_empty=wanted.allow_empty, go_on=wanted.go_on) for path in paths]
+    files = files_of(table)
+    paths = files.gone[:1] if files.are_kept(allow_empty=allow_empty) else files.gone
+    return [WithdrawCsv(path=path, allow_empty=allow_empty, go_on=go_on) for path in paths]

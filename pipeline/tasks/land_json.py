@@ -17,14 +17,13 @@ from pipeline.state import markers, mongo_markers
 from pipeline.state.marker import Marker, Store
 from pipeline.state.spec import Load, LoadSpec
 from pipeline.state.targets import DeliveryTarget
+from pipeline.tasks.base import TaskOfRun
 from pipeline.tasks.create import CreateMongodbCollections, CreatePostgresTables
 from pipeline.tasks.file_task import FileTask
 from pipeline.tasks.raw_folder import digest_of
 from pipeline.tasks.refused import (
     content_facts,
     fail_if_refused,
-    go_on_after_refusals,
-    landing,
 )
 
 logger = logging.getLogger("pipeline")
@@ -120,7 +119,7 @@ class LoadJsonToMongo(FileTask):
         return bool(self.complete())
 
 
-class LoadJsonsToMongo(luigi.WrapperTask):
+class LoadJsonsToMongo(TaskOfRun, luigi.WrapperTask):
     """All JSON files. A file that left takes nothing along: JSON files are deliveries.
 
     Files that are refused fail this task at its end; the others are extracted all the same.
@@ -128,9 +127,8 @@ class LoadJsonsToMongo(luigi.WrapperTask):
 
     def requires(self) -> list[luigi.Task]:
         """Return a task for each file."""
-        go_on_after_refusals()
         warn_of_passed_over()
-        return list(deliveries())
+        return list(deliveries(**{**self.options, "go_on": True}))
 
     def run(self) -> None:
         """Fail if a file was refused."""
@@ -138,10 +136,10 @@ class LoadJsonsToMongo(luigi.WrapperTask):
 
 
 @cache
-def deliveries() -> list[LoadJsonToMongo]:
+def deliveries(*, allow_empty: bool = False, go_on: bool = False) -> list[LoadJsonToMongo]:
     """Return the landing tasks of all JSON files."""
     paths = [path for path in (*raw_files(), *inventory().unreadable) if is_source(path) and not is_csv(path)]
-    return [LoadJsonToMongo(path=path, go_on=landing().go_on) for path in paths]
+    return [LoadJsonToMongo(path=path, allow_empty=allow_empty, go_on=go_on) for path in paths]
 
 
 @cache

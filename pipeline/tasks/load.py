@@ -19,7 +19,7 @@ from pipeline.tasks.base import BEFORE_SESSIONS, PipelineTask, PostgresTask
 from pipeline.tasks.create import CreatePostgresTables
 from pipeline.tasks.extract import ExtractMongoToCsv
 from pipeline.tasks.land_csv import LoadCsvToPostgres, landed, unreadable, withdrawn
-from pipeline.tasks.refused import fail_if_values_refused, landing, note_refused
+from pipeline.tasks.refused import fail_if_values_refused, note_refused
 from pipeline.tasks.table_files import withdrawal_facts
 from pipeline.warehouse.merge import merge
 
@@ -28,7 +28,6 @@ class LoadNormalizedJsonsToPostgres(PostgresTask):
     """Brings the catalogue in `processed` to the state of the day's extraction."""
 
     date = DayParameter()
-    allow_empty = luigi.BoolParameter(significant=False, description="accept a collection that has become empty")
     work: ClassVar = ("pipeline.warehouse.catalogue",)
     target_table = "processed.content"
     priority = BEFORE_SESSIONS
@@ -44,7 +43,7 @@ class LoadNormalizedJsonsToPostgres(PostgresTask):
 
     def builds_on(self) -> list[PipelineTask]:
         """The extraction."""
-        return [ExtractMongoToCsv(date=self.date)]
+        return [ExtractMongoToCsv(date=self.date, **self.options)]
 
     def locks(self) -> tuple[str, ...]:
         """Sessions are not merged while titles come and go."""
@@ -52,15 +51,15 @@ class LoadNormalizedJsonsToPostgres(PostgresTask):
 
     def shared_locks(self) -> tuple[str, ...]:
         """The folder stays as it is while it is read."""
-        return (ExtractMongoToCsv(date=self.date).update_id,)
+        return (ExtractMongoToCsv(date=self.date, **self.options).update_id,)
 
     def load(self, load: Load) -> None:
         """Load the files of the extraction."""
         from pipeline.warehouse.catalogue import load_catalogue
 
-        manifest = ExtractMongoToCsv(date=self.date).output().committed(load.cursor)
-        folder = ExtractMongoToCsv(date=self.date).folder
-        load_catalogue(load, folder, manifest, allow_empty=self.allow_empty or landing().allow_empty)
+        manifest = ExtractMongoToCsv(date=self.date, **self.options).output().committed(load.cursor)
+        folder = ExtractMongoToCsv(date=self.date, **self.options).folder
+        load_catalogue(load, folder, manifest, allow_empty=self.allow_empty)
 
 
 class LoadTable(PostgresTask):
@@ -114,19 +113,21 @@ class LoadTable(PostgresTask):
 
     def runs_after(self) -> list[luigi.Task]:
         """The tables come first, and files that left have left; what cannot be read is named."""
-        return [CreatePostgresTables(), *withdrawn(self.table), *unreadable(self.table)]
+        return [CreatePostgresTables(), *withdrawn(self.table, **self.options), *unreadable(self.table, **self.options)]
 
     def builds_on(self) -> list[PipelineTask]:
         """The files of the table, and the tables that its rows refer to."""
-        parents = [LoadTable(table=name, date=self.date) for name in csv_tables() if name in self._parents()]
-        documents = [LoadNormalizedJsonsToPostgres(date=self.date)] if self._document_parents() else []
-        return [*landed(self.table), *parents, *documents]
+        parents = [
+            LoadTable(table=name, date=self.date, **self.options) for name in csv_tables() if name in self._parents()
+        ]
+        documents = [LoadNormalizedJsonsToPostgres(date=self.date, **self.options)] if self._document_parents() else []
+        return [*landed(self.table, **self.options), *parents, *documents]
 
     def facts(self) -> dict[str, str]:
         """The declaration; and whether files that left may take their rows along, where that is open."""
         return {
             "declaration": digest(self.declared),
-            **withdrawal_facts(self.table, allow_empty=landing().allow_empty),
+            **withdrawal_facts(self.table, allow_empty=self.allow_empty),
         }
 
     def forecast(self) -> list[str]:
@@ -151,8 +152,8 @@ class LoadTable(PostgresTask):
     def run(self) -> None:
         """Merge; files that were refused thereby fail the task of all files, or, where that is not wanted, this one."""
         super().run()
-        if not landing().go_on:
-            fail_if_values_refused(landed(self.table))
+        if not self.go_on:
+            fail_if_values_refused(landed(self.table, **self.options))
 
     def _parents(self) -> set[str]:
         return {reference.parent for reference in self.declared.references}
@@ -178,9 +179,9 @@ def load_name(table: str) -> str:
     return f"Load{''.join(part[:1].upper() + part[1:] for part in table.split('_'))}"
 
 
-def loads(date: Date) -> list[LoadTable]:
+def loads(date: Date, **options: bool) -> list[LoadTable]:
     """Return the loads of all tables that CSV files fill, parents before children."""
-    return [LoadTable(table=name, date=date) for name in csv_tables()]
+    return [LoadTable(table=name, date=date, **options) for name in csv_tables()]
 
 
 def ancestors(table: str) -> set[str]:

@@ -26,7 +26,7 @@ class PublishingTask(PostgresTask):
 
     def builds_on(self) -> list[PipelineTask]:
         """The loads."""
-        return [LoadNormalizedJsonsToPostgres(date=self.date), *loads(self.date)]
+        return [LoadNormalizedJsonsToPostgres(date=self.date, **self.options), *loads(self.date, **self.options)]
 
     @property
     def source(self) -> str:
@@ -35,7 +35,10 @@ class PublishingTask(PostgresTask):
 
     def shared_locks(self) -> tuple[str, ...]:
         """What is published is one load, not half of the next."""
-        return (LoadNormalizedJsonsToPostgres.target_table, *(load.target_table for load in loads(self.date)))
+        return (
+            LoadNormalizedJsonsToPostgres.target_table,
+            *(load.target_table for load in loads(self.date, **self.options)),
+        )
 
 
 class CheckQuality(PublishingTask):
@@ -59,7 +62,7 @@ class PublishTrusted(PublishingTask):
 
     def runs_after(self) -> list[luigi.Task]:
         """Only what was checked is published."""
-        return [CreatePostgresTables(), CheckQuality(date=self.date)]
+        return [CreatePostgresTables(), CheckQuality(date=self.date, **self.options)]
 
     def load(self, load: Load) -> None:
         """Refresh or replace every view."""
@@ -76,7 +79,7 @@ class BuildReport(DayFolderTask):
 
     def builds_on(self) -> list[PipelineTask]:
         """The published views, and the results of the checks."""
-        return [CheckQuality(date=self.date), PublishTrusted(date=self.date)]
+        return [CheckQuality(date=self.date, **self.options), PublishTrusted(date=self.date, **self.options)]
 
     def facts(self) -> dict[str, str]:
         """The day, and the database that is shown."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import cache
 
 from pipeline.errors import PipelineError
@@ -132,23 +131,3 @@ def _fail(refused: list[PipelineTask], files: int) -> None:
             f"{len(refused):,} of {files:,} files were refused, the others are loaded: {named}{more};"
             " correct or remove them and run again (why: see above, or python -m pipeline status)"
         )
-
-
-@dataclass
-class Landing:
-    """What the whole run asks of its landing tasks, whichever task requires them first."""
-
-    allow_empty: bool = False
-    go_on: bool = False
-
-
-@cache
-def landing() -> Landing:
-    """Return what this run asks of its landing tasks."""
-    return Landing()
-
-
-def go_on_after_refusals(*, allow_empty: bool = False) -> None:
-    """Let a refused file fail the task of all files, not its own; to be called before tasks of files are made."""
-    landing().go_on = True
-    landing().allow_empty |= allow_empty

@@ -11,6 +11,7 @@ import luigi
 from pipeline.contract.register import csv_tables
 from pipeline.days import DayParameter
 from pipeline.state import markers
+from pipeline.tasks.base import TaskOfRun
 from pipeline.tasks.create import CreateMongodbCollections, CreatePostgresTables
 from pipeline.tasks.extract import CATALOGUE, ExtractMongoToCsv
 from pipeline.tasks.land_csv import LoadCsvsToPostgres, landed
@@ -18,7 +19,7 @@ from pipeline.tasks.land_json import LoadJsonsToMongo
 from pipeline.tasks.load import LoadNormalizedJsonsToPostgres, loads
 from pipeline.tasks.publish import BuildReport, CheckQuality, PublishTrusted
 from pipeline.tasks.raw_folder import is_gone, require_input
-from pipeline.tasks.refused import fail_if_values_refused, go_on_after_refusals
+from pipeline.tasks.refused import fail_if_values_refused
 from pipeline.warehouse.leftovers import clear_leftovers
 
 logger = logging.getLogger("pipeline")
@@ -44,7 +45,7 @@ def day_to_reach(day: Date) -> Date:
     return catalogue.run_date
 
 
-class RunAll(luigi.WrapperTask):
+class RunAll(TaskOfRun, luigi.WrapperTask):
     """Brings everything up to date: from the raw files and MongoDB to the analysts' page.
 
     A date older than the newest loaded one counts as that one. Every stage is named, since Luigi does not
@@ -52,9 +53,6 @@ class RunAll(luigi.WrapperTask):
     """
 
     date = DayParameter()
-    allow_empty = luigi.BoolParameter(
-        significant=False, description="accept files and collections that have become empty"
-    )
 
     def requires(self) -> list[luigi.Task]:
         """Return every stage, in the order data flows.
@@ -63,19 +61,18 @@ class RunAll(luigi.WrapperTask):
             NoInputError: there is no input; nothing is done then.
         """
         require_input()
-        go_on_after_refusals(allow_empty=self.allow_empty)
-        date = day_to_reach(self.date)
+        date, options = day_to_reach(self.date), self._options()
         return [
             CreatePostgresTables(),
             CreateMongodbCollections(),
-            LoadCsvsToPostgres(allow_empty=self.allow_empty),
-            LoadJsonsToMongo(),
-            ExtractMongoToCsv(date=date),
-            LoadNormalizedJsonsToPostgres(date=date, allow_empty=self.allow_empty),
-            *loads(date),
-            CheckQuality(date=date),
-            PublishTrusted(date=date),
-            BuildReport(date=date),
+            LoadCsvsToPostgres(**options),
+            LoadJsonsToMongo(**options),
+            ExtractMongoToCsv(date=date, **options),
+            LoadNormalizedJsonsToPostgres(date=date, **options),
+            *loads(date, **options),
+            CheckQuality(date=date, **options),
+            PublishTrusted(date=date, **options),
+            BuildReport(date=date, **options),
         ]
 
     def run(self) -> None:
@@ -85,4 +82,8 @@ class RunAll(luigi.WrapperTask):
             FilesRefusedError: files were refused as their values were typed, after all files had landed.
         """
         clear_leftovers(is_gone)
-        fail_if_values_refused(task for table in csv_tables() for task in landed(table))
+        fail_if_values_refused(task for table in csv_tables() for task in landed(table, **self._options()))
+
+    def _options(self) -> dict[str, bool]:
+        """Files that are refused fail the tasks of all files, and this one, when the others have gone all the way."""
+        return {**self.options, "go_on": True}
