@@ -6,7 +6,10 @@ WITH loaded AS MATERIALIZED (
 ),
 
 typed AS (
-    SELECT substr(target_table, 11) AS table_name FROM etl.table_updates WHERE target_table LIKE 'processed.%'
+    SELECT relname AS table_name
+    FROM pg_class
+    INNER JOIN pg_attribute ON attrelid = pg_class.oid AND attname = '_batch_id'
+    WHERE relnamespace = 'processed'::regnamespace AND relkind = 'r'
 ),
 
 outcomes AS (

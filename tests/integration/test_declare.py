@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import pytest
 
 from pipeline.tasks.create import CreatePostgresTables
@@ -51,9 +53,14 @@ def test_declared_from_its_content(project: Project) -> None:
     told = project.pipeline("declare", "ratings-1.csv")
     assert told.code == 0, told.output
     assert (code / "sql/processed/ratings.sql").read_text() == RATINGS
-    settle(project, only=CreatePostgresTables)
-    columns = "SELECT attname FROM pg_attribute WHERE attrelid = 'processed.ratings'::regclass AND attnum > 6"
-    assert project.rows(columns) == [("_batch_id",), ("_row",)]
+    settle(project)
+    loaded = 'SELECT user_id, content_id, stars, rated_on::text, weight, "why not" FROM processed.ratings ORDER BY 1, 2'
+    assert project.rows(loaded) == [
+        ("U1", "M1", 5, "2024-05-01", Decimal("1.25"), None),
+        ("U1", "M2", 4, None, Decimal("-3.00"), "fine"),
+        ("U2", "M1", 1, "2024-05-01", Decimal("0.50"), "fine"),
+        ("U2", "M2", 1, "2024-05-01", Decimal("0.50"), "fine"),
+    ]
     again = project.pipeline("declare", "ratings-1.csv")
     assert again.code != 0
     assert "the table ratings is declared already, in " in again.output
