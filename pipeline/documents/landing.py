@@ -77,7 +77,7 @@ def land_documents(load: Load, task: JsonDelivery) -> None:
         MongoError: MongoDB is not there, or refuses.
     """
     if load.batch_id is None:
-        raise RuntimeError("the ledger is missing; CreatePostgresTables comes first")
+        raise RuntimeError("the audit is missing; CreatePostgresTables comes first")
     content = str(task.inputs.content)
     with mongo.database() as db:
         markers = deliveries.mark_lost(db)

@@ -43,7 +43,7 @@ class ExtractMongoToCsv(DayFolderTask):
         return declaration_files()
 
     def runs_after(self) -> list[luigi.Task]:
-        """The collections and the ledger come first."""
+        """The collections and the audit come first."""
         return [CreateMongodbCollections(), CreatePostgresTables()]
 
     def builds_on(self) -> list[PipelineTask]:

@@ -50,7 +50,7 @@ class LoadJsonToMongo(FileTask):
         return landing_priorities().get(self.path, 0)
 
     def runs_after(self) -> list[luigi.Task]:
-        """The collections and the ledger come first."""
+        """The collections and the audit come first."""
         return [CreateMongodbCollections(), CreatePostgresTables()]
 
     def facts(self) -> dict[str, str]:

@@ -52,7 +52,7 @@ def land(load: Load, name: str, digest: str, *, allow_empty: bool, type_values: 
         ChangedWhileReadError: its content is not the one with the digest any more.
     """
     if load.batch_id is None:
-        raise RuntimeError("the ledger is missing; CreatePostgresTables comes first")
+        raise RuntimeError("the audit is missing; CreatePostgresTables comes first")
     cursor, table = load.cursor, raw_table_of(name)
     load.after_commit.append(write_due)
     batch_id = load.batch_id
