@@ -13,7 +13,7 @@ from pipeline.settings import get_settings
 from pipeline.state.inputs import Inputs
 from pipeline.state.spec import Load
 from pipeline.warehouse import rollups
-from pipeline.warehouse.rebuild import drop_undeclared
+from pipeline.warehouse.retire import drop_undeclared
 from pipeline.warehouse.statements import execute_file, fetch_value, lock_out_readers, read_sql
 
 logger = logging.getLogger("pipeline")

@@ -6,14 +6,12 @@ foreign keys of its children, rights) is put back afterwards: readers may wait f
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 import psycopg2
 from psycopg2 import sql
-from psycopg2.errors import DependentObjectsStillExist
 from psycopg2.extensions import cursor as Cursor
 
 from pipeline.contract.differences import differences
@@ -24,10 +22,9 @@ from pipeline.settings import get_settings
 from pipeline.state import markers
 from pipeline.warehouse.definitions import forget_rollups
 from pipeline.warehouse.merge_rows import listed, withdraw_children
+from pipeline.warehouse.retire import forget_objects
 from pipeline.warehouse.statements import lock_out_readers
 from pipeline.warehouse.tables import bring_along
-
-logger = logging.getLogger("pipeline")
 
 # Views that read a table, or one of those, each with the statements that make it again.
 VIEWS = """
@@ -79,18 +76,6 @@ ORPHANS = """
     WHERE NOT EXISTS (SELECT FROM {table} AS parent WHERE ({theirs}) = ({own}))
 """
 REFER = "ALTER TABLE {child} ADD CONSTRAINT {name} FOREIGN KEY ({columns}) REFERENCES {table} ({key})"
-
-
-UNDECLARED = """
-    SELECT relname FROM pg_class INNER JOIN pg_attribute ON attrelid = pg_class.oid AND attname = '_batch_id'
-    WHERE relnamespace = to_regnamespace('processed') AND relkind = 'r' AND relname <> ALL (%s) ORDER BY relname
-"""
-FORGET = (
-    "DELETE FROM etl.held_rows WHERE table_name = ANY (%(names)s)",
-    "DELETE FROM etl.rejected_rows WHERE table_name = ANY (%(names)s) AND stage = 'load'",
-    "DELETE FROM etl.merged_batches WHERE target_table = ANY (%(targets)s)",
-    "DELETE FROM etl.table_updates WHERE target_table = ANY (%(targets)s)",
-)
 
 
 class DependentViewError(PipelineError):
@@ -157,7 +142,7 @@ def brought_along(cursor: Cursor, table: Table, *, is_changed: bool) -> Iterator
         cursor.execute(statement)
     for view in views:
         _make_view(cursor, view, table)
-    _forget_objects(cursor, set(objects) - set(markers.objects_of(cursor, table.processed)))
+    forget_objects(cursor, set(objects) - set(markers.objects_of(cursor, table.processed)))
 
 
 def _children(cursor: Cursor, table: Table) -> list[str]:
@@ -168,15 +153,6 @@ def _children(cursor: Cursor, table: Table) -> list[str]:
         (table.processed_sql.as_string(cursor),),
     )
     return [name for (name,) in cursor.fetchall()]
-
-
-def _forget_objects(cursor: Cursor, names: set[str]) -> None:
-    """Let no marker count on indexes and constraints, or tables, that are gone for good."""
-    cursor.execute(
-        "UPDATE etl.table_updates SET objects = ARRAY(SELECT unnest(objects) EXCEPT SELECT unnest(%(names)s::text[]))"
-        " WHERE objects && %(names)s::text[]",
-        {"names": list(names)},
-    )
 
 
 def _views(cursor: Cursor, table: Table) -> list[View]:
@@ -238,28 +214,3 @@ def _make_view(cursor: Cursor, view: View, table: Table) -> None:
                 f"{table.processed}: its declaration changed, and {view.name} cannot be made any more:"
                 f" {error.diag.message_primary}; change sql/{view.name.replace('.', '/')}.sql"
             ) from error
-
-
-def drop_undeclared(cursor: Cursor) -> None:
-    """Drop the tables of CSV files whose declaration is gone, and what was kept aside of their rows; `raw` keeps these.
-
-    What somebody else's view reads stays, with a warning.
-    """
-    cursor.execute(UNDECLARED, (list(tables()),))
-    names = [name for (name,) in cursor.fetchall()]
-    if not names:
-        return
-    every = sql.SQL(", ").join(sql.Identifier("processed", name) for name in names)
-    objects = {f"processed.{name}" for name in names}
-    objects.update(*(markers.objects_of(cursor, name) for name in tuple(objects)))
-    cursor.execute("SAVEPOINT before_drop")
-    try:
-        lock_out_readers(cursor, lambda: cursor.execute(sql.SQL("DROP TABLE {}").format(every)))
-    except DependentObjectsStillExist as error:
-        cursor.execute("ROLLBACK TO SAVEPOINT before_drop")
-        logger.warning("tables are declared no more, but are read: %s", error.diag.message_detail)
-        return
-    _forget_objects(cursor, objects)
-    for statement in FORGET:
-        cursor.execute(statement, {"names": names, "targets": [f"processed.{name}" for name in names]})
-    logger.info("dropped, since no file in sql/processed declares them: %s", ", ".join(names))
