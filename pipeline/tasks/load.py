@@ -14,6 +14,7 @@ from pipeline.contract.register import children, csv_tables, live, tables
 from pipeline.contract.table import Table
 from pipeline.days import DayParameter
 from pipeline.servers.postgres import session
+from pipeline.state.fingerprints import combine
 from pipeline.state.spec import Load
 from pipeline.tasks.base import BEFORE_SESSIONS, PipelineTask, PostgresTask
 from pipeline.tasks.create import CreatePostgresTables
@@ -36,6 +37,19 @@ class LoadNormalizedJsonsToPostgres(PostgresTask):
     def sql(self) -> tuple[str, ...]:  # type: ignore[override]
         """The tables that documents fill, how, and the checks of these tables."""
         return (*declaration_files(), *(f"checks/{name}/*.sql" for name in sorted(document_tables())))
+
+    def facts(self) -> dict[str, str]:
+        """The declarations of the tables."""
+        return {"declaration": combine({name: digest(tables()[name]) for name in document_tables()})}
+
+    def forecast(self) -> list[str]:
+        """Say how the live tables will be brought along with their declarations."""
+        names = [name for name in tables() if name in document_tables()]
+        with session() as cursor:
+            present = live(cursor, names)
+        return [
+            each for name in names for each in differences(tables()[name], present.get(name)).in_words(tables()[name])
+        ]
 
     def runs_after(self) -> list[luigi.Task]:
         """The tables come first."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ from pipeline.state import markers
 from pipeline.state.spec import Load
 from pipeline.warehouse.checks import run_checks
 from pipeline.warehouse.document_staging import reject_documents, stage_documents
+from pipeline.warehouse.merge_rows import withdraw_children
+from pipeline.warehouse.rebuild import brought_along
 from pipeline.warehouse.reject_limit import enforce_limit
 from pipeline.warehouse.statements import execute_file, fetch_value, identifiers
 
@@ -70,10 +73,16 @@ def load_catalogue(load: Load, folder: Path, manifest: dict[str, Any], *, allow_
         enforce_limit(load.cursor, "load", None, "MongoDB", load.batch_id, load.rows_read, load.rows_rejected)
     if not allow_empty:
         _refuse_emptied(load.cursor)
-    for table in reversed(filled.values()):
-        _remove(load.cursor, table)
-    for table in filled.values():
-        execute_file(load.cursor, "documents/upsert.sql", parts=_parts(table))
+    last = load.previous
+    is_changed = last is not None and last.inputs.facts.get("declaration") != load.spec.inputs.facts["declaration"]
+    with ExitStack() as stack:
+        # Children first: the references of those that stay as they are must be there when they are compared.
+        for table in reversed(filled.values()):
+            stack.enter_context(brought_along(load.cursor, table, is_changed=is_changed))
+        for table in reversed(filled.values()):
+            _remove(load.cursor, table)
+        for table in filled.values():
+            execute_file(load.cursor, "documents/upsert.sql", parts=_parts(table))
     for name in filled:
         run_checks(load.cursor, name)
     documents: dict[str, int] = {}
@@ -93,6 +102,7 @@ def _remove(cursor: Cursor, table: Table) -> None:
         _tell_removed(cursor, table)
         return
     execute_file(cursor, "documents/leaving.sql", parts=parts)
+    withdraw_children(cursor, table, "leaving")
     execute_file(cursor, "documents/delete.sql", parts=parts)
     cursor.execute("DROP TABLE leaving")
 

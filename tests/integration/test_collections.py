@@ -119,6 +119,23 @@ def test_a_collection_of_its_own_is_a_table_and_a_mapping(project: Project) -> N
     ]
     assert project.rows("SELECT event_id, artist FROM processed.live_event_acts") == [("E1", "Ann")]
 
+    # A type that changes: the tables are made anew in the load, views and what refers to them stay.
+    content.write_text(content.read_text().replace("release_year      smallint", "release_year      integer"))
+    events = code / "sql" / "processed" / "live_events.sql"
+    events.write_text(LIVE_EVENTS.replace("capacity   integer", "capacity   bigint"))
+    told = project.pipeline("explain", "LoadNormalizedJsonsToPostgres", "--date", "2026-03-03").answer
+    assert "type of capacity changed from integer to bigint: made anew" in told
+    project.must_run(date="2026-03-03")
+    types = "SELECT pg_typeof(capacity)::text FROM processed.live_events"
+    assert project.rows(types) == [("bigint",)]
+    assert project.rows(
+        "SELECT pg_typeof(release_year)::text, genres FROM content_summary ORDER BY 1", role="analyst"
+    ) == [
+        ("integer", ["Drama"]),
+        ("integer", ["Crime"]),
+    ]
+    assert project.rows("SELECT event_id, artist FROM processed.live_event_acts") == [("E1", "Ann")]
+
     # An emptied collection, whose delivery is not there to land again, is more likely a fault than meant.
     (project.raw / "live_events.json").unlink()
     with project.mongo() as db:
