@@ -32,7 +32,7 @@ NEW = float("inf")
 
 
 class LoadJsonToMongo(FileTask):
-    """Lands one JSON file in MongoDB: its documents replace those with the same content_id.
+    """Lands one JSON file in MongoDB: its documents replace those with the same key.
 
     A delivery lands once, whatever becomes of code and contract: what MongoDB holds by then may be newer. It
     lands again if MongoDB lost its documents, or if an operator asks for it.
