@@ -11,7 +11,7 @@ from tests.benchmarks import inputs
 from tests.benchmarks.servers import Bench, Ended
 from tests.project import Project
 
-# A run's stages as the ledger has them: seconds from the first start to the last end.
+# A run's stages as the audit has them: seconds from the first start to the last end.
 STAGES = {
     "land": ("LoadCsvToPostgres", "LoadJsonToMongo"),
     "extract": ("ExtractMongoToCsv",),

@@ -46,7 +46,7 @@ def rejected(project: Project) -> list[tuple[Any, ...]]:
     )
 
 
-def ledger(project: Project, target: str) -> list[tuple[Any, ...]]:
+def audited(project: Project, target: str) -> list[tuple[Any, ...]]:
     return project.rows(
         """
         SELECT source, status, rows_read, rows_loaded, rows_rejected, rows_superseded, rows_waiting
@@ -92,7 +92,7 @@ def test_every_way_of_writing_a_file_loads(project: Project) -> None:
         ("com,ma", 1, "New\nYork", 'say "hi"', "2023-01-01", Decimal("1.50")),
         ("reordered", 7, "Chile", "Premium", "2023-02-01", Decimal("20.00")),
     ]
-    assert ("users-new.csv", "loaded", 0, 0, 0, 0, 0) in ledger(project, "raw.users")
+    assert ("users-new.csv", "loaded", 0, 0, 0, 0, 0) in audited(project, "raw.users")
     assert rejected(project) == [("users-quoted.csv", 2, "user_id", None, "user_id is missing")]
 
 
@@ -128,8 +128,8 @@ def test_bad_records_are_rejected_alone_and_come_back_corrected(project: Project
     assert project.rows("SELECT _row, user_id FROM raw.users ORDER BY 1") == [
         (2, "good1"), (7, "good2"), (9, "good3"), (11, "value"),
     ]  # fmt: skip
-    assert ledger(project, "raw.users") == [("users.csv", "loaded", 11, 4, 7, 0, 0)]
-    assert ledger(project, "processed.users") == [("raw.users", "loaded", 4, 3, 1, 0, 0)]
+    assert audited(project, "raw.users") == [("users.csv", "loaded", 11, 4, 7, 0, 0)]
+    assert audited(project, "processed.users") == [("raw.users", "loaded", 4, 3, 1, 0, 0)]
 
     batch_id = project.value("SELECT DISTINCT batch_id FROM etl.rejected_rows")
     path = reject_file(project)
@@ -388,7 +388,7 @@ def test_small_files_load_whatever_their_share_of_bad_records(project: Project) 
     write_users(project, *users(99, **{f"line_{number}": "short" for number in range(1, 91)}))
     load_users(project)
     assert len(user_ids(project)) == 9
-    assert ledger(project, "raw.users") == [("users.csv", "loaded", 99, 9, 90, 0, 0)]
+    assert audited(project, "raw.users") == [("users.csv", "loaded", 99, 9, 90, 0, 0)]
 
 
 def test_a_share_that_is_exactly_the_limit_is_allowed(project: Project) -> None:

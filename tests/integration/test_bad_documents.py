@@ -190,7 +190,7 @@ def rejections(project: Project, stage: str) -> list[tuple[Any, ...]]:
     )
 
 
-def ledger(project: Project, source: str) -> tuple[Any, ...]:
+def audited(project: Project, source: str) -> tuple[Any, ...]:
     """The last batch of a source."""
     return project.rows(
         """
@@ -308,8 +308,8 @@ def test_documents_that_cannot_be_landed_are_rejected(odd: tuple[Project, Run]) 
     ]
     assert rejections(project, "land") == [*movies, *lines]
     documents = len([*GOOD_MOVIES, *NOT_LANDED, *BAD_MOVIES, *GOOD_SERIES, *BAD_SERIES])
-    assert ledger(project, "content.json") == ("loaded", documents, documents - len(NOT_LANDED), len(NOT_LANDED), None)
-    assert ledger(project, "movies-lines.jsonl.gz") == ("loaded", 4, 2, 2, None)
+    assert audited(project, "content.json") == ("loaded", documents, documents - len(NOT_LANDED), len(NOT_LANDED), None)
+    assert audited(project, "movies-lines.jsonl.gz") == ("loaded", 4, 2, 2, None)
     assert project.rows("SELECT row FROM etl.rejected_rows WHERE record = 4 AND document_id IS NULL") == [
         ({"_reject_line": '{"content_id": "L4", "t\ufffd'},)
     ]
@@ -412,10 +412,10 @@ def test_refused_files_leave_mongodb_and_its_marker_untouched(project: Project) 
     run = project.task("LoadJsonsToMongo")
     assert run.code == 30
     for name, (_, told) in refused.items():
-        status, *_, error = ledger(project, name)
+        status, *_, error = audited(project, name)
         assert status == "failed"
         assert f"{name}: {told}" in error
-    assert "the gzip file is cut short or corrupt" in ledger(project, "movies-5.json.gz")[-1]
+    assert "the gzip file is cut short or corrupt" in audited(project, "movies-5.json.gz")[-1]
     with project.mongo() as db:
         after = dump(db), list(db.table_updates.find())
     [series] = after[0].pop("series")
@@ -480,7 +480,7 @@ def test_titles_leave_return_and_change_their_type(project: Project) -> None:
     }
 
     with project.mongo() as db:
-        [leaving] = db.movies.find({"content_id": "M1"})
+        [removed] = db.movies.find({"content_id": "M1"})
         db.movies.delete_many({"content_id": {"$in": ["M1", "M3"]}})
         db.series.insert_one({"content_id": "M3", "title": "Became a series", "seasons": 2})
     project.must_run(date=THIRD_DAY)
@@ -500,7 +500,7 @@ def test_titles_leave_return_and_change_their_type(project: Project) -> None:
 
     # An emptied collection is more likely a fault than meant.
     with project.mongo() as db:
-        db.movies.insert_one(leaving)
+        db.movies.insert_one(removed)
         series = list(db.series.find())
         db.series.delete_many({})
     refused = load_catalogue(project, "2026-03-05")
@@ -566,7 +566,7 @@ def test_what_mongodb_refuses_fails_the_task_with_the_words_of_the_server(projec
     project.write_titles("a.json", movies=[{"content_id": f"M{n}", "title": "The same"} for n in range(2)])
     run = project.task("LoadJsonsToMongo")
     assert run.code == 30
-    status, *_, error = ledger(project, "a.json")
+    status, *_, error = audited(project, "a.json")
     assert status == "failed"
     assert error.startswith(f"MongoError: MongoDB (embedded/{project.env['MONGO_DB']}) refused: ")
     assert "E11000 duplicate key" in error

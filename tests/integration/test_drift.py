@@ -1,4 +1,4 @@
-"""Columns and fields that are new, change their type, or vanish: told in the log, the ledger and `status`."""
+"""Columns and fields that are new, change their type, or vanish: told in the log, the audit and `status`."""
 
 from __future__ import annotations
 

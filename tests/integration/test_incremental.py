@@ -148,7 +148,7 @@ def test_a_winner_that_waits_keeps_the_loser_out_until_it_is_withdrawn(loaded: P
     assert waiting(loaded) == []
 
 
-def test_sessions_load_once_their_user_has_arrived(loaded: Project) -> None:
+def test_late_user_releases_sessions(loaded: Project) -> None:
     write_sessions(loaded, session(4, user="U3"), session(5, user="U3", title="M9"), name="viewing_sessions-3.csv")
     settle(loaded)
     assert sessions(loaded) == [S1, S2, S3]
@@ -159,7 +159,7 @@ def test_sessions_load_once_their_user_has_arrived(loaded: Project) -> None:
     assert waiting(loaded) == ["S5"]
 
 
-def test_sessions_load_once_their_title_has_arrived(loaded: Project) -> None:
+def test_late_title_releases_sessions(loaded: Project) -> None:
     write_sessions(loaded, session(4, title="M2"), session(5, user="U9", title="M2"), name="viewing_sessions-3.csv")
     settle(loaded)
     assert waiting(loaded) == ["S4", "S5"]

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from pipeline.state import executor as ledger
+from pipeline.state import executor
 from pipeline.state.spec import Load, SupersededError
 from pipeline.tasks.load import LoadUsers
 from tests.in_process import settings_of, settle
@@ -55,5 +55,5 @@ def test_what_an_orphan_of_an_older_run_would_load_is_refused(project: Project) 
             load.cursor.execute("TRUNCATE processed.users CASCADE")
 
         with pytest.raises(SupersededError, match=r"has loaded newer input at .*; run again if this was meant to win"):
-            ledger.execute(stale, work)
+            executor.execute(stale, work)
     assert project.value("SELECT count(*) FROM processed.users") == 2

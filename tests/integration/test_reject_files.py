@@ -116,7 +116,7 @@ def test_corrected_records_come_back_and_a_newer_delivery_wins(project: Project)
     assert len(again.read_text().splitlines()) == 20
     assert "users-2.csv" in again.read_text(), "it is to stand in the place of the first of all"
 
-    # Those too; then both are beaten by what the source delivers afterwards, under the old name or a new one.
+    # Those too; then both are superseded by what the source delivers afterwards, under the old name or a new one.
     project.write(again.name, again.read_text().replace(",300,", ",31,"))
     load_users(project)
     assert project.value("SELECT count(*) FROM processed.users") == 300

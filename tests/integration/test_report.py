@@ -28,8 +28,8 @@ from tests.page import Page
 from tests.project import DAY, REPOSITORY, Project
 from tests.small_input import SESSION_COLUMNS, USER_COLUMNS, movie, session, write_users
 
-# Figures of the ledger, and those computed here: together all tables of the page.
-LEDGER_TABLES = {"checks", "rejected", "waiting", "drift", "files", "loads", "lineage"}
+# Figures of the audit, and those computed here: together all tables of the page.
+AUDIT_TABLES = {"checks", "rejected", "waiting", "drift", "files", "loads", "lineage"}
 BARS = {
     "devices": ["avg_duration_minutes"],
     "types": ["avg_completion"],
@@ -78,7 +78,7 @@ def comparable(text: str | None) -> str | None:
 
 def test_every_table_of_figures_equals_pandas_cell_by_cell(reported: Reported) -> None:
     wanted = reported.figures.tables()
-    assert set(reported.page.tables) == {*wanted, *LEDGER_TABLES}, "a table that no test computes"
+    assert set(reported.page.tables) == {*wanted, *AUDIT_TABLES}, "a table that no test computes"
     ordered = {"months", "days", "retention", "completion"}
     for name, rows in wanted.items():
         shown = [tuple(map(comparable, row)) for row in reported.page.tables[name].rows]
@@ -180,14 +180,14 @@ def test_every_file_reconciles_as_computed_from_it(reported: Reported) -> None:
     assert reported.page.figures["quality records unaccounted for"] == ["0"]
 
 
-def test_loads_are_those_of_the_ledger_and_reconcile(reported: Reported) -> None:
+def test_loads_are_those_of_the_audit(reported: Reported) -> None:
     table = reported.page.tables["loads"]
     rows = {row[0]: row for row in table.rows}
-    ledger = reported.project.rows(
+    audited = reported.project.rows(
         "SELECT batch_id, rows_read, rows_loaded, rows_rejected, rows_superseded, rows_waiting FROM etl.batches"
         " WHERE task <> 'BuildReport'"
     )
-    assert {row[0]: row[4:9] for row in table.rows} == {str(row[0]): tuple(map(str, row[1:])) for row in ledger}
+    assert {row[0]: row[4:9] for row in table.rows} == {str(row[0]): tuple(map(str, row[1:])) for row in audited}
     assert {row[table.columns.index("difference")] for row in rows.values()} == {"0"}
     loaded = {row[1]: row[5] for row in table.rows}
     assert loaded["LoadViewingSessions"] == str(len(reported.warehouse.viewing_sessions))

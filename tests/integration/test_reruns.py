@@ -393,6 +393,6 @@ def versions(project: Project) -> dict[str, list[tuple[object, ...]]]:
 
 
 def everything(project: Project) -> list[tuple[object, ...]]:
-    """The row versions of `processed`, all markers and the ledger."""
+    """The row versions of `processed`, all markers and the audit."""
     markers = project.rows("SELECT * FROM etl.table_updates ORDER BY update_id")
     return [*versions(project).items(), *markers, *project.rows("SELECT * FROM etl.batches ORDER BY batch_id")]

@@ -77,11 +77,11 @@ def test_the_very_rows_the_sample_spoiled_are_rejected(sampled: tuple[Project, d
 
 def test_every_batch_reconciles_as_the_sample_says(sampled: tuple[Project, dict[str, Any]]) -> None:
     project, truth = sampled
-    ledger = project.rows(
+    audited = project.rows(
         "SELECT rows_read, rows_loaded + rows_rejected + rows_superseded + rows_waiting, status FROM etl.batches"
     )
-    assert ledger
-    assert all(read == accounted and status == "loaded" for read, accounted, status in ledger)
+    assert audited
+    assert all(read == accounted and status == "loaded" for read, accounted, status in audited)
     outcomes = {
         row[0]: row[1:]
         for row in project.rows("SELECT source, read, loaded, rejected, superseded, waiting FROM etl.file_outcomes")

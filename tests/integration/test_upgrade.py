@@ -43,8 +43,8 @@ def restore(project: Project) -> None:
     """Put the input, the warehouse and the documents of the earlier version in place."""
     write_all(project)
     write_users(project, ANN, BOB, "U3,300,Peru,Basic,2023-01-01,1.5")
-    unfit = "S6,U1,M1,soon,50,50.5,Mobile,HD"
-    write_sessions(project, session(4), session(5, user="U9"), unfit, name="viewing_sessions-3.csv")
+    invalid = "S6,U1,M1,soon,50,50.5,Mobile,HD"
+    write_sessions(project, session(4), session(5, user="U9"), invalid, name="viewing_sessions-3.csv")
     project.write_titles(movies=[movie("M1"), {"content_id": "M0"}], series=[series("T1")])
     project.rows("DROP SCHEMA etl, raw, processed, trusted CASCADE")
     project.rows((EARLIER / "warehouse.sql").read_bytes().decode())

@@ -81,15 +81,15 @@ def test_a_graph_is_layered_from_the_sources_to_the_ends() -> None:
         "file": Node("file", "", is_source=True),
         "raw": Node("raw", ""),
         "table": Node("table", ""),
-        "ledger": Node("ledger", ""),
+        "audit": Node("audit", ""),
         "view": Node("view", "", is_end=True),
         "history": Node("history", "", is_end=True),
     }
-    edges = [("file", "raw"), ("raw", "table"), ("table", "view"), ("ledger", "history")]
+    edges = [("file", "raw"), ("raw", "table"), ("table", "view"), ("audit", "history")]
     assert [set(layer) for layer in layers(nodes, edges)] == [
         {"file"},
         {"raw"},
-        {"table", "ledger"},
+        {"table", "audit"},
         {"view", "history"},
     ]
 
