@@ -172,7 +172,8 @@ TABLES = """
     FROM pg_class AS c
     INNER JOIN pg_namespace AS n ON n.oid = c.relnamespace
     WHERE c.relkind = 'r' AND (n.nspname = 'processed' OR n.nspname = 'raw' AND NOT EXISTS (
-        SELECT FROM pg_class AS d WHERE d.relname = c.relname AND d.relnamespace = 'processed'::regnamespace
+        SELECT FROM pg_class AS d INNER JOIN pg_attribute ON attrelid = d.oid AND attname = '_batch_id'
+        WHERE d.relname = c.relname AND d.relnamespace = 'processed'::regnamespace
     ))
     ORDER BY n.nspname, c.relname
 """

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import luigi
 
+from pipeline.contract.register import csv_tables
 from pipeline.days import DayParameter
 from pipeline.servers import postgres
 from pipeline.settings import get_settings
@@ -14,7 +15,9 @@ from pipeline.state.spec import Load
 from pipeline.tasks.base import PipelineTask, PostgresTask
 from pipeline.tasks.create import CreatePostgresTables
 from pipeline.tasks.day_folder import DayFolderTask
+from pipeline.tasks.land_csv import landed
 from pipeline.tasks.load import LoadNormalizedJsonsToPostgres, loads
+from pipeline.tasks.raw_folder import csv_paths
 from pipeline.warehouse.checks import run_checks
 from pipeline.warehouse.publish import publish
 

@@ -19,18 +19,21 @@ relations AS (
     WHERE relkind IN ('r', 'v', 'm')
 ),
 
--- A table of documents is made from an extraction; any other from the table of its name in raw and the tables it refers to.
+csv_tables AS (
+    SELECT t.* FROM relations AS t INNER JOIN pg_attribute AS a ON a.attrelid = t.oid AND a.attname = '_batch_id'
+    WHERE t.schema = 'processed'
+),
+
+-- A table of CSV files is made from the raw table of its name and the tables it refers to, any other from an extraction.
 table_reads AS (
     SELECT t.object, r.object AS made_from
-    FROM relations AS t
+    FROM csv_tables AS t
     INNER JOIN relations AS r ON r.schema = 'raw' AND r.relname = t.relname
-    WHERE t.schema = 'processed'
     UNION ALL
     SELECT t.object, p.object AS made_from
-    FROM relations AS t
+    FROM csv_tables AS t
     INNER JOIN pg_constraint AS c ON c.conrelid = t.oid AND c.contype = 'f'
     INNER JOIN relations AS p ON p.oid = c.confrelid
-    WHERE t.schema = 'processed' AND EXISTS (SELECT FROM relations WHERE schema = 'raw' AND relname = t.relname)
     UNION ALL
     SELECT m.object, e.target_table AS made_from
     FROM (SELECT extraction, jsonb_object_keys(holds) AS object FROM markers) AS m

@@ -9,7 +9,7 @@ import pytest
 from pipeline.tasks.create import CreatePostgresTables
 from pipeline.tasks.land_csv import LoadCsvsToPostgres
 from tests.in_process import settle
-from tests.project import Project
+from tests.project import DAY, Project
 from tests.small_input import ANN, BOB, USER_COLUMNS, movie, session, write_all, write_sessions, write_users
 
 RATINGS = """\
@@ -134,6 +134,8 @@ def test_undeclared_files_come_and_go(project: Project) -> None:
     assert project.must_run().ran == []
     status = project.pipeline("status").output
     assert "\n  raw.übersicht (1): 2 files, 2 rows\n" in status
+    page = project.folder / f"reports/{DAY}/index.html"
+    assert "<code>raw.übersicht (1)</code>" in page.read_text() and "<code>raw.content</code>" in page.read_text()
     (project.raw / "Übersicht (1)/a.csv").unlink()
     settle(project)
     assert project.rows(query, 1) == [("y", None, "2")]
