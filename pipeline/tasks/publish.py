@@ -63,6 +63,11 @@ class PublishTrusted(PublishingTask):
     work: ClassVar = ("pipeline.warehouse.publish",)
     target_table = "trusted"
 
+    def builds_on(self) -> list[PipelineTask]:
+        """The loads, and the files of undeclared tables, which the reconciliation names."""
+        others = [table for table in csv_paths() if table not in csv_tables()]
+        return [*super().builds_on(), *(file for table in others for file in landed(table, **self.options))]
+
     def runs_after(self) -> list[luigi.Task]:
         """Only what was checked is published."""
         return [CreatePostgresTables(), CheckQuality(date=self.date, **self.options)]
