@@ -7,11 +7,11 @@ import pandas as pd
 from pipeline.report.figures.graph import Node, graph
 
 SHOWN_DIGITS = 8
-LEDGER = "ledger of all loads"
+AUDIT = "audit of all loads"
 
 
 def lineage_graph(data: pd.DataFrame) -> str | None:
-    """Draw `trusted.lineage`: the files of a table as one box, the tables of the ledger as another."""
+    """Draw `trusted.lineage`: the files of a table as one box, the tables of the audit as another."""
     if data.empty:
         return None
     kinds = dict(zip(data["object"], data["kind"], strict=True))
@@ -23,7 +23,7 @@ def lineage_graph(data: pd.DataFrame) -> str | None:
 
     def box(name: str) -> str:
         if name.startswith("etl.") and name not in kinds:
-            return LEDGER
+            return AUDIT
         return boxes.get(name, name)
 
     edges = {

@@ -26,6 +26,6 @@ BEGIN
 END $$;
 
 COMMENT ON SEQUENCE etl.run_numbers IS 'Numbers the runs in the order in which they look at their inputs.';
-COMMENT ON SCHEMA etl IS 'Bookkeeping of the pipeline: markers, ledger, rejected and held rows, check results.';
+COMMENT ON SCHEMA etl IS 'Bookkeeping of the pipeline: markers, audit, rejected and held rows, check results.';
 COMMENT ON SCHEMA raw IS 'Rows of the CSV files as they came: all text, one table per kind of file.';
 COMMENT ON SCHEMA processed IS 'Typed, keyed and audited tables.';

@@ -55,7 +55,7 @@ END $$;
 CREATE INDEX IF NOT EXISTS batches_running_idx ON etl.batches (target_table, source) WHERE status = 'running';
 CREATE INDEX IF NOT EXISTS batches_refused_idx ON etl.batches (source) WHERE details ? 'refused';
 
-COMMENT ON TABLE etl.batches IS 'The ledger of all loads, append-only. Grain: one row for each attempt to load a source.';
+COMMENT ON TABLE etl.batches IS 'The audit of all loads, append-only. Grain: one row for each attempt to load a source.';
 COMMENT ON COLUMN etl.batches.batch_id IS 'Number of the batch; rows of raw carry it as _batch_id.';
 COMMENT ON COLUMN etl.batches.task IS 'Luigi task family.';
 COMMENT ON COLUMN etl.batches.target_table IS 'Table or collection loaded.';

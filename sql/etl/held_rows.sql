@@ -41,7 +41,6 @@ COMMENT ON COLUMN etl.held_rows.table_name IS 'Table of processed it belongs to.
 COMMENT ON COLUMN etl.held_rows.batch_id IS '_batch_id of the raw row.';
 COMMENT ON COLUMN etl.held_rows._row IS '_row of the raw row.';
 COMMENT ON COLUMN etl.held_rows.key IS 'Its primary key, column by column.';
-COMMENT ON COLUMN etl.held_rows.status IS
-    'superseded: a later record of the same key won; waiting: a row that it refers to is not there.';
+COMMENT ON COLUMN etl.held_rows.status IS 'superseded: a later record of the same key won; waiting: a row that it refers to is not there.';
 COMMENT ON COLUMN etl.held_rows.waits_for IS 'Table of the first row that is missing.';
 COMMENT ON COLUMN etl.held_rows.parent_key IS 'The columns that refer to that row.';

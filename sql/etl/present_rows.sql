@@ -13,5 +13,4 @@ BEGIN
     RETURN row_count;
 END $$;
 
-COMMENT ON FUNCTION etl.present_rows(text) IS
-    'Number of rows of a table of processed, without those that are marked as removed.';
+COMMENT ON FUNCTION etl.present_rows(text) IS 'Number of rows of a table of processed, without those that are marked as removed.';

@@ -21,7 +21,7 @@ COMMENT ON COLUMN etl.table_updates.target_table IS 'Table the task fills, for p
 COMMENT ON COLUMN etl.table_updates.inserted IS 'When the marked load committed.';
 COMMENT ON COLUMN etl.table_updates.fingerprint IS 'Hash over all inputs of the load.';
 COMMENT ON COLUMN etl.table_updates.inputs IS 'The inputs behind the fingerprint: name of each input to its digest.';
-COMMENT ON COLUMN etl.table_updates.batch_id IS 'The batch of the ledger that made it.';
+COMMENT ON COLUMN etl.table_updates.batch_id IS 'The batch of the audit that made it.';
 COMMENT ON COLUMN etl.table_updates.holds IS 'Relation to rows after the load; one that is gone, or empty though it held rows, voids the marker.';
 COMMENT ON COLUMN etl.table_updates.objects IS 'Relations and constraints whose absence voids the marker.';
 COMMENT ON COLUMN etl.table_updates.run_date IS 'Date of the run for targets that depend on it; an older date never overwrites a newer one.';

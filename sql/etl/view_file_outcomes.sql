@@ -20,8 +20,7 @@ CROSS JOIN LATERAL (
 ) AS held
 WHERE updates.target_table LIKE 'raw.%';
 
-COMMENT ON VIEW etl.file_outcomes IS
-    'What became of the records of each file by now. Grain: one row for each CSV file that is landed.';
+COMMENT ON VIEW etl.file_outcomes IS 'What became of the records of each file by now. Grain: one row for each CSV file that is landed.';
 COMMENT ON COLUMN etl.file_outcomes.source IS 'The file, relative to the raw folder.';
 COMMENT ON COLUMN etl.file_outcomes.table_name IS 'Its table.';
 COMMENT ON COLUMN etl.file_outcomes.batch_id IS 'The batch that landed it.';

@@ -2,8 +2,7 @@
 -- batches out and in again; rows that come out the same are not rewritten.
 CREATE TEMP TABLE current_batches ON COMMIT DROP AS
 SELECT
-    updates.batch_id,
-    batches.source,
+    updates.batch_id, batches.source,
     -- Of the records of one key, the last by file name wins. Rejected records that come back corrected stand in the
     -- place of the file they came with, just before it: so they beat what was older, and a newer delivery beats them.
     row_number() OVER (

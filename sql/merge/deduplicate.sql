@@ -7,8 +7,7 @@ WITH repeated AS (
 ranked AS (
     SELECT
         {key},
-        _batch_id,
-        _row,
+        _batch_id, _row,
         row_number() OVER (PARTITION BY {key} ORDER BY _rank DESC, _row DESC) AS _place
     FROM {target}
     INNER JOIN repeated USING ({key})

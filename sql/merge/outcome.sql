@@ -7,9 +7,7 @@ WITH loaded AS (
 )
 
 SELECT
-    batches.batch_id,
-    current_batches.source,
-    batches.rows_loaded AS rows_read,
+    batches.batch_id, current_batches.source, batches.rows_loaded AS rows_read,
     coalesce(loaded.rows_loaded, 0) AS rows_loaded,
     (
         SELECT count(*) FROM etl.rejected_rows

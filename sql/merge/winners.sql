@@ -21,8 +21,7 @@ repeated AS (
 
 SELECT
     {key},
-    _batch_id,
-    _row,
+    _batch_id, _row,
     row_number() OVER (PARTITION BY {key} ORDER BY _rank DESC, _row DESC) = 1 AS _wins
 FROM contenders
 INNER JOIN repeated USING ({key})

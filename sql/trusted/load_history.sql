@@ -8,7 +8,7 @@ SELECT
 FROM etl.batches;
 
 COMMENT ON VIEW trusted.load_history IS
-    'The ledger of all loads. Grain: one row for each attempt to load a source. Example: SELECT task, source, '
+    'The audit of all loads. Grain: one row for each attempt to load a source. Example: SELECT task, source, '
     'rows_read, rows_loaded, seconds FROM trusted.load_history WHERE status = ''loaded'' ORDER BY batch_id DESC LIMIT '
     '20';
 COMMENT ON COLUMN trusted.load_history.batch_id IS 'Number of the batch.';

@@ -35,12 +35,11 @@ def relative(path: Path) -> str:
 def names_in(program: str) -> set[str]:
     """Return the tables that a program names in its texts and identifiers; docstrings may have examples."""
     tree = ast.parse(program)
-    docstrings = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
-    said = [
-        getattr(node, "value", None) or getattr(node, "id", "") or getattr(node, "attr", "")
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Constant | ast.Name | ast.Attribute) and id(node) not in docstrings
-    ]
+    nodes = list(ast.walk(tree))
+    docstrings = {id(node.value) for node in nodes if isinstance(node, ast.Expr)}
+    said: list[object] = [node.value for node in nodes if isinstance(node, ast.Constant) and id(node) not in docstrings]
+    said += [node.id for node in nodes if isinstance(node, ast.Name)]
+    said += [node.attr for node in nodes if isinstance(node, ast.Attribute)]
     return {name for text in said if isinstance(text, str) for name in NAMES.findall(text)}
 
 

@@ -25,16 +25,9 @@ rejected AS (
 )
 
 SELECT
-    loaded.batch_id,
-    extracted.rows_read AS documents_extracted,
-    loaded.rows_read,
-    loaded.rows_loaded,
-    present.table_name,
-    present.documents_loaded,
-    present.rows_present,
-    loaded.rows_rejected,
-    rejected.row_count AS kept_rejected,
-    loaded.redo
+    loaded.batch_id, extracted.rows_read AS documents_extracted, loaded.rows_read, loaded.rows_loaded,
+    present.table_name, present.documents_loaded, present.rows_present, loaded.rows_rejected,
+    rejected.row_count AS kept_rejected, loaded.redo
 FROM loaded
 INNER JOIN etl.batches AS extracted ON extracted.batch_id = (loaded.details ->> 'extraction')::bigint
 LEFT JOIN present ON true

@@ -28,8 +28,7 @@ held AS (
 
 -- Full join: rows of a batch that is not merged any more are a finding too.
 SELECT
-    table_name,
-    batch_id,
+    table_name, batch_id,
     coalesce(landed.raw_rows, 0) AS raw_rows,
     coalesce(loaded.loaded_rows, 0) AS loaded_rows,
     coalesce(rejected.rejected_rows, 0) AS rejected_rows,

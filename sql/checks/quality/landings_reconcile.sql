@@ -1,5 +1,5 @@
 -- severity: error
--- description: A landed file has another number of rejected records, or of rows in raw, than its ledger row says.
+-- description: A landed file has another number of rejected records, or of rows in raw, than its audit row says.
 WITH csv_files AS (
     SELECT batch_id, update_id FROM etl.table_updates WHERE update_id LIKE 'LoadCsvToPostgres:%'
 ),
