@@ -41,7 +41,7 @@ def test_the_file_keeps_to_the_published_schema(tmp_path: Any) -> None:
     assert "startperiod" in misspelt.stdout
 
 
-def test_each_secret_must_be_set_and_is_named_when_it_is_not() -> None:
+def test_each_secret_must_be_set() -> None:
     for name in PASSWORDS:
         with pytest.raises(MissingVariableError, match=rf"^{name}: set it in \.env$"):
             read({other: value for other, value in PASSWORDS.items() if other != name})
@@ -93,7 +93,7 @@ def test_only_the_scheduler_gets_the_credentials_of_the_pipeline(services: dict[
     assert given >= CREDENTIALS | {"POSTGRES_HOST", "MONGO_HOST", "LUIGID_HOST"}
 
 
-def test_everything_that_goes_on_has_a_health_check_and_starts_after_what_it_needs(services: dict[str, Any]) -> None:
+def test_health_checks_and_order_of_services(services: dict[str, Any]) -> None:
     assert [name for name, service in services.items() if "healthcheck" not in service] == ["airflow-init"]
     for name in AIRFLOW:
         assert services[name]["depends_on"]["airflow-init"] == {"condition": "service_completed_successfully"}

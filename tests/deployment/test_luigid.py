@@ -74,9 +74,7 @@ def tasks(settings: Settings, status: str) -> dict[str, Any]:
     return {task["params"].get("path", task["name"]): {**task, "id": name} for name, task in found.items()}
 
 
-def test_a_scheduler_that_another_project_started_at_the_same_moment_is_not_taken_for_ours(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_scheduler_of_another_project(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()
@@ -90,9 +88,7 @@ def test_a_scheduler_that_another_project_started_at_the_same_moment_is_not_take
         assert address[1] != taken
 
 
-def test_it_shows_what_ran_and_what_failed_and_keeps_that_when_it_is_stopped(
-    project: Project, settings: Settings, browser: Browser
-) -> None:
+def test_it_keeps_what_ran_and_failed(project: Project, settings: Settings, browser: Browser) -> None:
     project.write_rows("users.csv", [USER_COLUMNS, ANN])
     project.write_rows("users-broken.csv", ["one,two", "1,2"])
     project.write_titles(movies=[movie("M1")], series=[])

@@ -560,7 +560,7 @@ def test_existing_collections_are_brought_up_to_date_and_never_dropped(project: 
             assert index["partialFilterExpression"] == {"content_id": {"$gt": ""}}
 
 
-def test_what_mongodb_refuses_fails_the_task_with_the_words_of_the_server(project: Project) -> None:
+def test_the_words_of_mongodb(project: Project) -> None:
     with project.mongo() as db:
         db.movies.create_index("title", unique=True)  # another program's idea
     project.write_titles("a.json", movies=[{"content_id": f"M{n}", "title": "The same"} for n in range(2)])

@@ -10,7 +10,7 @@ from pathlib import Path
 from tests.project import REPOSITORY
 
 
-def test_the_floor_ends_with_the_same_rows_and_views_as_the_pipeline(tmp_path: Path, embedded: Path) -> None:
+def test_the_floor_ends_with_the_same_rows(tmp_path: Path, embedded: Path) -> None:
     command = ["--sessions", "2000", "--files", "3", "--repeat", "1", "--parts", "floors,ours"]
     folders = ["--folder", str(embedded.with_name(f"{embedded.name}-bench")), "--json", str(tmp_path / "figures.json")]
     ended = subprocess.run(

@@ -69,7 +69,7 @@ def created(project: Project) -> Project:
     return project
 
 
-def test_the_first_load_puts_a_table_with_the_same_definition_in_place_of_the_empty_one(created: Project) -> None:
+def test_the_first_load_replaces_the_empty_table(created: Project) -> None:
     before, empty = definition(created), identity(created)
     settle(created)
     assert sessions(created) == SESSIONS
@@ -117,7 +117,7 @@ def test_the_first_load_puts_a_table_with_the_same_definition_in_place_of_the_em
         "CREATE TABLE processed.part () INHERITS (processed.viewing_sessions)",
     ],
 )
-def test_what_was_added_to_the_empty_table_is_there_after_the_load(created: Project, addition: str) -> None:
+def test_additions_to_an_empty_table_survive(created: Project, addition: str) -> None:
     created.rows(addition.format(name=f"p{identity(created)}"))
     before = definition(created)
     settle(created)
@@ -125,7 +125,7 @@ def test_what_was_added_to_the_empty_table_is_there_after_the_load(created: Proj
     assert definition(created) == before
 
 
-def test_an_index_made_by_hand_is_there_after_an_emptied_table_was_loaded_again(created: Project) -> None:
+def test_an_index_made_by_hand_survives(created: Project) -> None:
     settle(created)
     created.rows("CREATE INDEX by_date ON processed.viewing_sessions (watch_date)")
     created.rows("TRUNCATE processed.viewing_sessions")

@@ -117,7 +117,7 @@ def test_redo_lands_one_file_over_what_is_newer(project: Project) -> None:
     assert settle(project, report=True) == []
 
 
-def test_a_new_version_that_is_refused_leaves_rejects_and_audit_of_the_old_one(project: Project) -> None:
+def test_a_refused_version_keeps_the_old_rejects(project: Project) -> None:
     write_all(project)
     project.write_titles(movies=[movie("M1"), {"content_id": 909}], series=[series("T1")])
     settle(project)

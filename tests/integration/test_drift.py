@@ -12,7 +12,7 @@ def drift_lines(project: Project) -> list[str]:
     return [line.strip() for line in lines[lines.index("drift") + 1 :]] if "drift" in lines else []
 
 
-def test_drift_is_told_from_the_first_example_until_the_source_is_loaded_without_it(project: Project) -> None:
+def test_drift_is_told_while_it_lasts(project: Project) -> None:
     write_all(project)
     project.write("users-2.csv", f"{USER_COLUMNS},plan,note\nU3{ANN[2:]},,first\nU4{BOB[2:]},gold,second\n")
     project.write_titles(
@@ -49,7 +49,7 @@ def test_drift_is_told_from_the_first_example_until_the_source_is_loaded_without
     assert drift_lines(project) == told[:1]
 
 
-def test_a_file_that_is_new_is_compared_with_the_one_before_it_by_name(project: Project) -> None:
+def test_drift_of_a_new_file(project: Project) -> None:
     write_all(project)
     project.write("users-2024-01.csv", f"{USER_COLUMNS},plan\nU3{ANN[2:]},gold\n")
     settle(project)

@@ -338,7 +338,7 @@ def test_a_folder_moved_under_a_running_server_gets_its_socket_back(settings: Se
     assert Path(embedded.ensure_postgres(after).host).is_relative_to(after.embedded_path)
 
 
-def test_a_copy_of_the_folder_does_not_use_the_servers_of_the_original(settings: Settings, root: Path) -> None:
+def test_a_copied_folder_has_its_own_servers(settings: Settings, root: Path) -> None:
     embedded.ensure_postgres(settings)
     address = embedded.ensure_mongo(settings)
     copy = settings_in(root / "copy")
@@ -355,9 +355,7 @@ def test_a_copy_of_the_folder_does_not_use_the_servers_of_the_original(settings:
 
 
 @pytest.mark.skipif(not AS_ROOT, reason="only root needs another user")
-def test_as_root_only_the_folders_on_the_way_are_opened_and_that_is_said(
-    root: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_root_opens_only_the_folders_on_the_way(root: Path, capfd: pytest.CaptureFixture[str]) -> None:
     (root / "closed" / "beside").mkdir(mode=0o700, parents=True)
     (root / "closed").chmod(0o700)
     settings = settings_in(root / "closed" / "embedded")
@@ -506,7 +504,7 @@ def test_passwords_follow_the_environment_and_reach_no_log(settings: Settings) -
         assert not any(secret in done.stdout + done.stderr for done in outputs)
 
 
-def test_in_a_container_the_image_names_the_superuser_and_other_names_the_pipeline(
+def test_names_of_roles_in_a_container(
     settings: Settings,
 ) -> None:
     image = {"POSTGRES_USER": "postgres", "POSTGRES_PASSWORD": "of-the-superuser", "POSTGRES_DB": "postgres"}

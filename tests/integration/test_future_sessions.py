@@ -71,7 +71,7 @@ def test_sessions_of_days_to_come_count_when_their_day_comes(project: Project) -
     assert published(project) != kept_up
 
 
-def test_a_gap_in_the_days_is_looked_for_up_to_the_day_of_the_run(project: Project) -> None:
+def test_gaps_in_the_days_end_with_the_run(project: Project) -> None:
     write_all(project)
     write_sessions(project, on(4, "2099-12-31"), name="viewing_sessions-ahead.csv")
     settle(project)

@@ -64,7 +64,7 @@ def test_rows_that_are_edited_added_and_taken_out_of_a_file(loaded: Project) -> 
     assert sessions(loaded) == [("S1", "U1", "M1", 51), S3, ("S4", "U1", "M1", 50)]
 
 
-def test_a_row_that_becomes_invalid_leaves_and_returns_when_it_is_mended(loaded: Project) -> None:
+def test_a_row_that_becomes_invalid(loaded: Project) -> None:
     write_users(loaded, ANN.replace("30", "thirty"), BOB)
     settle(loaded)
     assert users(loaded) == [("U2", 41, "Chile")]
@@ -96,7 +96,7 @@ def test_a_file_that_is_renamed_changes_no_row(loaded: Project) -> None:
     assert outcomes(loaded) == {"viewing_sessions-1.csv": (2, 0, 0), "viewing_sessions-2.csv": (1, 0, 0)}
 
 
-def test_of_the_same_key_in_two_files_the_last_name_wins_and_the_other_returns(loaded: Project) -> None:
+def test_the_last_file_name_wins(loaded: Project) -> None:
     write_sessions(loaded, session(3, minutes=10), name="viewing_sessions-1.csv")
     write_sessions(loaded, session(3, minutes=30), session(3, minutes=31), name="viewing_sessions-3.csv")
     settle(loaded)
@@ -137,7 +137,7 @@ def test_a_winner_that_becomes_invalid_gives_way(loaded: Project) -> None:
     assert sessions(loaded)[2] == S3
 
 
-def test_a_winner_that_waits_keeps_the_loser_out_until_it_is_withdrawn(loaded: Project) -> None:
+def test_a_waiting_winner_supersedes(loaded: Project) -> None:
     write_sessions(loaded, session(3, user="U9"), name="viewing_sessions-3.csv")
     settle(loaded)
     assert sessions(loaded) == [S1, S2]
@@ -183,7 +183,7 @@ def test_sessions_of_a_withdrawn_user_wait_and_load_again(loaded: Project) -> No
     assert waiting(loaded) == []
 
 
-def test_a_session_that_waits_for_a_withdrawn_user_goes_with_its_file(loaded: Project) -> None:
+def test_a_waiting_session_leaves_with_its_file(loaded: Project) -> None:
     write_users(loaded, ANN)
     settle(loaded)
     (loaded.raw / "viewing_sessions-2.csv").unlink()
@@ -193,7 +193,7 @@ def test_a_session_that_waits_for_a_withdrawn_user_goes_with_its_file(loaded: Pr
     assert waiting(loaded) == []
 
 
-def test_a_title_that_leaves_keeps_its_row_and_its_sessions_and_returns(loaded: Project) -> None:
+def test_a_removed_title_keeps_its_sessions(loaded: Project) -> None:
     loaded.write_titles(movies=[movie("M1"), movie("M2", "Sunrise")], series=[series("T1")])
     settle(loaded)
     with loaded.mongo() as db:
@@ -250,7 +250,7 @@ def test_a_delivery_that_is_refused_keeps_no_other_back(project: Project) -> Non
         assert [document["content_id"] for document in db.movies.find()] == ["M1"]
 
 
-def test_a_file_that_comes_back_after_a_run_that_ended_early_is_merged_as_its_new_batch(loaded: Project) -> None:
+def test_a_file_back_after_a_broken_run_is_a_new_batch(loaded: Project) -> None:
     from pipeline.tasks.land_csv import LoadCsvsToPostgres
 
     broken = "S4,U1,M1,31/12/2024,1,1,TV,HD"
@@ -269,7 +269,7 @@ def test_a_file_that_comes_back_after_a_run_that_ended_early_is_merged_as_its_ne
     assert settle(loaded) == []
 
 
-def test_a_row_that_is_considered_again_may_have_neighbours_that_cannot_be_typed(loaded: Project) -> None:
+def test_a_reconsidered_row_with_invalid_neighbours(loaded: Project) -> None:
     write_sessions(loaded, session(4, user="U3"), "S5,U1,M1,2024-02-31,1,1,TV,HD", name="viewing_sessions-3.csv")
     settle(loaded)
     assert waiting(loaded) == ["S4"]

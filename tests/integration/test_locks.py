@@ -24,7 +24,7 @@ def changed(project: Project) -> Project:
     return project
 
 
-def test_a_long_query_delays_a_publish_and_is_not_drawn_into_a_deadlock(changed: Project) -> None:
+def test_a_long_query_delays_a_publish(changed: Project) -> None:
     with changed.connection("analyst") as connection, connection.cursor() as cursor:
         connection.autocommit = False
         # In the order opposite to that of the publish.

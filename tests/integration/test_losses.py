@@ -47,7 +47,7 @@ def test_a_warehouse_restored_from_an_older_dump_converges(project: Project) -> 
     assert project.rows("SELECT count(*) FROM daily_viewing", role="analyst") == [(4,)]
 
 
-def test_a_warehouse_that_was_lost_alone_is_made_again_with_rejects_and_rights(project: Project) -> None:
+def test_a_lost_warehouse_is_made_again(project: Project) -> None:
     write_all(project)
     project.write_titles("more.json", movies=[{"content_id": "M3"}])
     settle(project)
@@ -89,7 +89,7 @@ def loaded(tmp_path_factory: pytest.TempPathFactory, embedded: Path) -> Project:
         "TRUNCATE etl.merged_batches",
     ],
 )
-def test_a_part_of_the_warehouse_that_was_lost_is_made_again_from_the_rest(loaded: Project, loss: str) -> None:
+def test_a_lost_part_is_made_again(loaded: Project, loss: str) -> None:
     loaded.rows(loss)
     settle(loaded)
     warehouse = expected(loaded.raw)

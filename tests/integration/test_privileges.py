@@ -44,7 +44,7 @@ def test_analysts_have_these_rights_on_relations_and_no_others(loaded: Project) 
     assert granted == [("trusted", "SELECT", 19)]
 
 
-def test_analysts_have_no_right_on_schemas_functions_and_sequences_but_the_use_of_trusted(loaded: Project) -> None:
+def test_analysts_have_no_other_rights(loaded: Project) -> None:
     assert loaded.rows(
         f"""
         SELECT nspname, right_name

@@ -79,7 +79,7 @@ def test_an_edited_file_is_neither_replaced_nor_deleted(project: Project) -> Non
     assert f"{second}: kept, since it was edited" in project.logged()
 
 
-def test_files_that_a_kill_left_unwritten_are_written_by_the_next_load(project: Project) -> None:
+def test_unwritten_reject_files_are_written(project: Project) -> None:
     write_users(project, ANN, *BAD)
     load_users(project)
     [path] = reject_files(project)

@@ -297,7 +297,7 @@ def test_questions_begin_with_what_they_ask(tmp_path: Path) -> None:
         questions(tmp_path)
 
 
-def test_a_page_of_no_session_says_so_and_one_day_later_there_is_one(project: Project) -> None:
+def test_a_page_of_no_session(project: Project) -> None:
     project.write_rows("users.csv", [USER_COLUMNS])
     project.write_rows("viewing_sessions.csv", [SESSION_COLUMNS])
     project.write_titles(movies=[], series=[])

@@ -357,7 +357,7 @@ def test_a_run_of_an_older_date_changes_nothing(loaded: Project) -> None:
     assert sorted(path.name for path in (loaded.folder / "processed").iterdir()) == [DAY, NEXT_DAY]
 
 
-def test_a_changed_file_is_taken_up_by_a_run_of_an_older_date_on_top_of_the_newest(loaded: Project) -> None:
+def test_an_older_date_takes_up_a_changed_file(loaded: Project) -> None:
     loaded.must_run(date=NEXT_DAY)
     write_sessions(loaded, session(4), name="viewing_sessions-3.csv")
     run = loaded.must_run(date=DAY)

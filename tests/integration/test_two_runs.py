@@ -106,11 +106,11 @@ def test_a_change_right_after_a_run_is_taken_up(project: Project) -> None:
     assert_a_change_is_taken_up_at_once(project)
 
 
-def test_a_change_right_after_a_run_is_taken_up_with_a_central_scheduler(scheduler: Project) -> None:
+def test_a_change_right_after_a_run(scheduler: Project) -> None:
     assert_a_change_is_taken_up_at_once(scheduler)
 
 
-def test_a_complete_task_that_a_killed_run_left_running_at_the_central_scheduler_is_not_waited_for(
+def test_a_task_left_running_by_a_killed_run(
     scheduler: Project,
 ) -> None:
     write_all(scheduler)
@@ -163,7 +163,7 @@ def kill(process: subprocess.Popen[bytes]) -> None:
     process.wait(60)
 
 
-def test_a_run_right_after_one_that_was_killed_does_what_that_was_doing(scheduler: Project) -> None:
+def test_a_run_after_a_killed_one(scheduler: Project) -> None:
     write_all(scheduler)
     settle(scheduler)
     for _ in range(2):
@@ -189,7 +189,7 @@ def test_what_failed_is_tried_again_when_it_is_asked_for_alone(scheduler: Projec
     assert scheduler.task("CreatePostgresTables").code == 0
 
 
-def test_a_run_that_waits_for_another_says_so_and_goes_on_when_that_is_killed(scheduler: Project) -> None:
+def test_a_run_waits_for_another(scheduler: Project) -> None:
     write_all(scheduler)
     settle(scheduler)
     assert scheduler.pipeline("redo", "LoadUsers").code == 0
@@ -228,11 +228,11 @@ def test_a_task_that_failed_is_left_to_the_next_run(project: Project) -> None:
     assert_a_task_that_failed_is_left_to_the_next_run(project)
 
 
-def test_a_task_that_failed_is_left_to_the_next_run_with_a_central_scheduler(scheduler: Project) -> None:
+def test_a_failed_task_is_left_to_the_next_run(scheduler: Project) -> None:
     assert_a_task_that_failed_is_left_to_the_next_run(scheduler)
 
 
-def test_a_task_whose_process_is_killed_is_left_to_the_next_run_with_a_central_scheduler(scheduler: Project) -> None:
+def test_a_killed_task_is_left_to_the_next_run(scheduler: Project) -> None:
     write_all(scheduler)
     assert scheduler.task("CreatePostgresTables").code == 0
     with held_up(scheduler, "raw.viewing_sessions"):
@@ -246,7 +246,7 @@ def test_a_task_whose_process_is_killed_is_left_to_the_next_run_with_a_central_s
     assert "LoadUsers" in scheduler.must_run().ran
 
 
-def test_a_file_that_failed_is_tried_again_by_the_next_run_with_a_central_scheduler(scheduler: Project) -> None:
+def test_a_failed_file_is_tried_again(scheduler: Project) -> None:
     write_all(scheduler)
     path = scheduler.write("users.csv", "")
     failed = scheduler.run_all()

@@ -111,7 +111,7 @@ def table(output: str) -> dict[str, list[str]]:
     return rows
 
 
-def test_a_run_ends_with_a_table_of_its_tasks_the_bad_row_and_where_to_look(loaded: tuple[Project, Run]) -> None:
+def test_the_summary_of_a_run(loaded: tuple[Project, Run]) -> None:
     project, run = loaded
     rows = {name: " ".join(cells).split() for name, cells in table(run.output).items()}
     assert rows["LoadUsers"][:-1] == ["ran", "3", "2", "1", "0"]
@@ -139,7 +139,7 @@ def test_lines_tell_when_tasks_begin_and_end_without_escape_codes(loaded: tuple[
     assert ESCAPE not in run.output + run.log
 
 
-def test_the_log_for_programs_has_run_task_batch_rows_and_seconds_but_no_password(loaded: tuple[Project, Run]) -> None:
+def test_the_log_for_programs(loaded: tuple[Project, Run]) -> None:
     project, _ = loaded
     text = (project.folder / "logs/pipeline.jsonl").read_text(encoding="utf-8")
     lines = [json.loads(line) for line in text.splitlines()]
@@ -154,7 +154,7 @@ def test_the_log_for_programs_has_run_task_batch_rows_and_seconds_but_no_passwor
     assert PASSWORD not in text
 
 
-def test_a_terminal_shows_colours_a_bar_while_one_worker_works_and_what_was_complete(
+def test_a_terminal_shows_a_bar(
     loaded: tuple[Project, Run],
 ) -> None:
     project, _ = loaded
@@ -187,7 +187,7 @@ def test_a_failed_run_says_why_last_and_tells_the_webhook_once(loaded: tuple[Pro
     assert PASSWORD not in run.output + run.log
 
 
-def test_a_webhook_that_refuses_or_is_gone_is_logged_without_its_address(
+def test_a_failing_webhook(
     loaded: tuple[Project, Run], webhook: Webhook, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     project, _ = loaded

@@ -85,7 +85,7 @@ def test_a_refused_file_does_not_take_the_place_of_those_that_left(project: Proj
     assert settle(project) == []
 
 
-def test_an_empty_file_does_not_take_the_place_of_those_that_left(project: Project) -> None:
+def test_an_empty_file_replaces_none(project: Project) -> None:
     write_all(project)
     settle(project)
     (project.raw / "users.csv").unlink()

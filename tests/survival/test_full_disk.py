@@ -32,9 +32,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.mark.parametrize("free", [0, 40_000])
-def test_a_run_on_a_full_disk_says_so_and_the_next_one_makes_it_right(
-    project: Project, small_disk: Path, free: int
-) -> None:
+def test_a_full_disk(project: Project, small_disk: Path, free: int) -> None:
     write_sample(project.raw, sessions=3000, seed=8)
     folders = {"DATA_PROCESSED_PATH": "processed", "DATA_REJECTED_PATH": "rejected", "REPORTS_PATH": "reports"}
     project.env |= {name: str(small_disk / folder) for name, folder in {**folders, "LOGS_PATH": "logs"}.items()}

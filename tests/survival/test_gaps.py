@@ -68,13 +68,13 @@ def run_killed_at(project: Project, task: str, place: str, moment: str) -> int:
 
 
 @pytest.mark.parametrize("turn", range(len(GAPS)), ids=[" ".join(gap) for gap in GAPS])
-def test_a_run_killed_between_two_stores_is_made_right_by_the_next(loaded: Project, turn: int) -> None:
+def test_a_run_killed_between_two_stores(loaded: Project, turn: int) -> None:
     change_everything(loaded, turn)
     assert run_killed_at(loaded, *GAPS[turn]) == -signal.SIGKILL
     assert_right(loaded)
 
 
-def test_a_file_of_rejects_that_a_killed_run_wrote_leaves_with_its_batch(loaded: Project) -> None:
+def test_a_reject_file_of_a_killed_run(loaded: Project) -> None:
     change_everything(loaded, len(GAPS))
     assert run_killed_at(loaded, "LoadUsers", "pipeline.warehouse.reject_files:_put", "after") == -signal.SIGKILL
     change_everything(loaded, len(GAPS) + 1)

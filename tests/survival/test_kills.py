@@ -114,7 +114,7 @@ def test_runs_killed_inside_every_task_lose_and_double_nothing(
     print(f"killed, with no run blocked: {dict(sorted(killed.items()))}")
 
 
-def test_a_run_that_is_terminated_ends_with_an_error_and_leaves_nothing_half_done(project: Project) -> None:
+def test_a_terminated_run_rolls_back(project: Project) -> None:
     write_sample(project.raw, sessions=600, seed=5)
     process = project.start()
     assert project.wait_for_task(process, "LoadCsvToPostgres")
@@ -125,7 +125,7 @@ def test_a_run_that_is_terminated_ends_with_an_error_and_leaves_nothing_half_don
 
 
 @pytest.mark.parametrize("seed", [1, 2])
-def test_of_two_runs_that_began_together_one_goes_on_when_the_other_is_killed(project: Project, seed: int) -> None:
+def test_one_of_two_runs_is_killed(project: Project, seed: int) -> None:
     write_sample(project.raw, sessions=600, seed=7)
     runs = [project.start(), project.start()]
     assert project.wait_for_task(runs[0], random.Random(seed).choice(TASKS[2:10]))

@@ -206,7 +206,7 @@ def test_a_row_of_a_reject_file_without_values_is_none_of_nothing() -> None:
     assert found.blank_rows == 1
 
 
-def test_bytes_that_are_not_utf8_are_rejected_with_their_offset_and_shown() -> None:
+def test_bytes_that_are_not_utf8() -> None:
     found = read(b"a,b\n1,2\n3,caf\xe9\n4,\xc3\xa9\n")
     assert found.rows == [(1, ["1", "2"]), (3, ["4", "é"])]
     assert found.reasons == [(2, "not UTF-8: byte 6 of the record is 0xe9")]
@@ -228,7 +228,7 @@ def test_a_nul_byte_is_rejected_with_its_offset_and_shown() -> None:
     assert found.rejected[0].row == {"_reject_line": "3,4\\x005", "a": "3", "b": "4\\x005"}
 
 
-def test_a_quoted_record_of_several_lines_with_a_bad_byte_is_one_record() -> None:
+def test_a_bad_byte_in_a_record_of_several_lines() -> None:
     found = read(b'a,b\n1,"caf\xe9\nbar"\n2,"x\n\x00"\n3,4\n')
     assert found.reasons == [
         (1, "not UTF-8: byte 7 of the record is 0xe9"),
@@ -255,7 +255,7 @@ def test_two_forgotten_quotes_do_not_swallow_the_records_between_them(second: by
     assert {("3", "4"), ("5", "6"), ("10", "11")} <= {tuple(fields) for _, fields in found.rows}
 
 
-def test_a_quote_that_makes_a_record_of_the_wrong_width_costs_its_own_line_only() -> None:
+def test_a_stray_quote_costs_its_line() -> None:
     found = read(b'a,b\n1,"two\n3,4\n5,six",7\n8,9\n')
     assert found.reasons == [
         (1, "too many columns: 3 instead of 2, if its quote closes 2 lines below"),

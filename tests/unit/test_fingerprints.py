@@ -135,7 +135,7 @@ def interpreters() -> dict[str, str]:
 
 
 @pytest.mark.parametrize("version", ["3.11", "3.12", "3.13"])
-def test_every_module_of_a_task_has_the_same_digest_on_all_versions_of_python(version: str, tmp_path: Path) -> None:
+def test_digests_are_the_same_on_every_python(version: str, tmp_path: Path) -> None:
     command = sys.executable if version == f"3.{sys.version_info.minor}" else interpreters().get(version)
     if command is None:
         pytest.skip(f"Python {version} is not installed")

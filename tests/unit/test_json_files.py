@@ -194,7 +194,7 @@ def test_malformed_marks_of_extended_json_stay_as_they_are(malformed: dict[str, 
     assert contents(json.dumps([{"a": malformed}])) == [{"a": malformed}]
 
 
-def test_of_a_name_that_occurs_twice_in_a_document_the_last_counts() -> None:
+def test_a_repeated_name_in_a_document() -> None:
     assert contents('[{"title": "A", "title": "B"}]') == [{"title": "B"}]
 
 
@@ -517,7 +517,7 @@ def forms(movies: list[dict[str, Any]], *, escaped: bool, indent: int | None) ->
 
 @settings(max_examples=150, deadline=None)
 @given(documents, st.booleans(), st.sampled_from([None, 1]), st.sampled_from([1, 2, 3, 7, 65536]))
-def test_documents_are_read_back_equal_from_every_form_however_it_is_handed_out(
+def test_documents_are_read_back_equal(
     movies: list[dict[str, Any]], escaped: bool, indent: int | None, step: int
 ) -> None:
     for content, name in forms(movies, escaped=escaped, indent=indent):
@@ -527,9 +527,7 @@ def test_documents_are_read_back_equal_from_every_form_however_it_is_handed_out(
 
 @settings(max_examples=100, deadline=None)
 @given(documents.filter(bool), st.data())
-def test_every_cut_of_an_envelope_or_array_is_refused_at_its_end(
-    movies: list[dict[str, Any]], data: st.DataObject
-) -> None:
+def test_a_cut_file_is_refused_at_its_end(movies: list[dict[str, Any]], data: st.DataObject) -> None:
     for content, name in list(forms(movies, escaped=False, indent=1))[:2]:
         cut = content[: data.draw(st.integers(1, len(content) - 1))]
         message = refusal(cut, name)

@@ -238,7 +238,7 @@ def test_some_rejected_records_repeat_the_id_of_a_valid_one(dirty: tuple[Path, d
     assert repeated >= 5
 
 
-def test_sessions_come_again_as_they_were_and_changed_in_the_same_and_in_later_files(
+def test_redelivered_and_changed_sessions(
     dirty: tuple[Path, dict[str, Any]],
 ) -> None:
     folder, _ = dirty

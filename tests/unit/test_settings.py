@@ -30,9 +30,7 @@ def test_relative_folders_count_from_the_project(monkeypatch: pytest.MonkeyPatch
     assert settings.logs_path == Path("/var/log/here")
 
 
-def test_the_dotenv_file_of_the_project_is_read_and_the_environment_wins(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_the_environment_wins_over_dotenv(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("POSTGRES_DB=from_file\nMONGO_DB=from_file\n")
     monkeypatch.setenv("MONGO_DB", "from_environment")
     settings = get_settings()
