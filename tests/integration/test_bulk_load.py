@@ -85,6 +85,7 @@ def test_the_first_load_replaces_the_empty_table(created: Project) -> None:
         "viewing_sessions_session_id_not_null",
         "viewing_sessions_user_id_fkey",
         "viewing_sessions_user_id_not_null",
+        "viewing_sessions_watch_date_check",
         "viewing_sessions_watch_date_not_null",
         "viewing_sessions_watch_duration_minutes_check",
     ]
