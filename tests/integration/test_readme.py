@@ -126,7 +126,7 @@ def test_the_recipes_do_what_they_say(blocks: list[Block], place: Path) -> None:
     assert re.search(r"LoadCsvToPostgres users\.csv +will run: content ", explained)
     assert "users.csv record 510: age '300': out of range: 0 to 120" in explained, "the run names the bad row"
     ratings = by_command[".venv/bin/python -m pipeline psql --role pipeline -c 'TABLE processed.ratings'"]
-    assert re.search(r"\n U00001 +\| M0001 +\| +5 \|.*\n\(1 row\)", ratings)
+    assert re.search(r"\n U000001 +\| M0001 +\| +5 \|.*\n\(1 row\)", ratings)
     assert re.search(r"16\+ +\| +1 \|", by_command[".venv/bin/python -m pipeline psql -c 'TABLE age_ratings'"])
     clone = place / "pipeline"
     rejected = list(csv.DictReader((clone / "rejected.csv").open(newline="")))
