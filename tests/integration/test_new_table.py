@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.project import Project
-from tests.small_input import ANN, BOB, write_all, write_users
+from tests.small_input import ANN, BOB, movie, series, write_all, write_users
 
 RATINGS = """
 CREATE TABLE processed.ratings (
@@ -163,6 +163,7 @@ def test_a_changed_declaration_brings_the_live_table_along(declared: Project) ->
     write_users(declared, f"{ANN},gold", f"{BOB},", name="users.csv")
     path = declared.raw / "users.csv"
     path.write_text(path.read_text().replace("hours\n", "hours,plan\n"))
+    declared.write_titles(movies=[movie("M1", rating=7.5)], series=[series("T1")])
     declared.must_run()
     engagement = "SELECT user_id, sessions FROM trusted.user_engagement ORDER BY 1"
     before = declared.rows(engagement)
@@ -185,12 +186,15 @@ def test_a_changed_declaration_brings_the_live_table_along(declared: Project) ->
     ]
     # The check as it was, another key, a column less.
     edit(declared, "users", "age BETWEEN 0 AND 40", "age BETWEEN 0 AND 120")
+    edit(declared, "content", "numeric(3,1)", "numeric(4,2)")
     edit(declared, "ratings", "PRIMARY KEY (user_id, content_id)", "PRIMARY KEY (user_id, content_id, stars)")
     edit(declared, "ratings", "    rated_on   date,\n", "")
     edit(declared, "ratings", "COMMENT ON COLUMN processed.ratings.rated_on IS 'Day of the rating.';\n", "")
     declared.must_run()
     assert ratings(declared) == [("U1", "M1", 5), ("U2", "M1", 1), ("U2", "M1", 2), ("U2", "T1", 3)]
     assert declared.rows(engagement) == before
+    assert declared.value("SELECT scale(rating) FROM processed.content WHERE content_id = 'M1'") == 2
+    assert declared.value("SELECT count(*) FROM processed.genres") == 2
     assert declared.must_run().ran == []
 
 
