@@ -330,8 +330,10 @@ from pathlib import Path
 import luigi
 
 from pipeline.sources import inventory
+from pipeline.start import begin_run
 from pipeline.tasks.land_csv import LoadCsvToPostgres
 
+begin_run()
 inventory.inventory()
 with Path(sys.argv[1]).open("a") as file:
     file.write("U2,31,,,,\\n")
