@@ -100,19 +100,19 @@ def edit(project: Project, file: str, old: str, new: str) -> None:
 
 
 def edit_a_view(project: Project) -> None:
-    edit(project, "sql/trusted/daily_viewing.sql", "Mean completion in percent", "Completion in percent")
+    edit(project, "sql/trusted/daily_viewing.sql", "'The day.'", "'The day of viewing.'")
 
 
 def edit_a_comment(project: Project) -> None:
-    normalizer = Path(project.env["PROJECT_ROOT"]) / "pipeline/documents/normalizer.py"
-    source = normalizer.read_text()
+    flattening = Path(project.env["PROJECT_ROOT"]) / "pipeline/documents/flatten.py"
+    source = flattening.read_text()
     docstring = source.index('"""', 3)
-    normalizer.write_text(f"# Reviewed.\n{source[:docstring]} Reviewed.{source[docstring:]}\n\n# The end.\n")
+    flattening.write_text(f"# Reviewed.\n{source[:docstring]} Reviewed.{source[docstring:]}\n\n# The end.\n")
 
 
-def edit_the_normalizer(project: Project) -> None:
-    normalizer = Path(project.env["PROJECT_ROOT"]) / "pipeline/documents/normalizer.py"
-    normalizer.write_text(normalizer.read_text() + "\nLOGIC_THAT_IS_NEW = 1\n")
+def edit_the_flattening(project: Project) -> None:
+    flattening = Path(project.env["PROJECT_ROOT"]) / "pipeline/documents/flatten.py"
+    flattening.write_text(flattening.read_text() + "\nLOGIC_THAT_IS_NEW = 1\n")
 
 
 def edit_the_runner_of_checks(project: Project) -> None:
@@ -212,13 +212,13 @@ SCENARIOS = [
     ),
     Scenario("a comment and a docstring of a Python module were edited", edit_a_comment),
     Scenario(
-        "the logic of the normalizer was edited",
-        edit_the_normalizer,
+        "the logic of the flattening was edited",
+        edit_the_flattening,
         {
-            "ExtractMongoToCsv": [r"pipeline/documents/normalizer\.py changed"],
+            "ExtractMongoToCsv": [r"pipeline/documents/flatten\.py changed"],
             **CATALOGUE_CHANGED,
             "LoadNormalizedJsonsToPostgres": [
-                r"pipeline/documents/normalizer\.py changed",
+                r"pipeline/documents/flatten\.py changed",
                 *upstream("ExtractMongoToCsv"),
             ],
         },
@@ -341,7 +341,7 @@ def test_exactly_what_changed_is_done_again_and_explained_before(settled: Callab
     for task, patterns in scenario.runs.items():
         causes = explained[task]
         assert len(causes) == len(patterns), f"{task}: {causes}"
-        assert all(re.fullmatch(pattern, cause) for pattern, cause in zip(patterns, causes, strict=True)), (
+        assert all(any(re.fullmatch(pattern, cause) for cause in causes) for pattern in patterns), (
             f"{task}: {causes} instead of {patterns}"
         )
     assert project.must_run(date=scenario.date).ran == []
