@@ -22,8 +22,11 @@ _COMPARISON = re.compile(
     \ \(?'?(?P<bound>-?[0-9]+(?:\.[0-9]+|-[0-9]{2}-[0-9]{2})?)'?\)?(?:::[a-z ]+(?:\([0-9, ]+\))?)?\)*""",
     re.VERBOSE,
 )
-_LIST = re.compile(r"""\((?:"(?:[^"]|"")+"|\w+) = ANY \(\(?ARRAY\[(?P<values>.*)\](?:\)?::[a-z \[\]]+)?\)\)""")
-_LISTED = re.compile(r"""(?:'(?P<text>(?:[^']|'')*)'|(?P<number>-?[0-9.]+))(?:::[a-z ]+)?(?:, |$)""")
+_LIST = re.compile(
+    r"""\(\(?(?:"(?:[^"]|"")+"|\w+)(?:\)::text)? = ANY \(\(?ARRAY\[(?P<values>.*?)\](?:\)?::[a-z \[\]]+)?\)\)""",
+    re.DOTALL,
+)
+_LISTED = re.compile(r"""(?:'(?P<text>(?:[^']|'')*)'|(?P<number>-?[0-9.]+))(?:::[a-z ]+)?(?:, |$)""", re.DOTALL)
 
 
 @dataclass(frozen=True)

@@ -17,65 +17,57 @@ from pathlib import Path
 from typing import Any
 
 import psycopg2
-from psycopg2.errors import UndefinedTable
+from psycopg2.errors import InsufficientPrivilege, UndefinedTable
+from psycopg2.extensions import TRANSACTION_STATUS_INTRANS
 from psycopg2.extensions import cursor as Cursor
 
+from pipeline.contract import schema
 from pipeline.contract.mapping import document_tables
+from pipeline.contract.schema import read_schema
 from pipeline.contract.table import LINEAGE, VERDICT, Check, Column, Reference, Table
 from pipeline.errors import PipelineError
 from pipeline.servers.postgres import session
 from pipeline.settings import get_settings
+from pipeline.sources.text_rules import trim
 from pipeline.state.fingerprints import digest_bytes
 
-# The name of the schema; quoted names and texts, and comments, are passed over.
-IN_PROCESSED = re.compile(r"""(?:\bprocessed|"processed")\s*\.|('(?:[^']|'')*'|"(?:[^"]|"")*"|--[^\n]*)""")
+# The name of the schema; texts, other quoted names, and comments are passed over.
+IN_PROCESSED = re.compile(
+    r"""(?:\b(?i:processed)|"processed")\s*\.
+    |(\b[eE]'(?:[^'\\]|\\.|'')*'|'(?:[^']|'')*'|"(?:[^"]|"")*"|\$(?P<tag>\w*)\$.*?\$(?P=tag)\$|--[^\n]*|/\*.*?\*/)""",
+    re.DOTALL | re.VERBOSE,
+)
 
-COLUMNS_QUERY = """
-    SELECT
-        relname, attname, format_type(atttypid, atttypmod), attnotnull, coalesce(col_description(attrelid, attnum), '')
+MISSING = re.compile(r'relation "pg_temp\.(.+?)" does not exist')
+# What a file may say, but a load cannot keep to: the column or constraint, and why.
+CANNOT_BE_LOADED = """
+    SELECT relname, format('%%s %%s', conname, pg_get_constraintdef(pg_constraint.oid)),
+        'only the PRIMARY KEY tells rows apart; leave it out, a file in sql/checks can look for what comes twice'
+    FROM pg_constraint INNER JOIN pg_class ON pg_class.oid = conrelid
+    WHERE relnamespace = %(schema)s AND contype IN ('u', 'x')
+    UNION ALL
+    SELECT pg_class.relname, format('the UNIQUE index %%s', indexes.relname),
+        'only the PRIMARY KEY tells rows apart; leave it out, a file in sql/checks can look for what comes twice'
+    FROM pg_index
+    INNER JOIN pg_class ON pg_class.oid = indrelid
+    INNER JOIN pg_class AS indexes ON indexes.oid = indexrelid
+    WHERE pg_class.relnamespace = %(schema)s AND indisunique
+        AND NOT EXISTS (SELECT FROM pg_constraint WHERE conindid = indexrelid AND conrelid = indrelid)
+    UNION ALL
+    SELECT relname, format('column %%s', attname),
+        CASE
+            WHEN attname = ANY (%(taken)s)
+                THEN 'the name is taken by the pipeline; leave the column out, it stays in raw'
+            WHEN typnamespace = %(schema)s
+                THEN 'its type is made here; use a type of PostgreSQL, such as text with CHECK (… IN (…))'
+            ELSE 'a column holds what the file says, or null; leave DEFAULT, GENERATED or serial out'
+        END
     FROM pg_attribute
     INNER JOIN pg_class ON pg_class.oid = attrelid
+    INNER JOIN pg_type ON pg_type.oid = atttypid
     WHERE relnamespace = %(schema)s AND relkind IN ('r', 'p') AND attnum > 0 AND NOT attisdropped
-        AND (%(names)s::text[] IS NULL OR relname = ANY (%(names)s))
-        AND attname <> ALL (%(lineage)s)
-    ORDER BY relname, attnum
-"""
-CONSTRAINTS_QUERY = """
-    WITH names AS (
-        SELECT
-            pg_constraint.oid,
-            array(
-                SELECT attname::text FROM unnest(conkey) WITH ORDINALITY AS part (number, place)
-                INNER JOIN pg_attribute ON attrelid = conrelid AND attnum = number ORDER BY place
-            ) AS columns,
-            array(
-                SELECT attname::text FROM unnest(confkey) WITH ORDINALITY AS part (number, place)
-                INNER JOIN pg_attribute ON attrelid = confrelid AND attnum = number ORDER BY place
-            ) AS parent_columns
-        FROM pg_constraint
-    )
-
-    SELECT
-        child.relname, contype, conname, columns, parent.relname, parent_columns, pg_get_expr(conbin, conrelid),
-        coalesce(obj_description(pg_constraint.oid, 'pg_constraint'), '')
-    FROM pg_constraint
-    INNER JOIN names ON names.oid = pg_constraint.oid
-    INNER JOIN pg_class AS child ON child.oid = conrelid
-    LEFT JOIN pg_class AS parent ON parent.oid = confrelid
-    WHERE child.relnamespace = %(schema)s AND (%(names)s::text[] IS NULL OR child.relname = ANY (%(names)s))
-    ORDER BY child.relname, (SELECT min(number) FROM unnest(conkey) AS number), conname
-"""
-TABLES_QUERY = """
-    SELECT
-        pg_class.relname,
-        coalesce(obj_description(pg_class.oid, 'pg_class'), ''),
-        array(
-            SELECT replace(pg_get_indexdef(indexrelid), ' ON pg_temp.', ' ON processed.')
-            FROM pg_index WHERE indrelid = pg_class.oid AND NOT indisunique ORDER BY indexrelid
-        )
-    FROM pg_class
-    WHERE relnamespace = %(schema)s AND relkind IN ('r', 'p')
-        AND (%(names)s::text[] IS NULL OR relname = ANY (%(names)s))
+        AND (attname = ANY (%(taken)s) OR typnamespace = %(schema)s OR atthasdef OR attidentity <> '')
+    ORDER BY 1, 2
 """
 
 
@@ -92,8 +84,9 @@ def tables() -> dict[str, Table]:
         PostgresError: PostgreSQL cannot be used.
     """
     files = declarations()
-    texts = {name: path.read_text(encoding="utf-8") for name, path in files.items()}
-    digest = digest_bytes(Path(__file__).read_bytes() + json.dumps(texts).encode())
+    texts = {name: declaration_text(name) for name in files}
+    code = b"".join(Path(module).read_bytes() for module in (__file__, schema.__file__))
+    digest = digest_bytes(code + json.dumps(texts).encode())
     store = get_settings().logs_path / ".declarations.json"
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
         kept = json.loads(store.read_text())
@@ -111,6 +104,18 @@ def tables() -> dict[str, Table]:
 def declarations() -> dict[str, Path]:
     """Return the files that declare a table, by its name."""
     return {path.stem: path for path in sorted((get_settings().sql_path / "processed").glob("*.sql"))}
+
+
+def declaration_text(name: str) -> str:
+    """Return what the file of a table says.
+
+    Raises:
+        DeclarationError: it is no text in UTF-8.
+    """
+    try:
+        return declarations()[name].read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise DeclarationError(f"sql/processed/{name}.sql: is no text in UTF-8 ({error.reason})") from error
 
 
 def csv_tables() -> dict[str, Table]:
@@ -131,7 +136,7 @@ def live(cursor: Cursor, names: Collection[str]) -> dict[str, Table]:
         cursor: where to look.
         names: those to read; others may be replaced by another load meanwhile.
     """
-    return _read_schema(cursor, "to_regnamespace('processed')", names)
+    return read_schema(cursor, "to_regnamespace('processed')", names)
 
 
 def _read_declarations(texts: dict[str, str]) -> dict[str, Table]:
@@ -139,7 +144,8 @@ def _read_declarations(texts: dict[str, str]) -> dict[str, Table]:
         cursor.execute("BEGIN")
         try:
             order = _execute(cursor, texts)
-            found = _read_schema(cursor, "pg_my_temp_schema()")
+            found = read_schema(cursor, "pg_my_temp_schema()")
+            _refuse_what_cannot_be_loaded(cursor)
         finally:
             cursor.execute("ROLLBACK")
     for name in order:
@@ -149,11 +155,10 @@ def _read_declarations(texts: dict[str, str]) -> dict[str, Table]:
             raise DeclarationError(
                 f"sql/processed/{name}.sql: processed.{name} has no PRIMARY KEY, by which its rows are told apart"
             )
-        for column in VERDICT:
-            if column in found[name].column_names:
+        for column in found[name].column_names:
+            if column != trim(column).lower():
                 raise DeclarationError(
-                    f"sql/processed/{name}.sql: the name '{column}' is taken by the pipeline; leave the column out, it"
-                    " stays in raw"
+                    f"sql/processed/{name}.sql: column {column}: names are in lower case, as those of files are read"
                 )
         for reference in found[name].references:
             if reference.parent == name:
@@ -179,59 +184,45 @@ def _execute(cursor: Cursor, texts: dict[str, str]) -> list[str]:
             cursor.execute("SAVEPOINT declaration")
             try:
                 cursor.execute(IN_PROCESSED.sub(lambda match: match[1] or "pg_temp.", texts[name]))
-                order.append(name)
             except UndefinedTable as error:
                 failed[name] = error
                 cursor.execute("ROLLBACK TO SAVEPOINT declaration")
+                continue
+            except InsufficientPrivilege as error:
+                raise DeclarationError(
+                    f"sql/processed/{name}.sql: makes something that is not in the schema processed; it must begin with"
+                    f" CREATE TABLE processed.{name}"
+                ) from error
             except psycopg2.Error as error:
                 raise _refusal(name, error) from error
+            if cursor.connection.info.transaction_status != TRANSACTION_STATUS_INTRANS:
+                raise DeclarationError(f"sql/processed/{name}.sql: ends the transaction; leave COMMIT and ROLLBACK out")
+            order.append(name)
         if len(failed) == len(waiting):
-            name, unresolved = next(iter(failed.items()))
-            raise _refusal(name, unresolved) from unresolved
+            missing = {name: MISSING.search(str(error)) for name, error in failed.items()}
+            for name, unresolved in failed.items():
+                if not (found := missing[name]) or found[1] not in failed:
+                    raise _refusal(name, unresolved) from unresolved
+            raise DeclarationError(
+                f"sql/processed/{waiting[0]}.sql: its references lead in a circle, by way of"
+                f" {', '.join(f'processed.{name}' for name in waiting)}; leave one of them out"
+            )
         waiting = list(failed)
     return order
 
 
+def _refuse_what_cannot_be_loaded(cursor: Cursor) -> None:
+    cursor.execute("SELECT pg_my_temp_schema()::oid")
+    parameters = {"schema": cursor.fetchall()[0][0], "taken": [*LINEAGE, *VERDICT]}
+    cursor.execute(CANNOT_BE_LOADED, parameters)
+    for table, part, why in cursor.fetchall():
+        raise DeclarationError(f"sql/processed/{table}.sql: {part}: {why}")
+
+
 def _refusal(name: str, error: psycopg2.Error) -> DeclarationError:
-    message = (error.diag.message_primary or str(error)).replace("pg_temp.", "processed.")
+    told = [error.diag.message_primary or str(error), *filter(None, [error.diag.message_detail])]
+    message = ": ".join(told).replace("pg_temp.", "processed.")
     return DeclarationError(f"sql/processed/{name}.sql: {' '.join(message.split())}")
-
-
-def _read_schema(cursor: Cursor, schema: str, names: Collection[str] | None = None) -> dict[str, Table]:
-    cursor.execute(f"SELECT {schema}::oid")
-    parameters = {
-        "schema": cursor.fetchall()[0][0] or 0,
-        "lineage": list(LINEAGE),
-        "names": None if names is None else list(names),
-    }
-    columns: dict[str, list[Column]] = {}
-    cursor.execute(COLUMNS_QUERY, parameters)
-    for table, *column in cursor.fetchall():
-        columns.setdefault(table, []).append(Column(*column))
-    keys: dict[str, tuple[str, ...]] = {}
-    references: dict[str, list[Reference]] = {}
-    checks: dict[str, list[Check]] = {}
-    cursor.execute(CONSTRAINTS_QUERY, parameters)
-    for table, kind, name, own, parent, theirs, definition, comment in cursor.fetchall():
-        if kind == "p":
-            keys[table] = tuple(own)
-        elif kind == "f":
-            references.setdefault(table, []).append(Reference(name, tuple(own), parent, tuple(theirs)))
-        elif kind == "c":
-            checks.setdefault(table, []).append(Check(name, tuple(own), definition, comment))
-    cursor.execute(TABLES_QUERY, parameters)
-    return {
-        name: Table(
-            name,
-            tuple(columns.get(name, ())),
-            keys.get(name, ()),
-            tuple(references.get(name, ())),
-            tuple(checks.get(name, ())),
-            comment,
-            tuple(indexes),
-        )
-        for name, comment, indexes in cursor.fetchall()
-    }
 
 
 def _from_json(kept: dict[str, Any]) -> Table:

@@ -71,7 +71,7 @@ GRANTS = """
 
 
 ORPHANS = """
-    CREATE TEMP TABLE {orphans} ON COMMIT DROP AS
+    CREATE TEMP TABLE orphans ON COMMIT DROP AS
     SELECT DISTINCT {parent_key} FROM {child} AS child
     WHERE NOT EXISTS (SELECT FROM {table} AS parent WHERE ({theirs}) = ({own}))
 """
@@ -176,13 +176,11 @@ def _refer_again(cursor: Cursor, table: Table, child: Table, reference: Referenc
     declared = tables().get(child.name)
     if declared is None or (found := differences(declared, child)).rebuild or found.surplus:
         return
-    orphans = sql.Identifier(f"orphans_of_{child.name}")
     parent_key = [
         sql.SQL("{} AS {}").format(sql.Identifier("child", own), sql.Identifier(theirs))
         for own, theirs in zip(reference.columns, reference.parent_columns, strict=True)
     ]
     parts = {
-        "orphans": orphans,
         "parent_key": sql.SQL(", ").join(parent_key),
         "child": child.processed_sql,
         "table": table.processed_sql,
@@ -193,7 +191,8 @@ def _refer_again(cursor: Cursor, table: Table, child: Table, reference: Referenc
         "name": sql.Identifier(reference.name),
     }
     cursor.execute(sql.SQL(ORPHANS).format(**parts))
-    withdraw_children(cursor, table, f"orphans_of_{child.name}")
+    withdraw_children(cursor, table, "orphans")
+    cursor.execute("DROP TABLE orphans")
     cursor.execute(sql.SQL(REFER).format(**parts))
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from psycopg2 import sql
-from psycopg2.errors import CheckViolation, UndefinedColumn
+from psycopg2.errors import CheckViolation, DatatypeMismatch, InvalidForeignKey, UndefinedColumn, UndefinedFunction
 from psycopg2.extensions import cursor as Cursor
 
-from pipeline.contract.register import children, csv_tables, declarations, live, tables
+from pipeline.contract.register import children, csv_tables, declaration_text, live, tables
 from pipeline.contract.table import Table
 from pipeline.settings import get_settings
 from pipeline.state import markers
@@ -56,23 +56,21 @@ def bring_along(cursor: Cursor, table: Table) -> None:
     """
     present = table_columns(cursor, table.processed)
     if not present:
-        cursor.execute(declarations()[table.name].read_text(encoding="utf-8"))
+        cursor.execute(declaration_text(table.name))
     for column in table.columns:
         if present and column.name not in present and not column.required:
             _add_column(cursor, table.processed_sql, column.name, column.type)
     for reference in table.references:
         columns = ", ".join(sql.Identifier(name).as_string(cursor) for name in reference.columns)
         parent = sql.Identifier("processed", reference.parent).as_string(cursor)
-        cursor.execute(
-            "SELECT etl.ensure_foreign_key(%s, %s, %s, %s)",
-            (table.processed_sql.as_string(cursor), reference.name, columns, parent),
-        )
+        arguments = (table.processed_sql.as_string(cursor), reference.name, columns, parent)
+        _if_possible(cursor, cursor.mogrify("SELECT etl.ensure_foreign_key(%s, %s, %s, %s)", arguments))
     if table.name in csv_tables():
         _add_lineage(cursor, table)
     if present:
         _add_checks(cursor, table)
         for index in table.indexes:
-            cursor.execute(index.replace("INDEX", "INDEX IF NOT EXISTS", 1))
+            _if_possible(cursor, index.replace("INDEX", "INDEX IF NOT EXISTS", 1))
         _comment(cursor, table)
 
 
@@ -86,17 +84,22 @@ def _add_checks(cursor: Cursor, table: Table) -> None:
     present = live(cursor, [table.name])[table.name].checks
     for check in table.checks:
         if check.name not in {each.name for each in present}:
-            cursor.execute("SAVEPOINT before_check")
-            try:
-                cursor.execute(
-                    sql.SQL("ALTER TABLE {table} ADD CONSTRAINT {name} CHECK ({definition})").format(
-                        table=table.processed_sql,
-                        name=sql.Identifier(check.name),
-                        definition=sql.SQL(check.definition),
-                    )
-                )
-            except (CheckViolation, UndefinedColumn):
-                cursor.execute("ROLLBACK TO SAVEPOINT before_check")
+            add = sql.SQL("ALTER TABLE {table} ADD CONSTRAINT {name} CHECK ({definition})")
+            _if_possible(
+                cursor,
+                add.format(
+                    table=table.processed_sql, name=sql.Identifier(check.name), definition=sql.SQL(check.definition)
+                ),
+            )
+
+
+def _if_possible(cursor: Cursor, statement: str | bytes | sql.Composable) -> None:
+    """Execute a statement, unless the table or a parent is not yet as declared: its load makes it anew then."""
+    cursor.execute("SAVEPOINT before_statement")
+    try:
+        cursor.execute(statement)
+    except (CheckViolation, UndefinedColumn, UndefinedFunction, DatatypeMismatch, InvalidForeignKey):
+        cursor.execute("ROLLBACK TO SAVEPOINT before_statement")
 
 
 def _add_lineage(cursor: Cursor, table: Table) -> None:
@@ -132,12 +135,13 @@ def _add_lineage(cursor: Cursor, table: Table) -> None:
         # Rows of a parent that never leaves need not be found.
         if "removed_at" not in tables()[reference.parent].column_names and reference.columns != table.key:
             name = "_".join((table.name, *reference.columns, "idx"))
-            cursor.execute(
+            _if_possible(
+                cursor,
                 sql.SQL("CREATE INDEX IF NOT EXISTS {name} ON {table} ({columns})").format(
                     name=sql.Identifier(name),
                     table=table.processed_sql,
                     columns=sql.SQL(", ").join(map(sql.Identifier, reference.columns)),
-                )
+                ),
             )
 
 
@@ -145,7 +149,10 @@ def _comment(cursor: Cursor, table: Table) -> None:
     """Give a table and its columns the comments of the declaration."""
     names = {"table": table.processed_sql}
     cursor.execute(sql.SQL("COMMENT ON TABLE {table} IS {text}").format(text=sql.Literal(table.comment), **names))
+    present = table_columns(cursor, table.processed)
     for column in table.columns:
+        if column.name not in present:
+            continue
         comment = sql.SQL("COMMENT ON COLUMN {table}.{column} IS {text}")
         cursor.execute(
             comment.format(column=sql.Identifier(column.name), text=sql.Literal(column.comment or None), **names)

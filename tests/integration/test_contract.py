@@ -16,9 +16,9 @@ from tests.project import Project
 from tests.small_input import write_all
 
 RATINGS = """
--- Of users.
-CREATE TABLE processed.ratings (
-    user_id    text REFERENCES processed.users,
+/* Of users' titles. */ -- It's in processed.ratings.
+CREATE TABLE IF NOT EXISTS PROCESSED.Ratings (
+    User_Id    text REFERENCES "processed"."users",
     content_id text REFERENCES processed.content (content_id),
     stars      smallint NOT NULL CHECK (stars BETWEEN 1 AND 5),
     rated_on   date,
@@ -29,13 +29,13 @@ CREATE INDEX ON processed.ratings (rated_on);
 
 COMMENT ON TABLE processed.ratings IS 'What users say of processed.content.';
 COMMENT ON COLUMN processed.ratings.stars IS 'Stars, 1 to 5.';
-COMMENT ON CONSTRAINT ratings_stars_check ON processed.ratings IS 'one to five stars';
+COMMENT ON CONSTRAINT ratings_stars_check ON processed.ratings IS E'one to five, that\\'s processed.stars';
 """
 
 
 def test_declaration_read(project: Project) -> None:
     """A table is read as it is declared, after its parents, and kept between runs."""
-    (project.copy_code() / "sql/processed/ratings.sql").write_text(RATINGS)
+    (project.copy_code() / "sql/processed/ratings.sql").write_text("\ufeff" + RATINGS, encoding="utf-8")
     expected = Table(
         "ratings",
         (
@@ -49,7 +49,14 @@ def test_declaration_read(project: Project) -> None:
             Reference("ratings_user_id_fkey", ("user_id",), "users", ("user_id",)),
             Reference("ratings_content_id_fkey", ("content_id",), "content", ("content_id",)),
         ),
-        (Check("ratings_stars_check", ("stars",), "((stars >= 1) AND (stars <= 5))", "one to five stars"),),
+        (
+            Check(
+                "ratings_stars_check",
+                ("stars",),
+                "((stars >= 1) AND (stars <= 5))",
+                "one to five, that's processed.stars",
+            ),
+        ),
         "What users say of processed.content.",
         ("CREATE INDEX ratings_rated_on_idx ON processed.ratings USING btree (rated_on)",),
     )
@@ -67,24 +74,46 @@ def test_declaration_read(project: Project) -> None:
         assert register.tables() == found
 
 
-@pytest.mark.parametrize(
-    ("text", "reason"),
-    [
-        ("CREATE TABLE processed.ratings (stars integer, PRIMARY KEY);", 'syntax error at or near ")"'),
-        ("CREATE TABLE processed.ratings (stars integer);", "processed.ratings has no PRIMARY KEY"),
-        ("CREATE TABLE processed.rating (stars integer PRIMARY KEY);", "does not create the table processed.ratings"),
-        (
-            "CREATE TABLE processed.ratings (stars text PRIMARY KEY REFERENCES processed.nothing);",
-            'relation "processed.nothing" does not exist',
-        ),
-    ],
-)
-def test_bad_declaration(project: Project, text: str, reason: str) -> None:
-    """What declares no table is refused, by the name of its file."""
-    (project.copy_code() / "sql/processed/ratings.sql").write_text(text)
-    with settings_of(project), pytest.raises(DeclarationError, match=r"^sql/processed/ratings\.sql: ") as refused:
+# What follows `CREATE TABLE `, and why it is refused.
+BAD = {
+    "processed.ratings (stars integer, PRIMARY KEY)": 'syntax error at or near ")"',
+    "processed.ratings (stars integer)": "processed.ratings has no PRIMARY KEY",
+    "processed.rating (stars integer PRIMARY KEY)": "does not create the table processed.ratings",
+    "ratings (stars integer PRIMARY KEY)": "it must begin with CREATE TABLE processed.ratings",
+    "processed.ratings (stars text PRIMARY KEY REFERENCES processed.nothing)": (
+        'relation "processed.nothing" does not exist'
+    ),
+    "processed.ratings (stars integer PRIMARY KEY REFERENCES processed.users)": (
+        'Key columns "stars" of the referencing table and "user_id" of the referenced table are of incompatible types'
+    ),
+    "processed.ratings (stars integer PRIMARY KEY); COMMIT": "ends the transaction",
+    "processed.ratings (a text PRIMARY KEY, b text UNIQUE)": "only the PRIMARY KEY tells rows apart",
+    "processed.ratings (a text PRIMARY KEY); CREATE UNIQUE INDEX odd ON processed.ratings (lower(a))": "index odd",
+    "processed.ratings (a text PRIMARY KEY, b int DEFAULT 0)": "column b: a column holds what the file says, or null",
+    "processed.ratings (a int GENERATED ALWAYS AS IDENTITY PRIMARY KEY)": "column a: a column holds what the file says",
+    "processed.ratings (a text PRIMARY KEY, _row int)": "column _row: the name is taken by the pipeline",
+    "processed.ratings (a text PRIMARY KEY, valid int)": "column valid: the name is taken by the pipeline",
+    'processed.ratings ("A" text PRIMARY KEY)': "column A: names are in lower case",
+    "processed.ratings (a processed.mood PRIMARY KEY)": "column a: its type is made here",
+    "processed.ratings (a text PRIMARY KEY) -- \xff": "is no text in UTF-8",
+}
+
+
+def test_bad_declaration(project: Project) -> None:
+    """What declares no table that can be loaded is refused, by the name of its file."""
+    folder = project.copy_code() / "sql/processed"
+    for text, reason in BAD.items():
+        before = "CREATE TYPE processed.mood AS ENUM ('good'); " if "mood" in text else ""
+        (folder / "ratings.sql").write_bytes(f"{before}CREATE TABLE {text}".encode("latin-1"))
+        with settings_of(project), pytest.raises(DeclarationError, match=r"^sql/processed/ratings\.sql: ") as refused:
+            register.tables()
+        assert reason in str(refused.value)
+    for name, parent in (("ratings", "replies"), ("replies", "ratings")):
+        (folder / f"{name}.sql").write_text(
+            f"CREATE TABLE processed.{name} (a text PRIMARY KEY REFERENCES processed.{parent})"
+        )
+    with settings_of(project), pytest.raises(DeclarationError, match="its references lead in a circle"):
         register.tables()
-    assert reason in str(refused.value)
 
 
 def test_ranges_are_declared(project: Project) -> None:
@@ -107,7 +136,7 @@ def test_ranges_are_declared(project: Project) -> None:
 SAMPLES = """
 CREATE TABLE processed.samples (
     id      text PRIMARY KEY,
-    "Odd'%s{x}" text CHECK ("Odd'%s{x}" IN ('a', 'it''s')),
+    "odd'%s{x}" text CHECK ("odd'%s{x}" IN ('a', 'it''s')),
     small   smallint CHECK (small BETWEEN -5 AND 120),
     big     bigint,
     above   integer CHECK (above > 0),
@@ -119,6 +148,7 @@ CREATE TABLE processed.samples (
     is_new  boolean,
     weight  double precision CHECK (weight >= 0),
     code    varchar(3) NOT NULL,
+    kind    varchar(1) CHECK (kind IN ('x', 'y')),
     given   jsonb,
     owner   text REFERENCES processed.users,
     CHECK (closed >= opened),
@@ -134,8 +164,9 @@ CELLS = [
     ("id", "k" * 513, None, "longer than 512 bytes"),
     ("code", "", None, "code is missing"),
     ("code", "abcd", None, "longer than 3 characters"),
-    ("Odd'%s{x}", "it's", "it's", None),
-    ("Odd'%s{x}", "b", None, "not one of: a, it's"),
+    ("odd'%s{x}", "it's", "it's", None),
+    ("odd'%s{x}", "b", None, "not one of: a, it's"),
+    ("kind", "z", None, "not one of: x, y"),
     ("small", "-5.0", "-5", None),
     ("small", "121", None, "out of range: -5 to 120"),
     ("small", "1.5", None, "not a whole number"),
