@@ -39,6 +39,13 @@ COMMENT ON COLUMN processed.replies.user_id IS 'Who rated.';
 COMMENT ON COLUMN processed.replies.content_id IS 'What was rated.';
 COMMENT ON COLUMN processed.replies.said_on IS 'Day of the reply.';
 """
+GIFTS = """
+CREATE TABLE processed.gifts (
+    gift  integer PRIMARY KEY,
+    giver text NOT NULL REFERENCES processed.users,
+    taker text REFERENCES processed.users
+);
+"""
 HEADER = "user_id,content_id,stars,rated_on"
 GOOD = ["U1,M1,5,2024-05-01", "U2,T1,3,"]
 ALL = [
@@ -163,6 +170,9 @@ def test_a_changed_declaration_brings_the_live_table_along(declared: Project) ->
     write_users(declared, f"{ANN},gold", f"{BOB},", name="users.csv")
     path = declared.raw / "users.csv"
     path.write_text(path.read_text().replace("hours\n", "hours,plan\n"))
+    declared.write_rows("ratings.csv", [f"{HEADER},device", *(f"{line},tv" for line in ALL)])
+    declare(declared, "gifts", GIFTS)
+    declared.write_rows("gifts.csv", ["gift,giver,taker", "1,U1,U2", "2,U1,"])
     declared.write_titles(movies=[movie("M1", rating=7.5)], series=[series("T1")])
     declared.must_run()
     engagement = "SELECT user_id, sessions FROM trusted.user_engagement ORDER BY 1"
@@ -180,18 +190,23 @@ def test_a_changed_declaration_brings_the_live_table_along(declared: Project) ->
     declared.must_run()
     assert declared.rows("SELECT user_id, plan FROM processed.users ORDER BY 1") == [("U1", "gold")]
     assert ratings(declared) == [("U1", "M1", 5)]
+    assert declared.rows("SELECT gift FROM processed.gifts") == [(2,)]
+    assert ("gifts", "1", "waiting", "users", "U2") in held(declared)
     assert declared.rows(engagement) == [("U1", 1)]
     assert declared.rows("SELECT value, reason FROM etl.rejected_rows WHERE source = 'users.csv'") == [
         ("41", "out of range: 0 to 40")
     ]
-    # The check as it was, another key, a column less.
+    # The check as it was, another key, a column less, and one that is required.
     edit(declared, "users", "age BETWEEN 0 AND 40", "age BETWEEN 0 AND 120")
     edit(declared, "content", "numeric(3,1)", "numeric(4,2)")
     edit(declared, "ratings", "PRIMARY KEY (user_id, content_id)", "PRIMARY KEY (user_id, content_id, stars)")
-    edit(declared, "ratings", "    rated_on   date,\n", "")
+    edit(declared, "ratings", "    rated_on   date,\n", "    device text NOT NULL,\n")
+    edit(declared, "ratings", ");\n", ");\nCREATE INDEX ON processed.ratings (device);\n")
     edit(declared, "ratings", "COMMENT ON COLUMN processed.ratings.rated_on IS 'Day of the rating.';\n", "")
     declared.must_run()
     assert ratings(declared) == [("U1", "M1", 5), ("U2", "M1", 1), ("U2", "M1", 2), ("U2", "T1", 3)]
+    assert declared.rows("SELECT DISTINCT device FROM processed.ratings") == [("tv",)]
+    assert declared.rows("SELECT gift FROM processed.gifts ORDER BY 1") == [(1,), (2,)]
     assert declared.rows(engagement) == before
     assert declared.value("SELECT scale(rating) FROM processed.content WHERE content_id = 'M1'") == 2
     assert declared.value("SELECT count(*) FROM processed.genres") == 2
