@@ -209,7 +209,7 @@ def test_drift_names_what_the_sample_put_beyond_the_contract(reported: Reported)
         ("series", "new field", "original_language"),
     }
     assert set(reported.page.tables["drift"].column("batches")) == {"1"}
-    assert reported.page.figures["quality drifts seen"] == ["5"]
+    assert reported.page.figures["quality drifts seen"] == ["6"]
 
 
 def test_lineage_leads_from_every_view_to_the_files_as_they_are(reported: Reported) -> None:
