@@ -170,19 +170,20 @@ def test_a_terminal_shows_a_bar(
 
 def test_a_failed_run_says_why_last_and_tells_the_webhook_once(loaded: tuple[Project, Run], webhook: Webhook) -> None:
     project, _ = loaded
-    project.write_rows("users-2.csv", [USER_COLUMNS.replace("age", "years"), ANN])
+    project.write_rows("users-2.csv", [USER_COLUMNS.replace("user_id", "user"), ANN])
     try:
         run = project.run_all(FAILURE_WEBHOOK_URL=webhook.url)
     finally:
         (project.raw / "users-2.csv").unlink()
     assert run.code == 30
-    assert "LoadCsvToPostgres users-2.csv was refused:\n  users-2.csv: declared columns are missing: age." in run.output
+    reason = "users-2.csv: declared columns are missing: user_id."
+    assert f"LoadCsvToPostgres users-2.csv was refused:\n  {reason}" in run.output
     assert re.search(r"^LoadCsvToPostgres users-2\.csv +refused ", run.output, re.MULTILINE)
     [message] = webhook.received
     causes = {(each["task"], each["file"]): each for each in message["failed"]}
     refused = causes["LoadCsvToPostgres", "users-2.csv"]
-    assert refused["cause"].startswith("users-2.csv: declared columns are missing: age.")
-    assert "declared columns are missing: age" in Path(refused["log"]).read_text()
+    assert refused["cause"].startswith(reason)
+    assert "declared columns are missing: user_id" in Path(refused["log"]).read_text()
     assert "users-2.csv" in message["text"]
     assert PASSWORD not in run.output + run.log
 
