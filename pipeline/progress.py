@@ -12,14 +12,20 @@ SECONDS_BETWEEN_REPORTS = 0.2
 
 @dataclass
 class Progress:
-    """A stage in progress: `done` of `total` units; the total is None where nobody knows it."""
+    """A stage in progress: `done` of `total` units; the total is None where nobody knows it.
+
+    `is_last` says that the work is done, and `what` came of it.
+    """
 
     what: str
     unit: str
     total: int | None
     done: int = 0
+    is_last: bool = False
 
     def __str__(self) -> str:
+        if self.is_last:
+            return self.what
         of_total = f" of {self.total:,}" if self.total else ""
         return f"{self.what}: {self.done:,}{of_total} {self.unit}"
 
@@ -54,6 +60,11 @@ def stage(what: str, unit: str, total: int | None = None) -> Iterator[Callable[[
 
     yield advance
     _tell(progress)
+
+
+def conclude(summary: str) -> None:
+    """Tell what came of the work at hand."""
+    _tell(Progress(summary, "", total=1, done=1, is_last=True))
 
 
 def _tell(progress: Progress) -> None:

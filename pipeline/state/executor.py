@@ -12,6 +12,7 @@ import psycopg2
 from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import cursor as Cursor
 
+from pipeline import progress
 from pipeline.days import today
 from pipeline.errors import RefusedInputError
 from pipeline.interrupts import cancelling
@@ -19,7 +20,7 @@ from pipeline.servers.lock_holders import LockHeldError, held_too_long, table_ho
 from pipeline.servers.postgres import PostgresError, connect, permissions_named, session
 from pipeline.servers.retries import ConnectionLostError, retrying
 from pipeline.state import disk, markers
-from pipeline.state.locks import take_locks
+from pipeline.state.locks import Locks, take_locks
 from pipeline.state.marker import Marker, Store
 from pipeline.state.spec import Load, LoadSpec, RefusedLoadError, SupersededError
 from pipeline.warehouse.statements import fetch_value
@@ -91,7 +92,7 @@ def _execute(spec: LoadSpec, subject: str, work: Callable[[Load], None], is_done
     try:
         connection.autocommit = True
         with permissions_named(), cancelling(connection), connection.cursor() as cursor:
-            take_locks(cursor, alone={spec.update_id, *spec.locks}, shared=spec.shared_locks)
+            take_locks(cursor, Locks((spec.update_id, *spec.locks.alone), spec.locks.shared))
             marker = markers.read_markers(cursor, [spec.update_id]).get(spec.update_id)
             if _is_settled(marker, spec, is_done):
                 logger.info("%s: loaded by another run meanwhile", spec.update_id)
@@ -111,7 +112,7 @@ def _execute(spec: LoadSpec, subject: str, work: Callable[[Load], None], is_done
     logger.info("%s: %s (%.1f s)", subject, load.summary(), seconds, extra=facts)
     for warning in load.warnings:
         logger.warning("%s", warning, extra={"event": "warning"})
-    spec.report(load.summary())
+    progress.conclude(load.summary())
 
 
 def _is_settled(marker: Marker | None, spec: LoadSpec, is_done: Callable[[], bool | None]) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from typing import NamedTuple
 
 from psycopg2.errors import LockNotAvailable
 from psycopg2.extensions import cursor as Cursor
@@ -13,23 +13,27 @@ from pipeline.warehouse.statements import fetch_value
 SPACE = 0x5650  # first key of our locks, apart from those of other programs
 
 
-def take_locks(cursor: Cursor, *, alone: Collection[str], shared: Collection[str]) -> None:
+class Locks(NamedTuple):
+    """Names of locks: those held `alone`, and those that others may hold as `shared`, too."""
+
+    alone: tuple[str, ...] = ()
+    shared: tuple[str, ...] = ()
+
+
+def take_locks(cursor: Cursor, locks: Locks) -> None:
     """Wait for locks, in the order of their names, so that two loads never wait for each other.
 
-    Args:
-        cursor: of the session that is to hold them until it ends, in autocommit mode.
-        alone: names that nobody else may hold meanwhile.
-        shared: names that others may hold as shared, too.
+    The session of `cursor`, in autocommit mode, holds them until it ends.
 
     Raises:
         LockHeldError: another session held one for `LOCK_TIMEOUT_SECONDS`.
     """
-    for name in sorted({*alone, *shared}):
-        function = "pg_advisory_lock" if name in alone else "pg_advisory_lock_shared"
+    for name in sorted({*locks.alone, *locks.shared}):
+        function = "pg_advisory_lock" if name in locks.alone else "pg_advisory_lock_shared"
         try:
             cursor.execute(f"SELECT {function}(%s, hashtext(%s))", (SPACE, name))
         except LockNotAvailable as error:
-            holders = advisory_holders(cursor, SPACE, name, is_shared=name not in alone)
+            holders = advisory_holders(cursor, SPACE, name, is_shared=name not in locks.alone)
             raise LockHeldError(holders) from error
 
 

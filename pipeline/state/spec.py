@@ -10,6 +10,7 @@ from psycopg2.extensions import cursor as Cursor
 
 from pipeline.errors import PipelineError
 from pipeline.state.inputs import Inputs
+from pipeline.state.locks import Locks
 from pipeline.state.marker import Marker
 
 
@@ -28,8 +29,7 @@ class RefusedLoadError(PipelineError):
 class LoadSpec:
     """What a task is about to load: the identity of the target and the state it will be in.
 
-    `locks` are held alone during the load, `shared_locks` together with other loads that share them. `report`
-    is told what came of the load, in words.
+    `locks` are held during the load.
     """
 
     update_id: str
@@ -39,10 +39,8 @@ class LoadSpec:
     fingerprint: str
     inputs: Inputs
     run_number: int
-    run_date: date | None = None
-    locks: tuple[str, ...] = ()
-    shared_locks: tuple[str, ...] = ()
-    report: Callable[[str], None] = lambda message: None
+    run_date: date | None
+    locks: Locks
 
 
 @dataclass

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import logging
 from datetime import date
 from functools import cached_property
 from typing import ClassVar
 
 import luigi
-from luigi.rpc import RPCError
 
 from pipeline.state import code, fingerprints, markers
 from pipeline.state.executor import execute
 from pipeline.state.inputs import Inputs
+from pipeline.state.locks import Locks
+from pipeline.state.marker import Store
 from pipeline.state.spec import Load, LoadSpec
 from pipeline.state.targets import MarkerTarget
-
-logger = logging.getLogger("pipeline")
 
 # Users and titles go before the many files of sessions: they are loaded while those land.
 BEFORE_SESSIONS = 1
@@ -100,18 +98,6 @@ class PipelineTask(TaskOfRun):
             facts=facts,
         )
 
-    def report(self, message: str) -> None:
-        """Show on the scheduler's page what came of the task; a scheduler that is gone does not matter."""
-        # A worker sets them while it runs the task; without one they are None.
-        tell, advance = getattr(self, "set_status_message", None), getattr(self, "set_progress_percentage", None)
-        if tell is None or advance is None:
-            return
-        try:
-            tell(message)
-            advance(100)
-        except RPCError as error:
-            logger.warning("%s: the scheduler was not told: %s", self.label, error)
-
     @cached_property
     def fingerprint(self) -> str:
         """Hash over the task family and all inputs."""
@@ -119,7 +105,12 @@ class PipelineTask(TaskOfRun):
 
 
 class PostgresTask(PipelineTask):
-    """A task whose target is a load of PostgreSQL; `load` does the work inside the load's transaction."""
+    """A task whose target is a load of PostgreSQL; `load` does the work inside the load's transaction.
+
+    `marker_is_target` is False where its marker in PostgreSQL alone does not make it complete.
+    """
+
+    marker_is_target: ClassVar[bool] = True
 
     @property
     def run_date(self) -> date | None:
@@ -136,13 +127,9 @@ class PostgresTask(PipelineTask):
         """Table the task fills."""
         raise NotImplementedError
 
-    def locks(self) -> tuple[str, ...]:
-        """Return names to be held alone during the load, beside the target's own."""
-        return ()
-
-    def shared_locks(self) -> tuple[str, ...]:
-        """Return names that loads may hold together, but nobody alone meanwhile."""
-        return ()
+    def locks(self) -> Locks:
+        """Return what is held during the load, beside the target's own lock."""
+        return Locks()
 
     def output(self) -> luigi.Target:
         """Return the marker of the load."""
@@ -160,13 +147,14 @@ class PostgresTask(PipelineTask):
             run_number=markers.run_number(),
             run_date=self.run_date,
             locks=self.locks(),
-            shared_locks=self.shared_locks(),
-            report=self.report,
         )
 
     def is_done(self) -> bool | None:
         """Tell whether another run has done the work meanwhile; None if the marker in PostgreSQL says that."""
-        return None
+        if self.marker_is_target:
+            return None
+        Store.forget()
+        return bool(self.complete())
 
     def run(self) -> None:
         """Load under the locks of the target, in one transaction with audit row and marker."""

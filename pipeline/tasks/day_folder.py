@@ -8,7 +8,6 @@ from typing import ClassVar
 
 from pipeline.days import DayParameter
 from pipeline.state import markers
-from pipeline.state.marker import Store
 from pipeline.state.targets import FolderTarget
 from pipeline.tasks.base import PostgresTask
 
@@ -21,6 +20,7 @@ class DayFolderTask(PostgresTask):
 
     date = DayParameter()
     shows: ClassVar[str]
+    marker_is_target = False
 
     @property
     @abstractmethod
@@ -55,8 +55,3 @@ class DayFolderTask(PostgresTask):
         marker = markers.markers().get(self.shows)
         newer = marker and marker.intact and marker.run_date and marker.run_date > self.date
         return bool(newer) or self.output().exists()
-
-    def is_done(self) -> bool:
-        """Tell whether another run has written the folder meanwhile."""
-        Store.forget()
-        return self.output().exists()

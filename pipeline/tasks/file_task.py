@@ -7,13 +7,14 @@ from functools import cached_property
 
 import luigi
 
+from pipeline import progress
 from pipeline.errors import RefusedInputError
 from pipeline.sources.files import UnreadableFileError
 from pipeline.sources.inventory import inventory
 from pipeline.state.inputs import Inputs
 from pipeline.state.marker import Marker
 from pipeline.tasks.base import PostgresTask
-from pipeline.tasks.refused import content_facts, refusal_cause
+from pipeline.tasks.refused import content_facts, refused_before
 
 logger = logging.getLogger("pipeline")
 
@@ -28,6 +29,11 @@ class RefusableTask(PostgresTask):
         """The file."""
         return str(self.path)
 
+    @property
+    def source(self) -> str:
+        """The file."""
+        return self.label
+
     def run(self) -> None:
         """Do the work under the file's lock, with its audit row and marker."""
         try:
@@ -36,7 +42,7 @@ class RefusableTask(PostgresTask):
             if not self.go_on:
                 raise
             logger.error("%s", error)  # noqa: TRY400 (what is wrong is in the file, not in the code)
-            self.report(f"refused: {error}")
+            progress.conclude(f"refused: {error}")
 
 
 class FileTask(RefusableTask):
@@ -56,7 +62,7 @@ class FileTask(RefusableTask):
 
     def first_time_cause(self) -> str | None:
         """The file may have been refused."""
-        return refusal_cause(self.path)
+        return "it was refused, and is tried again" if refused_before(self.path) else None
 
     def why_unreadable(self) -> str | None:
         """Say why the file could not be read when the run was planned; None if it could."""
@@ -64,7 +70,7 @@ class FileTask(RefusableTask):
 
     def is_done(self) -> bool | None:
         """What keeps its old fingerprint would count as loaded, and its refusal stand nowhere."""
-        return False if self.why_unreadable() else None
+        return False if self.why_unreadable() else super().is_done()
 
     def is_kept(self) -> bool:
         """Tell whether what the file brought before stays as it is, since the file cannot be read."""

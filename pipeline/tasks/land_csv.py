@@ -10,18 +10,15 @@ import luigi
 from pipeline.contract.register import children, csv_tables
 from pipeline.sources.files import table_of
 from pipeline.state import markers
-from pipeline.state.marker import Marker, Store
+from pipeline.state.locks import Locks
+from pipeline.state.marker import Marker
 from pipeline.state.spec import Load
 from pipeline.state.targets import WithdrawnTarget
 from pipeline.tasks.base import BEFORE_SESSIONS, TaskOfRun
 from pipeline.tasks.create import CreatePostgresTables
 from pipeline.tasks.file_task import FileTask, RefusableTask
 from pipeline.tasks.raw_folder import csv_paths, digest_of, name_undeclared, unreadable_tables
-from pipeline.tasks.refused import (
-    content_facts,
-    fail_if_refused,
-    refused_before,
-)
+from pipeline.tasks.refused import content_facts, fail_if_refused, refused_before
 from pipeline.tasks.table_files import (
     WITHDRAWAL_REFUSED,
     WithdrawalRefusedError,
@@ -45,22 +42,17 @@ class CsvTask(RefusableTask):
         return f"LoadCsvToPostgres:{self.path}"
 
     @property
-    def source(self) -> str:
-        """The file."""
-        return str(self.path)
-
-    @property
     def target_table(self) -> str:
         """The table of the file."""
         return f"raw.{table_of(self.path)}"
 
-    def shared_locks(self) -> tuple[str, ...]:
-        """Files land and leave side by side, but not while their table is being merged."""
-        return (self.target_table,) if table_of(self.path) in csv_tables() else ()
+    def locks(self) -> Locks:
+        """Files land and leave side by side, but not while their table is being merged.
 
-    def locks(self) -> tuple[str, ...]:
-        """A table that is not declared comes with its first file and goes with its last."""
-        return () if table_of(self.path) in csv_tables() else (self.target_table,)
+        A table that is not declared comes with its first file and goes with its last: one file after the other.
+        """
+        table = (self.target_table,)
+        return Locks(shared=table) if table_of(self.path) in csv_tables() else Locks(alone=table)
 
 
 class LoadCsvToPostgres(FileTask, CsvTask):
@@ -107,6 +99,8 @@ class LoadCsvToPostgres(FileTask, CsvTask):
 class WithdrawCsv(CsvTask):
     """Takes the rows of a file out of `raw` that is not in the raw folder any more."""
 
+    marker_is_target = False
+
     def runs_after(self) -> list[luigi.Task]:
         """The tables; and if all rows are leaving, the files that may bring others in their place."""
         files = files_of(table_of(self.path))
@@ -119,11 +113,6 @@ class WithdrawCsv(CsvTask):
     def output(self) -> luigi.Target:
         """Return the absence of the file's marker."""
         return WithdrawnTarget(self.update_id)
-
-    def is_done(self) -> bool:
-        """Tell whether another run has withdrawn the file meanwhile."""
-        Store.forget()
-        return bool(self.complete())
 
     def load(self, load: Load) -> None:
         """Delete the rows and the marker."""

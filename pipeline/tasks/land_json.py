@@ -14,17 +14,15 @@ from pipeline.servers.postgres import session
 from pipeline.sources.inventory import inventory, raw_files
 from pipeline.sources.names import is_csv, is_source
 from pipeline.state import markers, mongo_markers
-from pipeline.state.marker import Marker, Store
+from pipeline.state.locks import Locks
+from pipeline.state.marker import Marker
 from pipeline.state.spec import Load, LoadSpec
 from pipeline.state.targets import DeliveryTarget
 from pipeline.tasks.base import TaskOfRun
 from pipeline.tasks.create import CreateMongodbCollections, CreatePostgresTables
 from pipeline.tasks.file_task import FileTask
 from pipeline.tasks.raw_folder import digest_of
-from pipeline.tasks.refused import (
-    content_facts,
-    fail_if_refused,
-)
+from pipeline.tasks.refused import content_facts, fail_if_refused
 
 logger = logging.getLogger("pipeline")
 
@@ -39,6 +37,7 @@ class LoadJsonToMongo(FileTask):
     """
 
     target_table = "MongoDB"
+    marker_is_target = False
     redo_warning = "what is newer in MongoDB is overwritten"
 
     # One after the other: of two files with the same title, the one that comes later wins.
@@ -97,14 +96,9 @@ class LoadJsonToMongo(FileTask):
         """Return what this task is about to load, as the audit in PostgreSQL has it."""
         return replace(super().load_spec(), update_id=self.audit_id)
 
-    def locks(self) -> tuple[str, ...]:
+    def locks(self) -> Locks:
         """One file lands after the other, in whatever run."""
-        return (f"landing in {mongo.server_name()}",)
-
-    @property
-    def source(self) -> str:
-        """The file."""
-        return str(self.path)
+        return Locks(alone=(f"landing in {mongo.server_name()}",))
 
     def load(self, load: Load) -> None:
         """Write the documents of the file."""
@@ -112,11 +106,6 @@ class LoadJsonToMongo(FileTask):
 
         self.require_readable()
         land_documents(load, self)
-
-    def is_done(self) -> bool:
-        """Tell whether another run has landed the file meanwhile."""
-        Store.forget()
-        return bool(self.complete())
 
 
 class LoadJsonsToMongo(TaskOfRun, luigi.WrapperTask):

@@ -15,12 +15,13 @@ from pipeline.contract.table import Table
 from pipeline.days import DayParameter
 from pipeline.servers.postgres import session
 from pipeline.state.fingerprints import combine
+from pipeline.state.locks import Locks
 from pipeline.state.spec import Load
 from pipeline.tasks.base import BEFORE_SESSIONS, PipelineTask, PostgresTask
 from pipeline.tasks.create import CreatePostgresTables
 from pipeline.tasks.extract import ExtractMongoToCsv
 from pipeline.tasks.land_csv import LoadCsvToPostgres, landed, unreadable, withdrawn
-from pipeline.tasks.refused import fail_if_values_refused, note_refused
+from pipeline.tasks.refused import fail_if_refused, note_refused
 from pipeline.tasks.table_files import withdrawal_facts
 from pipeline.warehouse.merge import merge
 
@@ -57,23 +58,22 @@ class LoadNormalizedJsonsToPostgres(PostgresTask):
 
     def builds_on(self) -> list[PipelineTask]:
         """The extraction."""
-        return [ExtractMongoToCsv(date=self.date, **self.options)]
+        return [self._extraction]
 
-    def locks(self) -> tuple[str, ...]:
-        """Sessions are not merged while titles come and go."""
-        return (self.target_table,)
-
-    def shared_locks(self) -> tuple[str, ...]:
-        """The folder stays as it is while it is read."""
-        return (ExtractMongoToCsv(date=self.date, **self.options).update_id,)
+    def locks(self) -> Locks:
+        """Sessions are not merged while titles come and go, and the folder stays as it is while it is read."""
+        return Locks(alone=(self.target_table,), shared=(self._extraction.update_id,))
 
     def load(self, load: Load) -> None:
         """Load the files of the extraction."""
         from pipeline.warehouse.catalogue import load_catalogue
 
-        manifest = ExtractMongoToCsv(date=self.date, **self.options).output().committed(load.cursor)
-        folder = ExtractMongoToCsv(date=self.date, **self.options).folder
-        load_catalogue(load, folder, manifest, allow_empty=self.allow_empty)
+        manifest = self._extraction.output().committed(load.cursor)
+        load_catalogue(load, self._extraction.folder, manifest, allow_empty=self.allow_empty)
+
+    @property
+    def _extraction(self) -> ExtractMongoToCsv:
+        return ExtractMongoToCsv(date=self.date, **self.options)
 
 
 class LoadTable(PostgresTask):
@@ -149,7 +149,7 @@ class LoadTable(PostgresTask):
         with session() as cursor:
             return differences(self.declared, live(cursor, [self.table]).get(self.table)).in_words(self.declared)
 
-    def locks(self) -> tuple[str, ...]:
+    def locks(self) -> Locks:
         """The table, its raw table, those that refer to it at any depth, and its parents.
 
         None of them comes or goes meanwhile. Alone, since two loads that each replace a table, with its foreign keys,
@@ -157,7 +157,8 @@ class LoadTable(PostgresTask):
         """
         documents = [LoadNormalizedJsonsToPostgres.target_table] if self._document_parents() else []
         near = [*self._parents(), *(child.name for child in descendants(self.table))]
-        return (self.target_table, self.source, *(tables()[name].processed for name in near), *documents)
+        others = (tables()[name].processed for name in near)
+        return Locks(alone=(self.target_table, self.source, *others, *documents))
 
     def load(self, load: Load) -> None:
         """Merge what came and what left."""
@@ -167,7 +168,7 @@ class LoadTable(PostgresTask):
         """Merge; files that were refused thereby fail the task of all files, or, where that is not wanted, this one."""
         super().run()
         if not self.go_on:
-            fail_if_values_refused(landed(self.table, **self.options))
+            fail_if_refused(landed(self.table, **self.options), after_landing=True)
 
     def _parents(self) -> set[str]:
         return {reference.parent for reference in self.declared.references}

@@ -11,6 +11,7 @@ from pipeline.contract.register import csv_tables
 from pipeline.days import DayParameter
 from pipeline.servers import postgres
 from pipeline.settings import get_settings
+from pipeline.state.locks import Locks
 from pipeline.state.spec import Load
 from pipeline.tasks.base import PipelineTask, PostgresTask
 from pipeline.tasks.create import CreatePostgresTables
@@ -36,12 +37,10 @@ class PublishingTask(PostgresTask):
         """The tables of `processed`."""
         return "processed"
 
-    def shared_locks(self) -> tuple[str, ...]:
+    def locks(self) -> Locks:
         """What is published is one load, not half of the next."""
-        return (
-            LoadNormalizedJsonsToPostgres.target_table,
-            *(load.target_table for load in loads(self.date, **self.options)),
-        )
+        tables = (load.target_table for load in loads(self.date, **self.options))
+        return Locks(shared=(LoadNormalizedJsonsToPostgres.target_table, *tables))
 
 
 class CheckQuality(PublishingTask):
@@ -93,11 +92,7 @@ class BuildReport(DayFolderTask):
         """The day, and the database that is shown."""
         from pipeline.report import template_digest
 
-        return {
-            "date": self.date.isoformat(),
-            "PostgreSQL": postgres.server_name(),
-            "template": template_digest(),
-        }
+        return {"date": f"{self.date}", "PostgreSQL": postgres.server_name(), "template": template_digest()}
 
     @property
     def parent(self) -> Path:

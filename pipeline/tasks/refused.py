@@ -58,21 +58,13 @@ def refused_before(path: str) -> bool:
     return (path, digest_of(path)) in refused_contents()
 
 
-def refusal_cause(path: str) -> str | None:
-    """Say that a file which is not loaded was refused; None if it was not."""
-    return "it was refused, and is tried again" if refused_before(path) else None
-
-
 def content_facts(
     path: str, declaration: tuple[str, ...] = (), work: tuple[str, ...] = (), *, is_taken_empty: bool = False
 ) -> dict[str, str]:
     """Return what the landing of a file depends on.
 
-    Args:
-        path: the file.
-        declaration: files below `sql/` that say what it must look like.
-        work: Python modules that read it.
-        is_taken_empty: whether the file is taken, or was, if it has no records any more.
+    Once it was refused that includes the SQL files of its `declaration`, the modules that do the `work`, and whether
+    the file is taken, or was, if it has no records any more.
     """
     content = digest_of(path)
     if not refused_before(path):
@@ -93,41 +85,27 @@ def note_refused(task_family: str, errors: Iterable[TooManyRejectsError]) -> Non
         logger.error("%s", error, extra={"task": task_family, "file": error.source})
 
 
-def fail_if_refused(files: Iterable[PipelineTask]) -> None:
-    """Fail if a file was refused in this run.
+def fail_if_refused(files: Iterable[PipelineTask], *, after_landing: bool = False) -> None:
+    """Fail if a file was refused in this run, be it landed or withdrawn; or only those as their values were typed.
 
     Args:
-        files: the tasks that land files, and those that withdraw some.
+        files: their tasks.
+        after_landing: leave out what is not complete for another reason than its values: a newer run may have landed
+            another content meanwhile.
 
     Raises:
         FilesRefusedError: names the files.
     """
-    tasks = list(files)
-    _fail(_incomplete(tasks), len(tasks))
-
-
-def fail_if_values_refused(files: Iterable[PipelineTask]) -> None:
-    """Fail if a file was refused as its values were typed, after it had landed.
-
-    What is not complete for another reason is left out: a newer run may have landed another content meanwhile.
-
-    Raises:
-        FilesRefusedError: names the files.
-    """
-    tasks, refused = list(files), _refused_by_now().keys()
-    _fail([each for each in _incomplete(tasks) if (each.label, each.inputs.content) in refused], len(tasks))
-
-
-def _incomplete(tasks: list[PipelineTask]) -> list[PipelineTask]:
     Store.forget()
-    return [each for each in tasks if not each.complete()]
-
-
-def _fail(refused: list[PipelineTask], files: int) -> None:
+    tasks = list(files)
+    refused = [each for each in tasks if not each.complete()]
+    if after_landing:
+        known = _refused_by_now()
+        refused = [each for each in refused if (each.label, each.inputs.content) in known]
     if refused:
         named = ", ".join(each.label for each in refused[:SHOWN_FILES])
         more = f" and {len(refused) - SHOWN_FILES:,} more" if len(refused) > SHOWN_FILES else ""
         raise FilesRefusedError(
-            f"{len(refused):,} of {files:,} files were refused, the others are loaded: {named}{more};"
+            f"{len(refused):,} of {len(tasks):,} files were refused, the others are loaded: {named}{more};"
             " correct or remove them and run again (why: see above, or python -m pipeline status)"
         )

@@ -19,7 +19,7 @@ from pipeline.tasks.land_json import LoadJsonsToMongo
 from pipeline.tasks.load import LoadNormalizedJsonsToPostgres, loads
 from pipeline.tasks.publish import BuildReport, CheckQuality, PublishTrusted
 from pipeline.tasks.raw_folder import is_gone, require_input
-from pipeline.tasks.refused import fail_if_values_refused
+from pipeline.tasks.refused import fail_if_refused
 from pipeline.warehouse.leftovers import clear_leftovers
 
 logger = logging.getLogger("pipeline")
@@ -82,7 +82,8 @@ class RunAll(TaskOfRun, luigi.WrapperTask):
             FilesRefusedError: files were refused as their values were typed, after all files had landed.
         """
         clear_leftovers(is_gone)
-        fail_if_values_refused(task for table in csv_tables() for task in landed(table, **self._options()))
+        files = [task for table in csv_tables() for task in landed(table, **self._options())]
+        fail_if_refused(files, after_landing=True)
 
     def _options(self) -> dict[str, bool]:
         """Files that are refused fail the tasks of all files, and this one, when the others have gone all the way."""

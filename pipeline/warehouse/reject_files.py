@@ -19,7 +19,7 @@ from psycopg2.extensions import cursor as Cursor
 from pipeline.settings import get_settings
 from pipeline.sources.csv_header import REJECT_COLUMN_PREFIX, RESERVED_COLUMNS
 from pipeline.state.fingerprints import READ_SIZE, new_digest
-from pipeline.state.locks import release, take_locks
+from pipeline.state.locks import Locks, release, take_locks
 from pipeline.warehouse.statements import fetch_value, table_columns
 
 logger = logging.getLogger("pipeline")
@@ -63,7 +63,7 @@ def write_due(cursor: Cursor) -> None:
     due = "SELECT batch_id, table_name, file_name, digest, attempted, revision FROM etl.reject_files WHERE is_due"
     if not fetch_value(cursor, f"SELECT EXISTS ({due})"):
         return
-    take_locks(cursor, alone={LOCK}, shared=())
+    take_locks(cursor, Locks(alone=(LOCK,)))
     cursor.execute(f"{due} ORDER BY batch_id")
     for batch_id, table, name, digest, attempted, revision in cursor.fetchall():
         path = get_settings().data_rejected_path / name

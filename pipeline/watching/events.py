@@ -19,8 +19,8 @@ PERCENT = 100
 
 def _tell_the_scheduler(stage: progress.Progress) -> None:
     """Show on the scheduler's page how far the task in progress is; a scheduler that is gone does not matter."""
-    task = current.task
-    if not isinstance(task, luigi.Task) or current.seconds - current.told_at < SECONDS_BETWEEN_MESSAGES:
+    task, is_early = current.task, current.seconds - current.told_at < SECONDS_BETWEEN_MESSAGES
+    if task is None or (is_early and not stage.is_last):
         return
     current.told_at = current.seconds
     try:
@@ -51,23 +51,16 @@ def _started(task: luigi.Task) -> None:
 def _ended(task: luigi.Task) -> None:
     bars.end()
     if not isinstance(task, luigi.WrapperTask):
-        logger.info(
-            "%s: done (%.1f s)",
-            name_of(task),
-            current.seconds,
-            extra={"event": "end", "seconds": round(current.seconds, 3)},
-        )
+        facts = {"event": "end", "seconds": round(current.seconds, 3)}
+        logger.info("%s: done (%.1f s)", name_of(task), current.seconds, extra=facts)
     current.end()
 
 
 def _failed(task: luigi.Task, error: BaseException) -> None:
     bars.end()
     # Luigi logs the failure itself, with its traceback; this is for the run's own account.
-    logger.info(
-        "%s: failed",
-        name_of(task),
-        extra={"event": "failure", "cause": _said(error), "seconds": round(current.seconds, 3)},
-    )
+    facts = {"event": "failure", "cause": _said(error), "seconds": round(current.seconds, 3)}
+    logger.info("%s: failed", name_of(task), extra=facts)
     current.end()
     scheduling.tell_failed(task)
 
