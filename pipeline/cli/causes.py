@@ -14,6 +14,7 @@ from pipeline.tasks.file_task import FileTask
 from pipeline.tasks.land_csv import LoadCsvsToPostgres, WithdrawCsv
 from pipeline.tasks.land_json import LoadJsonsToMongo
 from pipeline.tasks.run_all import RunAll
+from pipeline.watching.context import file_of
 
 SHOWN_DIGITS = 4
 GROUPS = (LoadCsvsToPostgres, LoadJsonsToMongo)
@@ -77,17 +78,20 @@ def verdicts(root: luigi.Task) -> list[Verdict]:
 
 def judge(task: PipelineTask, depth: int = 0) -> Verdict:
     """Tell whether a task will run, and why."""
-    subject = getattr(task, "path", None)
-    if task.complete():
-        return Verdict(task.task_family, subject, depth, will_run=False, causes=[])
+    is_complete = task.complete()
+    causes, changed = ([], []) if is_complete else _causes(task)
+    return Verdict(task.task_family, file_of(task), depth, not is_complete, causes, changed)
+
+
+def _causes(task: PipelineTask) -> tuple[list[str], list[Difference]]:
+    """Say why a task is not complete, and which inputs differ."""
     if isinstance(task, WithdrawCsv):
-        return Verdict(task.task_family, subject, depth, True, ["the file is not in the raw folder any more"])
+        return ["the file is not in the raw folder any more"], []
     if isinstance(task, FileTask) and (reason := task.why_unreadable()):
-        return Verdict(task.task_family, subject, depth, True, [reason])
+        return [reason], []
     current: Marker | None = task.output().current()
     if current is None:
-        cause = task.first_time_cause() or "never ran"
-        return Verdict(task.task_family, subject, depth, True, [cause])
+        return [task.first_time_cause() or "never ran"], []
     causes = [current.missing] if current.missing else []
     if current.voided:
         causes.append("to be done again, as asked by redo")
@@ -96,8 +100,7 @@ def judge(task: PipelineTask, depth: int = 0) -> Verdict:
         causes += (task.forecast() if each.name == "declaration" else []) or [in_words(each)]
     if not causes and current.outdated:
         causes = [current.outdated]
-    causes = causes or [task.first_time_cause() or "its task was renamed"]
-    return Verdict(task.task_family, subject, depth, True, causes, changed)
+    return causes or [task.first_time_cause() or "its task was renamed"], changed
 
 
 def in_words(changed: Difference) -> str:

@@ -30,9 +30,9 @@ def gc(
 
     Example: python -m pipeline gc --keep-days 30
     """
-    for path in edited():
+    found, edited = candidates(keep_days, today())
+    for path in edited:
         typer.echo(f"kept, since it was edited: {path}")
-    found = candidates(keep_days, today())
     for path in found:
         typer.echo(f"{size(path):>14,} bytes  {path}")
     if not found:
@@ -42,15 +42,12 @@ def gc(
         typer.echo(f"deleted {len(found)}")
 
 
-def candidates(keep_days: int, day: date) -> list[Path]:
-    """Return what can be deleted: old extractions, reports, logs and rejects, and leftovers of killed runs.
+def candidates(keep_days: int, day: date) -> tuple[list[Path], list[Path]]:
+    """Return what can be deleted, and the reject files that a person has edited, which never are.
 
-    Kept, whatever their age: the extraction and the report of the day that is loaded now, and the reject
-    files of batches that are, or that a person has edited.
-
-    Args:
-        keep_days: days to keep, the last one not counted.
-        day: the day to count from.
+    Old extractions, reports, logs and rejects can be, `keep_days` before `day`, and leftovers of killed runs. Kept,
+    whatever their age: the extraction and the report of the day that is loaded now, and the reject files of batches
+    that are.
     """
     settings = get_settings()
     loaded = markers().values()
@@ -71,25 +68,16 @@ def candidates(keep_days: int, day: date) -> list[Path]:
                 found.append(path)
     with session() as cursor:
         written = as_written(cursor)
+    edited = []
     for path in sorted(settings.data_rejected_path.glob("*.csv")):
         batch_id, digest = written.get(path.name, (None, None))
-        is_old = batch_id not in batches_in_use and _age(path) > keep_days * SECONDS_A_DAY
-        if is_old and digest_of(path) == digest:
+        if digest_of(path) != digest:
+            edited.append(path)
+        elif batch_id not in batches_in_use and _age(path) > keep_days * SECONDS_A_DAY:
             found.append(path)
     logs = [*sorted(settings.logs_path.glob("*.log*")), *sorted(settings.logs_path.glob("*.jsonl*"))]
     found += [path for path in logs if _age(path) > keep_days * SECONDS_A_DAY]
-    return list(dict.fromkeys(found))
-
-
-def edited() -> list[Path]:
-    """Return the reject files that are not as they were written: a person's work, which is never deleted here."""
-    with session() as cursor:
-        written = as_written(cursor)
-    return [
-        path
-        for path in sorted(get_settings().data_rejected_path.glob("*.csv"))
-        if digest_of(path) != written.get(path.name, (None, None))[1]
-    ]
+    return list(dict.fromkeys(found)), edited
 
 
 def size(path: Path) -> int:

@@ -14,6 +14,7 @@ from pipeline.sources.inventory import raw_files
 from pipeline.tasks.base import PipelineTask
 from pipeline.tasks.load import LoadTable, load_name
 from pipeline.tasks.run_all import RunAll
+from pipeline.watching.context import name_of
 
 
 class UnknownTaskError(PipelineError):
@@ -21,11 +22,7 @@ class UnknownTaskError(PipelineError):
 
 
 def build(name: str, day: date) -> luigi.Task:
-    """Return the task that an operator means.
-
-    Args:
-        name: a task family, followed by a blank and a file for tasks of one file (`LoadCsvToPostgres users.csv`).
-        day: the date for tasks that have one.
+    """Return the task that an operator means by `name`: a family, and for a task of one file a blank and the file.
 
     Raises:
         UnknownTaskError: there is no such task, or it needs a file and none of that name is there.
@@ -55,7 +52,7 @@ def select(name: str, day: date) -> list[PipelineTask]:
     Raises:
         UnknownTaskError: as `build`.
     """
-    tasks = [task for task in stages(day) if name in (task.task_family, f"{task.task_family} {file_of(task)}")]
+    tasks = [task for task in stages(day) if name in (task.task_family, name_of(task))]
     if tasks:
         return tasks
     family, _, path = name.partition(" ")
@@ -66,11 +63,6 @@ def select(name: str, day: date) -> list[PipelineTask]:
         raise UnknownTaskError(f"there is no file '{path}' in the raw folder{hint}")
     task = build(name, day)
     raise UnknownTaskError(f"{task.task_family} only groups other tasks; name one of them")
-
-
-def file_of(task: luigi.Task) -> str | None:
-    """Return the file a task is for, if it is for one."""
-    return getattr(task, "path", None)
 
 
 def stages(day: date) -> list[PipelineTask]:

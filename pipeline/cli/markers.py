@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from pipeline.cli.causes import judge
-from pipeline.cli.graph import built_on, file_of, select, stages
+from pipeline.cli.graph import built_on, select, stages
 from pipeline.cli.options import Day, TaskName, day_of
 from pipeline.errors import PipelineError
 from pipeline.servers import mongo, postgres
@@ -18,6 +18,7 @@ from pipeline.state.marker import REDO, Store
 from pipeline.state.mongo_markers import write_marker
 from pipeline.state.targets import MarkerTarget, MongoMarkerTarget
 from pipeline.tasks.base import PipelineTask
+from pipeline.watching.context import name_of
 
 
 class NotAcceptedError(PipelineError):
@@ -35,9 +36,8 @@ def redo(
     """
     voided = void(task, day_of(day), with_downstream=downstream)
     for each in voided:
-        typer.echo(
-            f"{label(each)}: the next run does it again" + (f"; {each.redo_warning}" if each.redo_warning else "")
-        )
+        warning = f"; {each.redo_warning}" if each.redo_warning else ""
+        typer.echo(f"{name_of(each)}: the next run does it again{warning}")
     if not voided:
         typer.echo(f"{task} never ran; the next run does it anyway")
 
@@ -49,21 +49,13 @@ def accept(task: TaskName, day: Day = None) -> None:
     """
     kept = keep(task, day_of(day))
     for each in kept:
-        typer.echo(f"{label(each)}: accepted as it is")
+        typer.echo(f"{name_of(each)}: accepted as it is")
     if not kept:
         typer.echo(f"{task} is current already")
 
 
 def void(name: str, day: date, *, with_downstream: bool = False) -> list[PipelineTask]:
-    """Void the markers of a task, so that the next run does it again from the ground up.
-
-    Args:
-        name: the task, as for `explain`.
-        day: the date for tasks that have one.
-        with_downstream: void what builds on it, too.
-
-    Returns:
-        The tasks that the next run does again; those that never ran have no marker to void.
+    """Void the markers of a task, and of what builds on it if that is asked for; return the tasks that had one.
 
     Raises:
         UnknownTaskError: there is no such task.
@@ -77,8 +69,7 @@ def void(name: str, day: date, *, with_downstream: bool = False) -> list[Pipelin
 def keep(name: str, day: date) -> list[PipelineTask]:
     """Mark a task current although its code changed, and with it those that would run only because of it.
 
-    Returns:
-        The tasks that are current now and were not.
+    Returns the tasks that are current now and were not.
 
     Raises:
         UnknownTaskError: there is no such task.
@@ -91,7 +82,7 @@ def keep(name: str, day: date) -> list[PipelineTask]:
         other = [each for each in verdict.changed if each.group not in {"sql", "code"} and each.name != "template"]
         if verdict.will_run and (other or not verdict.changed or len(verdict.causes) > len(verdict.changed)):
             raise NotAcceptedError(
-                f"{label(task)} cannot be accepted, since not only code changed: {verdict.causes[0]}"
+                f"{name_of(task)} cannot be accepted, since not only code changed: {verdict.causes[0]}"
             )
         if verdict.will_run:
             accepted.append(task)
@@ -107,11 +98,6 @@ def keep(name: str, day: date) -> list[PipelineTask]:
     for task in accepted:
         _mark(task, task.fingerprint, task.inputs)
     return accepted
-
-
-def label(task: PipelineTask) -> str:
-    """Return the task and its file, as an operator types it."""
-    return f"{task.task_family} {file_of(task)}" if file_of(task) else task.task_family
 
 
 def _mark(task: PipelineTask, fingerprint: str, inputs: Inputs | None) -> bool:

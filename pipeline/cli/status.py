@@ -50,7 +50,7 @@ LOADED = """
     WHERE batches.task = ANY (%s) AND updates.fingerprint <> %s
 """
 FILE_TASKS = ["LoadCsvToPostgres", "LoadJsonToMongo"]
-SHOWN_FILES = 20
+SHOWN_ENTRIES = 20
 
 
 def status(as_json: AsJson = False) -> None:
@@ -136,42 +136,43 @@ def _in_words(state: dict[str, list[dict[str, Any]]]) -> str:
         lines += [
             f"  running since {load['started'].astimezone():%H:%M:%S}" for load in loads if load["status"] == "running"
         ]
-    flawed = [file for file in state["files"] if file["rejected"] or file["waiting"]]
-    if flawed:
-        lines += ["", f"{'files with rejected or waiting records':<50}{'read':>12}{'rejected':>10}{'waiting':>9}"]
-        lines += [
+    for title, entries in _sections(state).items():
+        lines += ["", title, *entries[:SHOWN_ENTRIES]] if entries else []
+        more = len(entries) - SHOWN_ENTRIES
+        lines += [f"… and {more:,} more"] if more > 0 else []
+    return "\n".join(lines)
+
+
+def _sections(state: dict[str, list[dict[str, Any]]]) -> dict[str, list[str]]:
+    """Return what is to be looked after, each kind under its title."""
+    return {
+        f"{'files with rejected or waiting records':<50}{'read':>12}{'rejected':>10}{'waiting':>9}": [
             f"{file['source']:<50}{file['read']:>12,}{file['rejected']:>10,}{file['waiting']:>9,}"
-            for file in flawed[:SHOWN_FILES]
-        ]
-        lines += [f"… and {len(flawed) - SHOWN_FILES:,} more"] if len(flawed) > SHOWN_FILES else []
-    if state["undeclared"]:
-        lines += ["", "in raw as text only, for no such table is declared (python -m pipeline declare FILE)"]
-        lines += [
+            for file in state["files"]
+            if file["rejected"] or file["waiting"]
+        ],
+        "in raw as text only, for no such table is declared (python -m pipeline declare FILE)": [
             f"  {each['table']}: {each['files']:,} files, {each['rows']:,} rows"
             + (f"; is {each['meant']} meant?" if each["meant"] else "")
-            for each in state["undeclared"][:SHOWN_FILES]
-        ]
-        more = len(state["undeclared"]) - SHOWN_FILES
-        lines += [f"… and {more:,} more"] if more > 0 else []
-    if state["superseded_corrections"]:
-        lines += ["", "corrected records that a later delivery superseded"]
-        lines += [
+            for each in state["undeclared"]
+        ],
+        "corrected records that a later delivery superseded": [
             f"  {file['source']}: {file['records']:,}, such as {', '.join(file['keys'])}"
             for file in state["superseded_corrections"]
-        ]
-    if state["waiting"]:
-        lines += ["", "rows that wait for another one"]
-        lines += [f"  {each['table_name']}: {each['rows']:,} for {each['waits_for']}" for each in state["waiting"]]
-    if state["findings"]:
-        lines += ["", "checks with findings"]
-        lines += [
+        ],
+        "rows that wait for another one": [
+            f"  {each['table_name']}: {each['rows']:,} for {each['waits_for']}" for each in state["waiting"]
+        ],
+        "checks with findings": [
             f"  {found['severity']:<6}{found['check_name']}: {found['findings']:,} ({found['description']})"
             for found in state["findings"]
-        ]
-    drift = [
-        f"  {load['source']}: {in_words(each)}" for load in state["loads"] for each in load["details"].get("drift", [])
-    ]
-    return "\n".join([*lines, *(["", "drift", *drift] if drift else [])])
+        ],
+        "drift": [
+            f"  {load['source']}: {in_words(each)}"
+            for load in state["loads"]
+            for each in load["details"].get("drift", [])
+        ],
+    }
 
 
 def _task_line(task: str, loads: list[dict[str, Any]]) -> str:

@@ -44,10 +44,14 @@ class TaskInProgress:
 current = TaskInProgress()
 
 
+def file_of(task: luigi.Task) -> str | None:
+    """Return the file a task is for, if it is for one."""
+    return getattr(task, "path", None)
+
+
 def name_of(task: luigi.Task) -> str:
     """Return a task as people type it: its family, and the file it is for."""
-    path = getattr(task, "path", None)
-    return f"{task.task_family} {path}" if path else str(task.task_family)
+    return f"{task.task_family} {path}" if (path := file_of(task)) else str(task.task_family)
 
 
 class ContextFilter(logging.Filter):
@@ -57,7 +61,7 @@ class ContextFilter(logging.Filter):
         """Pass all records."""
         fields: dict[str, Any] = {"run": run_id()}
         if current.task is not None:
-            fields |= {"task": current.task.task_family, "file": getattr(current.task, "path", None)}
+            fields |= {"task": current.task.task_family, "file": file_of(current.task)}
         for name, value in fields.items():
             if not hasattr(record, name):
                 setattr(record, name, value)

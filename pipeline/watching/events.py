@@ -9,7 +9,7 @@ from luigi.rpc import RPCError
 
 from pipeline import progress, scheduling
 from pipeline.watching import bars
-from pipeline.watching.context import current, name_of
+from pipeline.watching.context import current, file_of, name_of
 
 logger = logging.getLogger("pipeline")
 
@@ -80,7 +80,7 @@ def _present(task: luigi.Task) -> None:
 
 
 def _facts(task: luigi.Task, event: str, cause: str | None) -> dict[str, object]:
-    return {"event": event, "cause": cause, "task": task.task_family, "file": getattr(task, "path", None)}
+    return {"event": event, "cause": cause, "task": task.task_family, "file": file_of(task)}
 
 
 def _said(error: BaseException) -> str:

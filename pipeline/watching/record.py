@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 import luigi
 from luigi.cmdline_parser import CmdlineParser
 
+from pipeline.watching.context import file_of
+
 COMPLETE, RAN, REFUSED, FAILED, NOT_RUN = "complete", "ran", "refused", "FAILED", "not run"
 WARNING = "warning"
 """The event of a log record that stands in the summary of the run."""
@@ -114,7 +116,7 @@ class RunRecord:
 
 
 def _key(task: luigi.Task) -> tuple[str, str | None]:
-    return task.task_family, getattr(task, "path", None)
+    return task.task_family, file_of(task)
 
 
 def _below(task: luigi.Task) -> list[luigi.Task]:
