@@ -32,7 +32,12 @@ class MongoError(PipelineError):
 def server_name(settings: Settings | None = None) -> str:
     """Return which server and database the settings mean, without credentials."""
     settings = settings or get_settings()
-    return f"embedded/{settings.mongo_db}" if settings.mongo_is_embedded else mongo_server(settings)
+    if settings.mongo_is_embedded:
+        return f"embedded/{settings.mongo_db}"
+    if settings.mongo_uri is None:
+        return f"{settings.mongo_host}:{settings.mongo_port}/{settings.mongo_db}"
+    servers = urlsplit(settings.mongo_uri.get_secret_value()).netloc.rpartition("@")[2]  # DNS is not asked
+    return f"{servers}/{settings.mongo_db}"
 
 
 def connection_parameters() -> dict[str, Any]:
@@ -42,21 +47,6 @@ def connection_parameters() -> dict[str, Any]:
         return mongo_parameters(settings)
     address = ensure_mongo(settings)
     return {"host": address.host, "port": address.port}
-
-
-def mongo_server(settings: Settings) -> str:
-    """Return which MongoDB servers and database are meant, without credentials and without asking DNS."""
-    if settings.mongo_uri is None:
-        return f"{settings.mongo_host}:{settings.mongo_port}/{settings.mongo_db}"
-    servers = urlsplit(settings.mongo_uri.get_secret_value()).netloc.rpartition("@")[2]
-    return f"{servers}/{settings.mongo_db}"
-
-
-def mongo_user(settings: Settings) -> str:
-    """Return who logs in, for messages."""
-    if settings.mongo_uri is None:
-        return settings.mongo_user or "nobody (MONGO_USER is not set)"
-    return "the user of MONGO_URI"
 
 
 def mongo_parameters(settings: Settings) -> dict[str, Any]:
@@ -123,7 +113,9 @@ def database() -> Iterator[Database[dict[str, Any]]]:
             raise ConnectionLostError(f"the embedded MongoDB server went away: {error}") from error
         raise MongoError(mongo_unreachable(str(error), server_name())) from error
     except OperationFailure as error:
-        raise MongoError(mongo_refusal(error, _refusal(error), server_name(), mongo_user(settings))) from error
+        own = settings.mongo_user or "nobody (MONGO_USER is not set)"
+        user = "the user of MONGO_URI" if settings.mongo_uri else own
+        raise MongoError(mongo_refusal(error, _refusal(error), server_name(), user)) from error
     except bson.errors.InvalidBSON as error:
         raise MongoError(f"MongoDB ({server_name()}) sent a document that cannot be read: {error}") from error
     finally:

@@ -18,13 +18,13 @@ class DiskFullError(PipelineError):
     """There is no space left where something had to be written."""
 
 
-def is_full(error: BaseException) -> bool:
-    """Tell whether an error says that a disk is full, or a quota used up."""
-    return isinstance(error, OSError) and error.errno in FULL
+def full_place(error: OSError) -> str | None:
+    """Return where a disk is full, or a quota used up, if an error says so.
 
-
-def full_folders() -> list[Path]:
-    """Return those of the folders written to on whose disk less than a mebibyte is free."""
+    That is those of the folders written to on whose disk less than a mebibyte is free, else the file of the error.
+    """
+    if error.errno not in FULL:
+        return None
     settings = get_settings()
     folders = (
         settings.data_processed_path,
@@ -33,4 +33,5 @@ def full_folders() -> list[Path]:
         settings.logs_path,
         Path(tempfile.gettempdir()),
     )
-    return [folder for folder in folders if folder.exists() and shutil.disk_usage(folder).free < LOW_BYTES]
+    full = [folder for folder in folders if folder.exists() and shutil.disk_usage(folder).free < LOW_BYTES]
+    return ", ".join(map(str, full)) or error.filename or "a disk"

@@ -19,7 +19,8 @@ from pipeline.interrupts import cancelling
 from pipeline.servers.lock_holders import LockHeldError, held_too_long, table_holders
 from pipeline.servers.postgres import PostgresError, connect, permissions_named, session
 from pipeline.servers.retries import ConnectionLostError, retrying
-from pipeline.state import disk, markers
+from pipeline.state import markers
+from pipeline.state.disk import DiskFullError, full_place
 from pipeline.state.locks import Locks, take_locks
 from pipeline.state.marker import Marker, Store
 from pipeline.state.spec import Load, LoadSpec, RefusedLoadError, SupersededError
@@ -80,10 +81,9 @@ def execute(spec: LoadSpec, work: Callable[[Load], None], is_done: Callable[[], 
             holders = table_holders(cursor)
         raise PostgresError(held_too_long(subject, holders)) from error
     except OSError as error:
-        if not disk.is_full(error):
+        if (where := full_place(error)) is None:
             raise
-        where = ", ".join(map(str, full)) if (full := disk.full_folders()) else error.filename or "a disk"
-        raise disk.DiskFullError(f"{subject}: no space left on {where}; make room and run again") from error
+        raise DiskFullError(f"{subject}: no space left on {where}; make room and run again") from error
 
 
 def _execute(spec: LoadSpec, subject: str, work: Callable[[Load], None], is_done: Callable[[], bool | None]) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.servers.mongo import mongo_parameters, mongo_server
+from pipeline.servers.mongo import mongo_parameters, server_name
 from pipeline.settings import PACKAGE_ROOT, SettingsError, get_settings
 
 
@@ -140,6 +140,6 @@ def test_a_uri_names_servers_and_database(
     monkeypatch.setenv("MONGO_URI", uri)
     settings = get_settings()
     assert (settings.mongo_db, settings.mongo_is_embedded) == (database, False)
-    assert mongo_server(settings) == server
+    assert server_name(settings) == server
     assert mongo_parameters(settings) == {"host": uri}
     assert "p%40ss" not in repr(settings)

@@ -6,11 +6,11 @@ machine. The packages they need are optional and looked for when first used. Oth
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
-from pipeline.servers.embedded import cluster, mongo, postgres, scheduler
+from pipeline.servers.embedded import mongo, postgres, scheduler
 from pipeline.servers.embedded.cluster import ADMIN, find_binaries
-from pipeline.servers.embedded.process import HOST, EmbeddedServerError, accepts, tail
+from pipeline.servers.embedded.mongo import ensure as ensure_mongo
+from pipeline.servers.embedded.postgres import ensure as ensure_postgres
+from pipeline.servers.embedded.process import Address, EmbeddedServerError, accepts, tail
 from pipeline.servers.embedded.scheduler import address as scheduler_address
 from pipeline.servers.embedded.scheduler import ensure as ensure_scheduler
 from pipeline.servers.embedded.scheduler import page as scheduler_page
@@ -33,33 +33,6 @@ __all__ = [
 ]
 
 _SERVERS = {"luigid": scheduler.server, "PostgreSQL": postgres.server, "MongoDB server": mongo.server}
-
-
-class Address(NamedTuple):
-    """Where a server answers; the host of PostgreSQL is the directory of its socket, as libpq takes it."""
-
-    host: str
-    port: int
-
-
-def ensure_postgres(settings: Settings) -> Address:
-    """Start PostgreSQL if it does not run, and prepare the roles and the database of the settings.
-
-    No password is asked, of the superuser `ADMIN` neither.
-
-    Raises:
-        EmbeddedServerError: the message says what is missing or what the server logged.
-    """
-    return Address(str(postgres.ensure(settings)), cluster.PORT)
-
-
-def ensure_mongo(settings: Settings) -> Address:
-    """Start the MongoDB server, which asks for no login, if it does not run.
-
-    Raises:
-        EmbeddedServerError: the message says what is missing or what the server logged.
-    """
-    return Address(HOST, mongo.ensure(settings))
 
 
 def running(settings: Settings) -> dict[str, int]:

@@ -11,7 +11,7 @@ import signal
 import sys
 from importlib.util import find_spec
 
-from pipeline.servers.embedded.process import HOST, EmbeddedServerError
+from pipeline.servers.embedded.process import HOST, Address, EmbeddedServerError
 from pipeline.servers.embedded.server import Server
 from pipeline.settings import Settings
 
@@ -26,8 +26,8 @@ def server(settings: Settings) -> Server:
     return Server("the embedded MongoDB server", settings.embedded_path / "mongodb", _SHUTDOWN, START_TIMEOUT)
 
 
-def ensure(settings: Settings) -> int:
-    """Make sure that the server runs, and return its port.
+def ensure(settings: Settings) -> Address:
+    """Make sure that the server, which asks for no login, runs, and return where it answers.
 
     Any number of processes may call it at once. It costs well under a millisecond when all is up.
 
@@ -47,4 +47,4 @@ def ensure(settings: Settings) -> int:
         where = ["--config", "secantusd.toml", "--storage-path", "data", "--host", HOST, "--port", str(port)]
         return [sys.executable, "-m", "secantus", *where, "--cache-size", "256M", "--log-level", "WARNING"]
 
-    return ours.ensure_on_a_port(0, command).port
+    return Address(HOST, ours.ensure_on_a_port(0, command).port)

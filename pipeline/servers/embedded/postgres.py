@@ -15,7 +15,7 @@ from pathlib import Path
 
 from pipeline.servers.embedded import cluster
 from pipeline.servers.embedded.account import foreign, open_way, own, server_account
-from pipeline.servers.embedded.process import accepts
+from pipeline.servers.embedded.process import Address, accepts
 from pipeline.servers.embedded.server import Server
 from pipeline.settings import Settings
 
@@ -33,14 +33,11 @@ def server(settings: Settings) -> Server:
     return Server("the embedded PostgreSQL", settings.embedded_path / "postgres", _SHUTDOWN, START_TIMEOUT)
 
 
-def ensure(settings: Settings) -> Path:
+def ensure(settings: Settings) -> Address:
     """Make sure that the server runs and that the roles, schemas and the database of the settings are there.
 
     Any number of processes may call it at once. It costs well under a millisecond when all is up; the first
-    start takes a few seconds.
-
-    Returns:
-        The directory of the Unix socket, which libpq takes as a host.
+    start takes a few seconds. No password is asked, of the superuser neither.
 
     Raises:
         EmbeddedServerError: the optional package is missing, or the server or the setup failed.
@@ -48,8 +45,9 @@ def ensure(settings: Settings) -> Path:
     ours = server(settings)
     prepared = cluster.prepared_mark(settings, ours.folder)
     sockets = cluster.socket_dir(ours.folder)
+    address = Address(str(sockets), cluster.PORT)
     if _is_ready(ours.folder / "data") and prepared.exists() and accepts(sockets / cluster.SOCKET_NAME):
-        return sockets
+        return address
     binaries = cluster.find_binaries()
     with ours.exclusively():
         _start(ours, binaries, sockets)
@@ -57,7 +55,7 @@ def ensure(settings: Settings) -> Path:
             cluster.prepare_roles(settings, binaries, sockets, ours.folder / "server.log")
             prepared.parent.mkdir(exist_ok=True)
             prepared.touch()
-    return sockets
+    return address
 
 
 def _is_ready(data: Path) -> bool:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, NamedTuple
 
 from pipeline.errors import PipelineError
 
@@ -25,6 +25,13 @@ _KEPT_VARIABLES = ("HOME", "LD_LIBRARY_PATH", "PATH", "PYTHONPATH", "TMPDIR", "T
 
 class EmbeddedServerError(PipelineError):
     """An embedded server cannot be used; the message says why and what to do."""
+
+
+class Address(NamedTuple):
+    """Where a server answers; the host of PostgreSQL is the directory of its socket, as libpq takes it."""
+
+    host: str
+    port: int
 
 
 @dataclass(frozen=True)
