@@ -53,6 +53,7 @@ def thaw(*, edited: bool = False) -> None:
     """Forget what a process decides once: settings, digests of files, markers, tasks; of code where it is edited."""
     if edited:
         fingerprints.sql_digests.cache_clear()
+        code.source_of.cache_clear()
         code.modules_behind.cache_clear()
         code.sql_named_in.cache_clear()
     Store.forget()

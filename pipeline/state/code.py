@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import ast
 import contextlib
-import importlib.util
 import json
 import re
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 
-from pipeline.settings import get_settings
+from pipeline.settings import PACKAGE_ROOT, get_settings
 from pipeline.state.fingerprints import digest_bytes, replace_text
 
 ROOMS = tuple(f"pipeline.{room}." for room in ("contract", "sources", "documents", "warehouse", "report"))
@@ -49,7 +48,7 @@ def modules_behind(module: str) -> dict[str, Source]:
         name = ahead.pop()
         if name in found:
             continue
-        found[name] = _sources().look(_file(name))
+        found[name] = source_of(name)
         imported = (_module(each) for each in found[name].imports)
         ahead += [each for each in imported if f"{each}.".startswith(ROOMS) and each not in AUDIT]
     return dict(sorted(found.items()))
@@ -77,14 +76,11 @@ def _module(name: str) -> str:
 
 @cache
 def _file(module: str) -> Path:
-    """Return the file of a module; to find it by `find_spec` alone would import the packages it is in."""
-    package, *names = module.split(".")
-    spec = importlib.util.find_spec(package)
-    if spec is not None and spec.origin is not None:
-        path = Path(spec.origin).parent.joinpath(*names)
-        for file in (path.with_suffix(".py"), path / "__init__.py") if names else (Path(spec.origin),):
-            if file.is_file():
-                return file
+    """Return the file of a module; `find_spec` would import the packages it is in."""
+    path = PACKAGE_ROOT.joinpath(*module.split("."))
+    for file in (path.with_suffix(".py"), path / "__init__.py"):
+        if file.is_file():
+            return file
     raise ModuleNotFoundError(f"there is no module {module}")
 
 
@@ -111,6 +107,12 @@ class _Sources:
             kept = {text: asdict(source) for text, source in [*self.known.items()][-MAX_KNOWN_SOURCES:]}
             replace_text(self.store, json.dumps(kept))
         return self.known[text]
+
+
+@cache
+def source_of(module: str) -> Source:
+    """Return what a module does, imports and names."""
+    return _sources().look(_file(module))
 
 
 @cache

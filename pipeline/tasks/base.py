@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
-from functools import cached_property
+from functools import cache, cached_property
 from typing import ClassVar
 
 import luigi
@@ -29,6 +29,13 @@ class TaskOfRun(luigi.Task):
     go_on = luigi.BoolParameter(
         significant=False, description="leave the failure to the task of all files if a file is refused"
     )
+
+    @classmethod
+    @cache
+    def get_params(cls) -> list[tuple[str, luigi.Parameter]]:
+        """Return the parameters by name; Luigi asks hundreds of times, a seventh of the calls of an idle run."""
+        params: list[tuple[str, luigi.Parameter]] = super().get_params()  # type: ignore[no-untyped-call]
+        return params
 
     @property
     def options(self) -> dict[str, bool]:

@@ -93,20 +93,20 @@ class RunRecord:
     def outcomes(self) -> list[Outcome]:
         """Return what came of each task of the run, in the order of the flow."""
         planned = _planned()
-        found = {_key(task): Outcome(*_key(task)) for task in planned}
+        found = {_key(task): Outcome(*_key(task)) for task, _ in planned}
         for note in map(json.loads, self._notes.lines()):
             if note["event"] == WARNING:
                 continue
             key = (note["task"], note["file"])
             _add(found.setdefault(key, Outcome(*key)), note)
         # Luigi does not look below a complete task, which comes after those in the plan.
-        for task in reversed(planned):
+        for task, below in reversed(planned):
             if found[_key(task)].state == COMPLETE:
-                for each in _below(task):
+                for each in below:
                     if found[_key(each)].state == NOT_RUN:
                         found[_key(each)].state = COMPLETE
         # Tasks that only group others count when something is wrong with them.
-        groups = {task.task_family for task in planned if isinstance(task, luigi.WrapperTask)}
+        groups = {task.task_family for task, _ in planned if isinstance(task, luigi.WrapperTask)}
         return [outcome for outcome in found.values() if outcome.is_wrong or outcome.task not in groups]
 
     def warnings(self) -> list[str]:
@@ -145,18 +145,18 @@ def _add(outcome: Outcome, note: dict[str, object]) -> None:
         outcome.seconds = float(note["seconds"])  # type: ignore[arg-type]
 
 
-def _planned() -> list[luigi.Task]:
-    """Return every task below the one that the command names, each after those it requires."""
+def _planned() -> list[tuple[luigi.Task, list[luigi.Task]]]:
+    """Return every task below the one that the command names with those it requires, each after these."""
     parser = CmdlineParser.get_instance()  # type: ignore[no-untyped-call]
     if parser is None:
         return []
-    found: dict[str, luigi.Task] = {}
+    found: dict[str, tuple[luigi.Task, list[luigi.Task]]] = {}
 
     def visit(task: luigi.Task) -> None:
         if task.task_id in found:
             return
-        found[task.task_id] = task  # before those below, so that a circle ends
-        for each in _below(task):
+        found[task.task_id] = task, _below(task)  # before those below, so that a circle ends
+        for each in found[task.task_id][1]:
             visit(each)
         found[task.task_id] = found.pop(task.task_id)
 
