@@ -34,7 +34,7 @@ class TaskOfRun(luigi.Task):
     @cache
     def get_params(cls) -> list[tuple[str, luigi.Parameter]]:
         """Return the parameters by name; Luigi asks hundreds of times, a seventh of the calls of an idle run."""
-        params: list[tuple[str, luigi.Parameter]] = super().get_params()  # type: ignore[no-untyped-call]
+        params: list[tuple[str, luigi.Parameter]] = super().get_params()
         return params
 
     @property

@@ -61,10 +61,8 @@ class ExtractMongoToCsv(DayFolderTask):
         stands, this stays what it was when the folder was written. So is one that is older than what was loaded for a
         day that has not come.
         """
-        marker, loaded = (
-            marked_folder(markers.markers().get(self.update_id), self.folder),
-            markers.markers().get(CATALOGUE),
-        )
+        marker = marked_folder(markers.markers().get(self.update_id), self.folder)
+        loaded = markers.markers().get(CATALOGUE)
         if marker is None:
             return NOTHING
         is_behind = loaded and loaded.future_day and loaded.inserted > marker.inserted

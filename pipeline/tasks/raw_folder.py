@@ -90,11 +90,6 @@ def unreadable_tables() -> dict[str, str]:
     return {path: table_of(path if is_source(path) else f"{path}/") for path in paths}
 
 
-def is_unreadable(path: str) -> bool:
-    """Tell whether a file, or a folder it is in, could not be read when the run was planned."""
-    return inventory().why_unreadable(path) is not None
-
-
 def is_gone(path: str, content: str) -> bool:
     """Tell whether a file with that digest was not there when the run was planned; one that cannot be seen may be."""
-    return raw_files().get(path) != content and not is_unreadable(path)
+    return raw_files().get(path) != content and not inventory().why_unreadable(path)

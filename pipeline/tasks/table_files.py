@@ -10,11 +10,11 @@ from psycopg2.extensions import cursor as Cursor
 from pipeline.contract.register import csv_tables
 from pipeline.servers.postgres import session
 from pipeline.sources.files import FileRefusedError
-from pipeline.sources.inventory import raw_files
+from pipeline.sources.inventory import inventory, raw_files
 from pipeline.state import markers
 from pipeline.state.fingerprints import digest_bytes
 from pipeline.state.marker import Marker
-from pipeline.tasks.raw_folder import csv_paths, is_unreadable, require_input
+from pipeline.tasks.raw_folder import csv_paths, require_input
 from pipeline.warehouse.statements import fetch_value
 
 WITHDRAWAL_REFUSED = "withdrawal_refused"
@@ -63,8 +63,8 @@ def files_of(table: str) -> TableFiles:
         contents[path] = marker.inputs.content
     present = csv_paths().get(table, [])
     absent = sorted(brought.keys() - set(present))
-    unseen = [path for path in absent if is_unreadable(path)]
-    gone = [path for path in absent if not is_unreadable(path)]
+    unseen = [path for path in absent if inventory().why_unreadable(path)]
+    gone = [path for path in absent if path not in unseen]
     gone_rows = sum(brought[path] for path in gone)
     staying_rows = sum(brought.get(path, 0) for path in (*present, *unseen))
     return TableFiles(
