@@ -50,7 +50,7 @@ def test_a_new_version_that_is_refused_leaves_the_old_rows(project: Project) -> 
     write_all(project)
     settle(project)
     write_users(project, ANN.replace("30", "31"), BOB, name="users.csv")
-    (project.raw / "users.csv").write_text("user_id\nU1\n")
+    (project.raw / "users.csv").write_text("age\n31\n")
     write_sessions(project, session(4), name="viewing_sessions-3.csv")
     assert project.run_all().code == 30
     assert project.rows("SELECT user_id, age FROM processed.users ORDER BY 1") == [("U1", 30), ("U2", 41)]
