@@ -20,7 +20,7 @@ pytestmark = pytest.mark.survival
 # Task, function, and whether the run dies as the function is called or when it has returned.
 GAPS = [
     # The collections are made, the marker in MongoDB is not written.
-    ("CreateMongodbCollections", "pipeline.state.mongo_markers:write_marker", "before"),
+    ("CreateMongodbCollections", "pipeline.tasks.create:write_marker", "before"),
     # The rows are there, what is rejected too, and nothing is committed.
     ("LoadCsvToPostgres", "pipeline.state.executor:_finish", "after"),
     ("LoadUsers", "pipeline.state.executor:_finish", "after"),
