@@ -33,6 +33,9 @@ def kill_at(task: str, place: str, moment: str) -> None:
         return result
 
     setattr(owner, name, fatal)
+    for user in [*sys.modules.values()]:  # those that have imported it by name
+        if vars(user).get(name) is original:
+            setattr(user, name, fatal)
 
 
 if __name__ == "__main__":
