@@ -6,6 +6,7 @@ from functools import cache
 
 from pipeline.contract.mapping import NOT_FIELDS, CollectionMapping, checked, document_tables, mappings
 from pipeline.contract.register import tables
+from pipeline.contract.table import Column
 
 
 @cache
@@ -23,9 +24,10 @@ def declaration_files() -> tuple[str, ...]:
     return ("collections/*.toml", *(f"processed/{name}.sql" for name in sorted(document_tables())))
 
 
-def key_field(collection: str) -> str:
-    """Return the field that is the key of a collection's documents."""
-    return tables()[collections()[collection].main].key[0]
+def key_column(collection: str) -> Column:
+    """Return the column whose field is the key of a collection's documents."""
+    main = tables()[collections()[collection].main]
+    return main.column(main.key[0])
 
 
 @cache

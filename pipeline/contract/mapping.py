@@ -146,6 +146,13 @@ def checked(mapping: CollectionMapping, tables: Mapping[str, Table]) -> Collecti
     main = tables[mapping.main]
     if len(main.key) != 1:
         raise mapping.fail(f"the key of {main.name} must be one column, which is the key of a document")
+    filled = [tables[name] for name in mapping.all_tables]
+    for child, parent in ((table.name, each.parent) for table in filled for each in table.references):
+        if parent not in mapping.all_tables:
+            raise mapping.fail(
+                f"{child} must not refer to {parent}, which documents of the collection do not fill: they do not"
+                " wait for other rows"
+            )
     for name in mapping.values:
         if not any(name in tables[each].column_names for each in mapping.tables):
             raise mapping.fail(f"values.{name}: no such column in {', '.join(mapping.tables)}")
@@ -154,13 +161,17 @@ def checked(mapping: CollectionMapping, tables: Mapping[str, Table]) -> Collecti
         if reference.columns != tables[name].key:
             raise mapping.fail(f"the key of {name} must be its foreign key to {mapping.main}: one row for a document")
     for each in mapping.lists:
-        if each.column and each.column not in tables[each.table].column_names:
-            raise mapping.fail(f"lists.{each.path}.column: {each.table} has no column {each.column!r}")
-        owners = mapping.tables if not each.parent else (mapping.enclosing(each.parent),)
-        if each.count and not any(each.count in tables[owner].column_names for owner in owners):
-            raise mapping.fail(f"lists.{each.path}.count: no column {each.count!r} in {', '.join(owners)}")
-        number_column(mapping, each, tables[each.table])
+        _check_list(mapping, each, tables)
     return mapping
+
+
+def _check_list(mapping: CollectionMapping, each: ListMapping, tables: Mapping[str, Table]) -> None:
+    if each.column and each.column not in tables[each.table].column_names:
+        raise mapping.fail(f"lists.{each.path}.column: {each.table} has no column {each.column!r}")
+    owners = mapping.tables if not each.parent else (mapping.enclosing(each.parent),)
+    if each.count and not any(each.count in tables[owner].column_names for owner in owners):
+        raise mapping.fail(f"lists.{each.path}.count: no column {each.count!r} in {', '.join(owners)}")
+    number_column(mapping, each, tables[each.table])
 
 
 def _read(collection: str, content: bytes) -> CollectionMapping:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from pipeline.contract.collections import collections, key_field
+from pipeline.contract.collections import collections, key_column
 from pipeline.contract.mapping import EXTRA, CollectionMapping, ListMapping, columns_of
 from pipeline.contract.register import tables
 from pipeline.documents.cells import kind_of
@@ -43,8 +43,11 @@ def create_collections(db: Database[dict[str, Any]]) -> dict[str, int]:
         else:
             _create(db, name, rules)
         # Partial, since documents may carry only `_id`. With `$gt` rather than `$exists` a search can use it.
-        key = key_field(name)
-        db[name].create_index(key, name=f"{key}_key", unique=True, partialFilterExpression={key: {"$gt": ""}})
+        key = key_column(name)
+        kinds = {"key": ""} | ({"number_key": float("-inf")} if kind_of(key) == "number" else {})
+        for suffix, lowest in kinds.items():
+            partial = {key.name: {"$gt": lowest}}
+            db[name].create_index(key.name, name=f"{key.name}_{suffix}", unique=True, partialFilterExpression=partial)
     return dict.fromkeys(collections(), 0)
 
 
@@ -57,7 +60,7 @@ def validator_of(mapping: CollectionMapping, tables: Mapping[str, Table]) -> dic
     main = tables[mapping.main]
     [key] = main.key
     schema = _object(mapping, tables, "", mapping.tables)
-    schema["properties"][key]["bsonType"] = ["string", "null"]
+    schema["properties"][key] = _field(main.column(key), is_required=False)
     required = [name for name in main.required if name != key and name not in mapping.values]
     return {**schema, **({"required": required} if required else {})}
 

@@ -9,8 +9,8 @@ from typing import IO, Any
 import bson
 from bson.errors import InvalidDocument
 
-from pipeline.contract.collections import key_field
-from pipeline.documents.cells import Problem, id_text
+from pipeline.contract.collections import key_column
+from pipeline.documents.cells import Problem, id_text, kind_of
 from pipeline.documents.extended_json import shown
 from pipeline.sources.json_files import Document
 from pipeline.sources.text_rules import trim
@@ -74,8 +74,9 @@ def storable(document: Document) -> Storable:
     if not isinstance(document.content, dict):
         raise UnstorableError(None, Problem("", shown(document.content), "not a document"))
     content: dict[str, Any] = document.content
-    field = key_field(document.collection)
-    key = _key(content, field)
+    column = key_column(document.collection)
+    field = column.name
+    key = _key(content, field, is_number=kind_of(column) == "number")
     if field in key:
         content = {name: item for name, item in content.items() if name != "_id"} | key
     document_id = shown(key.get(field, key.get("_id")))
@@ -100,14 +101,17 @@ def id_shown(content: object, field: str) -> str | None:
     return None if found is None else shown(found)
 
 
-def _key(content: dict[str, Any], field: str) -> dict[str, Any]:
+def _key(content: dict[str, Any], field: str, *, is_number: bool) -> dict[str, Any]:
     """Return the field that a document is known by, as a filter."""
     given = content.get(field)
     if given is None:
         if trim(id_text(content.get("_id")) or ""):
             return {"_id": content["_id"]}
+    elif is_number and isinstance(given, int) and not isinstance(given, bool):
+        return {field: given}
     elif not isinstance(given, str):
-        raise UnstorableError(id_shown(content, field), Problem(field, shown(given), "not text"))
+        reason = "neither a whole number nor text" if is_number else "not text"
+        raise UnstorableError(id_shown(content, field), Problem(field, shown(given), reason))
     elif trim(given):
         return {field: trim(given)}
     raise UnstorableError(id_shown(content, field), Problem(field, None, f"{field} is missing"))

@@ -9,7 +9,7 @@ from typing import Any
 from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 
-from pipeline.contract.collections import collections, key_field
+from pipeline.contract.collections import collections, key_column
 from pipeline.contract.mapping import CollectionMapping, columns_of, reference_to
 from pipeline.contract.table import Table
 from pipeline.contract.typing import define_staging
@@ -38,7 +38,8 @@ def stage_documents(cursor: Cursor, folder: Path, counts: Mapping[str, int], tab
     cursor.execute("CREATE TEMP TABLE document_collections (collection text, first_number bigint) ON COMMIT DROP")
     first = 1
     for collection, count in counts.items():
-        cursor.execute("INSERT INTO document_collections VALUES (%s, %s)", (collection, first))
+        if count:
+            cursor.execute("INSERT INTO document_collections VALUES (%s, %s)", (collection, first))
         first += count
     _copy(cursor, folder / PROBLEMS, sql.SQL("document_problems (_document, _path, value, reason)"))
     for table in tables.values():
@@ -68,7 +69,7 @@ def reject_documents(load: Load, folder: Path, counts: Mapping[str, int]) -> dic
             path = _field_path(collections()[collection], content, problem.path)
             by_path.setdefault(path, problem._replace(path=path))
         told = [problem.told() for problem in by_path.values()]
-        document_id = id_shown(content, key_field(collection))
+        document_id = id_shown(content, key_column(collection).name)
         rejects.add(collection, f"MongoDB {collection}", None, told, row_json(content), document_id)
     rejects.write(load.cursor)
     return rejected

@@ -52,9 +52,11 @@ def bring_along(cursor: Cursor, table: Table) -> None:
     """Create a table of `processed`, or add what it lacks: nullable columns, keys, indexes, comments.
 
     Checks are added where the rows allow it. Any other difference from the declaration is left to the load that fills
-    the table.
+    the table, and all of them if a column is missing that is required.
     """
     present = table_columns(cursor, table.processed)
+    if present and not set(table.required) <= set(present):
+        return
     if not present:
         cursor.execute(declaration_text(table.name))
     for column in table.columns:

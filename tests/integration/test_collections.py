@@ -44,6 +44,22 @@ COMMENT ON COLUMN processed.live_event_acts.artist IS 'Who plays.';
 COMMENT ON COLUMN processed.live_event_acts.minutes IS 'Planned length in minutes.';
 """
 MAPPING = 'tables = ["live_events"]\n\n[lists.acts]\ntable = "live_event_acts"\n'
+# Two collections fill one table, by a key of numbers; what they hold has a key of its own.
+STREAMS = """
+CREATE TABLE processed.streams (
+    stream_id integer PRIMARY KEY,
+    name      text NOT NULL
+);
+"""
+CHAPTERS = """
+CREATE TABLE processed.chapters (
+    chapter_id text PRIMARY KEY,
+    stream_id  integer NOT NULL REFERENCES processed.streams,
+    name       text NOT NULL,
+    CHECK (stream_id <> length(name))
+);
+"""
+STREAMS_MAPPING = 'tables = ["streams"]\n\n[lists.chapters]\ntable = "chapters"\n'
 EVENTS = [
     {
         "event_id": "E1",
@@ -65,6 +81,14 @@ def test_a_collection_of_its_own_is_a_table_and_a_mapping(project: Project) -> N
     (code / "sql" / "processed" / "live_events.sql").write_text(LIVE_EVENTS)
     (code / "sql" / "processed" / "live_event_acts.sql").write_text(ACTS)
     (code / "sql" / "collections" / "live_events.toml").write_text(MAPPING)
+    (code / "sql" / "processed" / "streams.sql").write_text(STREAMS)
+    (code / "sql" / "processed" / "chapters.sql").write_text(CHAPTERS)
+    for name in ("streams", "old_streams"):
+        (code / "sql" / "collections" / f"{name}.toml").write_text(STREAMS_MAPPING)
+    chapter = {"chapter_id": "C1", "name": "Intro"}
+    streams = [{"stream_id": 7, "name": "A"}, {"_id": 8, "name": "B", "chapters": [chapter]}]
+    project.write("streams.json", json.dumps([*streams, {"stream_id": 5, "name": "C", "chapters": [chapter]}]))
+    project.write("old_streams.json", json.dumps([{"stream_id": "9", "name": "D"}, {"stream_id": 0.5}]))
     write_users(project, ANN)
     project.write_titles(movies=[movie("M1", director="Fritz Lang")], series=[series("T1")])
     project.write("live_events.json", json.dumps(EVENTS))
@@ -83,10 +107,17 @@ def test_a_collection_of_its_own_is_a_table_and_a_mapping(project: Project) -> N
     assert project.rows(
         "SELECT source, document_id, column_name, value, reason FROM etl.rejected_rows ORDER BY document_id"
     ) == [
+        ("old_streams.json", "0.5", "stream_id", "0.5", "neither a whole number nor text"),
+        ("MongoDB streams", "5", "chapters.0.stream_id", "5", "against chapters_check"),
         ("MongoDB live_events", "E3", "capacity", "-1", "out of range: 0 to 2147483647"),
         ("MongoDB live_events", "E4", "acts.1.artist", None, "acts.1.artist is missing"),
         ("MongoDB live_events", "E5", "acts.1.act", "1", "occurs twice"),
     ]
+    chapters = (
+        "SELECT stream_id, streams.name, chapter_id"
+        " FROM processed.streams LEFT JOIN processed.chapters USING (stream_id) ORDER BY 1"
+    )
+    assert project.rows(chapters) == [(7, "A", None), (8, "B", "C1"), (9, "D", None)]
     assert "new field sponsor in live_events" in run.output
     assert "type changed capacity in live_events, such as 80" in run.output
     kinds = "SELECT path, kind FROM trusted.schema_drift WHERE collection = 'live_events' ORDER BY 1"
@@ -102,6 +133,9 @@ def test_a_collection_of_its_own_is_a_table_and_a_mapping(project: Project) -> N
         # An event leaves, another one changes.
         db.live_events.delete_one({"event_id": "E2"})
         db.live_events.update_one({"event_id": "E1"}, {"$set": {"acts": [{"artist": "Ann"}]}})
+        # A chapter goes over to another stream, and its own leaves.
+        db.streams.update_one({"stream_id": 7}, {"$set": {"chapters": [chapter]}})
+        db.streams.delete_one({"_id": 8})
 
     # A field of movies is a line, and a comment.
     content = code / "sql" / "processed" / "content.sql"
@@ -113,21 +147,32 @@ def test_a_collection_of_its_own_is_a_table_and_a_mapping(project: Project) -> N
         ("M1", "Fritz Lang", None),
         ("T1", None, None),
     ]
-    assert project.rows("SELECT event_id, removed_at IS NULL FROM processed.live_events ORDER BY 1") == [
-        ("E1", True),
-        ("E2", False),
-    ]
+    present = "SELECT event_id, removed_at IS NULL FROM processed.live_events ORDER BY 1"
+    assert project.rows(present) == [("E1", True), ("E2", False)]
+    assert project.rows(chapters) == [(7, "A", "C1"), (9, "D", None)]
     assert project.rows("SELECT event_id, artist FROM processed.live_event_acts") == [("E1", "Ann")]
 
-    # A type that changes: the tables are made anew in the load, views and what refers to them stay.
+    # A type that changes, a column that is required: the tables are made anew in the load. Views, what refers to them
+    # and the rows that no document brings back stay.
     content.write_text(content.read_text().replace("release_year      smallint", "release_year      integer"))
     events = code / "sql" / "processed" / "live_events.sql"
     events.write_text(LIVE_EVENTS.replace("capacity   integer", "capacity   bigint"))
+    (code / "sql" / "processed" / "streams.sql").write_text(
+        STREAMS.replace("text NOT", "text NOT NULL,\n    site text NOT")
+    )
+    for name in ("streams", "old_streams"):
+        mapping = f'values = {{ site = "{name}" }}\n{STREAMS_MAPPING}'
+        (code / "sql" / "collections" / f"{name}.toml").write_text(mapping)
     told = project.pipeline("explain", "LoadNormalizedJsonsToPostgres", "--date", "2026-03-03").answer
     assert "type of capacity changed from integer to bigint: made anew" in told
     project.must_run(date="2026-03-03")
     types = "SELECT pg_typeof(capacity)::text FROM processed.live_events"
-    assert project.rows(types) == [("bigint",)]
+    assert project.rows(types) == [("bigint",), ("bigint",)]
+    assert project.rows(present) == [("E1", True), ("E2", False)]
+    assert project.rows("SELECT stream_id, site FROM processed.streams ORDER BY 1") == [
+        (7, "streams"),
+        (9, "old_streams"),
+    ]
     assert project.rows(
         "SELECT pg_typeof(release_year)::text, genres FROM content_summary ORDER BY 1", role="analyst"
     ) == [
@@ -137,12 +182,13 @@ def test_a_collection_of_its_own_is_a_table_and_a_mapping(project: Project) -> N
     assert project.rows("SELECT event_id, artist FROM processed.live_event_acts") == [("E1", "Ann")]
 
     # An emptied collection, whose delivery is not there to land again, is more likely a fault than meant.
-    (project.raw / "live_events.json").unlink()
     with project.mongo() as db:
-        db.live_events.delete_many({})
+        for name in ("live_events", "old_streams"):
+            (project.raw / f"{name}.json").unlink()
+            db[name].delete_many({})
     refused = project.run_all(date="2026-03-04")
     assert refused.code == 30
-    assert "1 documents of live_events are loaded, but their collection in MongoDB has none any more" in refused.output
+    assert "1 documents of live_events and 1 documents of old_streams are loaded, but their" in refused.output
 
 
 def test_long_keys_and_blanks_are_the_same_for_documents_and_files(project: Project) -> None:

@@ -115,8 +115,8 @@ def test_titles_that_mongodb_lost_are_counted(project: Project) -> None:
         db.client.drop_database(db.name)
     run = project.must_run(date="2026-03-04")
     assert (
-        "5 rows of content are in MongoDB no more and are marked as removed: N1, N2, N3 and 2 more; if it lost them,"
-        " deliver them again" in run.output
+        "5 rows of content have no good document in MongoDB any more and are marked as removed: N1, N2, N3 and 2 more;"
+        " if it lost them, deliver them again" in run.output
     )
     left = "SELECT content_id FROM processed.content WHERE removed_at IS NULL ORDER BY 1"
     assert project.rows(left) == [("M1",), ("T1",)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,10 @@ ACTS = Table(
     (Reference("acts_fkey", ("event_id",), "events", ("event_id",)),),
 )
 LONELY = Table("lonely", (Column("id", "text", True),), ("id",))
-TABLES = {table.name: table for table in (EVENTS, ACTS, LONELY)}
+PAIRS = replace(
+    ACTS, name="pairs", references=(*ACTS.references, Reference("pairs_fkey", ("artist",), "lonely", ("id",)))
+)
+TABLES = {table.name: table for table in (EVENTS, ACTS, LONELY, PAIRS)}
 
 
 @pytest.fixture
@@ -65,6 +69,7 @@ def test_a_mapping_of_a_few_lines(folder: Path) -> None:
         ('tables = ["events"]\n[lists.a]\ntable = "acts"\ncount = "b"', "lists.a.count: no column 'b' in events"),
         ('tables = ["events"]\n[lists."a.b"]\ntable = "acts"', "lists.a.b: 'a' is no list of documents"),
         ('tables = ["events", "lonely"]', "the table lonely has no foreign key to events"),
+        ('tables = ["events"]\n[lists.a]\ntable = "pairs"', "pairs must not refer to lonely, which documents of the"),
     ],
 )
 def test_a_mapping_that_cannot_be_used_is_named(folder: Path, text: str, told: str) -> None:
