@@ -52,6 +52,9 @@ class Extraction:
                 writers[name].writerow(columns)
             for collection, found in batches.items():
                 self.counts[collection] = 0
+                for name, columns in self._columns.items():
+                    places = [place for place, column in enumerate(columns) if column not in {*CARRIED, EXTRA}]
+                    self._unfilled[collection, name] = places
                 flattener = Flattener(collections()[collection], tables())
                 dump = stack.enter_context(dump_of(self.folder, collection).open("wb"))
                 with progress.stage(collection, "documents") as advance:
@@ -76,8 +79,7 @@ class Extraction:
             for drift in flat.drift:
                 self.drift.setdefault((collection, drift.path, drift.kind), drift)
         for name, rows in found.items():
-            columns = self._columns[name]
-            unfilled = self._unfilled.setdefault((collection, name), list(range(len(CARRIED), len(columns))))
+            unfilled = self._unfilled[collection, name]
             unfilled[:] = [place for place in unfilled if all(row[place] is None for row in rows)]
         return {**found, Path(PROBLEMS).stem: problems}
 
@@ -97,7 +99,7 @@ class Extraction:
             for (owner, table), unfilled in self._unfilled.items()
             if owner == collection
             for place, column in enumerate(self._columns[table])
-            if place >= len(CARRIED) and place not in unfilled and column != EXTRA
+            if place not in unfilled and column not in {*CARRIED, EXTRA}
         ]
         unknown = [path for (owner, path, kind) in self.drift if owner == collection and kind == NEW_FIELD]
         return sorted({*filled, *unknown})

@@ -103,8 +103,7 @@ class _Level:
     ) -> tuple[list[Cell], dict[str, Any], dict[str, Any]]:
         """Return the cells of the fields, the fields that are lists, and the unknown ones."""
         cells, fields, lists = self.template.copy(), self.fields, self.lists
-        given: dict[str, Any] = {}
-        unknown: dict[str, Any] = {}
+        given, unknown = dict[str, Any](), dict[str, Any]()
         for name, value in content.items():
             known = fields.get(name)
             if known is not None:
@@ -195,9 +194,8 @@ class _ListPlan:
         for position, content in enumerate(items):
             at = f"{path}.{position}."
             if not isinstance(content, Mapping):
-                is_missing = content is None
-                reason = f"{at[:-1]} is missing" if is_missing else "not a document"
-                flat.problems.append(Problem(at[:-1], None if is_missing else shown(content), reason))
+                reason = f"{at[:-1]} is missing" if content is None else "not a document"
+                flat.problems.append(Problem(at[:-1], None if content is None else shown(content), reason))
                 continue
             cells, given, unknown = level.read(content, at, flat)
             for own, theirs in self.inherited:
@@ -214,18 +212,17 @@ class _ListPlan:
 
     def _add_single_values(self, value: Any, parent: list[Cell], path: str, flat: Flattened) -> None:
         assert self.single is not None  # noqa: S101 (for the types)
-        place, _, _, kind = self.single
+        place, takes_text, _, kind = self.single
         if isinstance(value, str) and kind == "text":
             flat.drift.append(Drift(self.path, "type changed", shown(value)))
             value = [value]
         if not isinstance(value, list):
             flat.problems.append(Problem(path, shown(value), "not a list"))
             return
-        rows = flat.rows.setdefault(self.table, [])
+        rows, known = flat.rows.setdefault(self.table, []), set[str]()
         cells = self.level.template.copy()
         for own, theirs in self.inherited:
             cells[own] = parent[theirs]
-        known: set[str] = set()
         for position, each in enumerate(value):
             at = f"{path}.{position}"
             if self.is_label:
@@ -236,7 +233,8 @@ class _ListPlan:
             elif each is None:
                 flat.problems.append(Problem(at, None, f"{at} is missing"))
                 continue
-            cells[place] = cell_of(each, kind, at, self.path, flat)
+            is_plain = type(each) is str and takes_text and each.isascii() and "\0" not in each
+            cells[place] = each if is_plain else cell_of(each, kind, at, self.path, flat)
             if self.number is not None:
                 cells[self.number_place] = str(position + 1)
             rows.append((flat.number, at, *self.pick(cells)))
