@@ -140,8 +140,7 @@ def _copied(folder: Path, name: str) -> Iterator[tuple[Cursor, list[str], int]]:
                 f" columns above it, {len(stream.columns):,} of them"
             )
         cursor.execute("BEGIN")
-        names = [sql.Identifier(column) for column in stream.columns]
-        typed = sql.SQL(", ").join(sql.SQL("{} text").format(each) for each in names)
+        typed = sql.SQL(", ").join(sql.SQL("{} text").format(sql.Identifier(column)) for column in stream.columns)
         cursor.execute(sql.SQL("CREATE TEMP TABLE declared_file (_row bigint, {}) ON COMMIT DROP").format(typed))
         copy = sql.SQL("COPY declared_file FROM STDIN (FORMAT csv)").as_string(cursor)
         cursor.copy_expert(copy, Chunks(stream.lines()))
@@ -177,17 +176,8 @@ def _declaration(cursor: Cursor, table: str, columns: list[str], rows: int) -> s
         lines[-1] += f"  -- {repeated:,} of {rows:,} rows repeat one or lack it"
     grain = sql.Literal(f"Grain: one row for each {', '.join(key)}.").as_string(cursor)
     comments = [f"COMMENT ON COLUMN processed.{table}.{quoted[column]} IS 'To be described.';" for column in columns]
-    return "\n".join(
-        [
-            f"CREATE TABLE processed.{table} (",
-            *lines,
-            ");",
-            "",
-            f"COMMENT ON TABLE processed.{table} IS {grain};",
-            *comments,
-            "",
-        ]
-    )
+    comments = [f"COMMENT ON TABLE processed.{table} IS {grain};", *comments]
+    return "\n".join([f"CREATE TABLE processed.{table} (", *lines, ");", "", *comments, ""])
 
 
 def _facts(cursor: Cursor, column: str) -> Facts:
@@ -228,9 +218,10 @@ def _parent(cursor: Cursor, column: str) -> tuple[Table, str] | None:
     for parent in tables().values():
         if parent.key != (column,) or any(reference.columns == parent.key for reference in parent.references):
             continue
+        question = f"REFERENCES {parent.processed}?"
         cursor.execute("SELECT to_regclass(%s) IS NOT NULL", (parent.processed,))
         if not cursor.fetchall()[0][0]:
-            return parent, f"REFERENCES {parent.processed}? That has no rows yet"
+            return parent, f"{question} That has no rows yet"
         query = """
             SELECT
                 count(*) FILTER (WHERE EXISTS (SELECT FROM {parent} AS parent WHERE parent.{key}::text = file.text)),
@@ -241,10 +232,10 @@ def _parent(cursor: Cursor, column: str) -> tuple[Table, str] | None:
         cursor.execute(sql.SQL(query).format(**names))
         fitting, filled, has_rows = cursor.fetchall()[0]
         if not has_rows:
-            return parent, f"REFERENCES {parent.processed}? That has no rows yet"
+            return parent, f"{question} That has no rows yet"
         if fitting >= filled * ENOUGH:
             return parent, ""
-        return parent, f"REFERENCES {parent.processed}? {filled - fitting:,} of {filled:,} values are not there"
+        return parent, f"{question} {filled - fitting:,} of {filled:,} values are not there"
     return None
 
 

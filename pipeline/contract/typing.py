@@ -46,25 +46,20 @@ class Staged:
         conditions = [f"{self.text} IS NOT NULL"] if self.column.required else []
         return [*conditions, f"{self.of.problem} IS NULL"] if self.of.problem else conditions
 
-    def problem(self, reason: str) -> str:
-        """Return the problem for a reason."""
+    def found(self, reason: str) -> str:
+        """Return the problem for a reason, which may be null."""
         return f"etl.problem({quoted(self.column.name)}, {self.text}, {reason})"
 
-    def problems(self) -> list[str]:
-        """Return the problem of the text, if it can have any."""
+    @property
+    def problem(self) -> str | None:
+        """The problem of the text, if it can have any."""
+        reason = self.of.problem
         if self.column.required:
-            return [self.problem(f"CASE WHEN {self.text} IS NULL THEN 'missing' ELSE {self.of.problem or 'NULL'} END")]
-        return [self.problem(self.of.problem)] if self.of.problem else []
+            reason = f"CASE WHEN {self.text} IS NULL THEN 'missing' ELSE {reason or 'NULL'} END"
+        return reason and self.found(reason)
 
 
-def define_staging(
-    cursor: Cursor,
-    table: Table,
-    view: str,
-    source: str,
-    *,
-    carried: Sequence[str] = LINEAGE,
-) -> None:
+def define_staging(cursor: Cursor, table: Table, view: str, source: str, *, carried: Sequence[str] = LINEAGE) -> None:
     """Define a temporary view of rows of text as their table declares them.
 
     It has the columns of the table, typed, then those that are carried along, then `valid` and `problems`: an array of
@@ -95,11 +90,11 @@ def staging(table: Table, source: str, present: Collection[str], carried: Sequen
     plain = [f"{each.of.plain} AS {each.plain}" for each in staged.values() if each.of.plain]
     values = [f"{each.of.value} AS {identifier(name)}" for name, each in staged.items()]
     passes = _all(f"({check.definition}) IS NOT FALSE" for check in others)
-    problems = [problem for each in staged.values() for problem in each.problems()]
+    problems = [each.problem for each in staged.values() if each.problem]
     for check in others:
         involved = [staged[name] for name in check.columns or table.key]
         fails = f"CASE WHEN ({check.definition}) IS FALSE THEN {quoted(reason_of(check))} END"
-        problems.append(involved[0].problem(f"CASE WHEN {_typable(involved)} THEN {fails} END"))
+        problems.append(involved[0].found(f"CASE WHEN {_typable(involved)} THEN {fails} END"))
     # As CASE, which the planner takes for half of the rows, where it takes AND for hardly any.
     valid = f"CASE WHEN {_typable(staged.values())} THEN CASE WHEN {passes} THEN true ELSE false END ELSE false END"
     return f"""

@@ -1,4 +1,4 @@
-"""Rules for text that hold wherever it comes from, CSV or documents: what is a blank, how long a key may be."""
+"""Rules for text that hold wherever it comes from, CSV or documents: what is a blank, what can be shown."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ BLANKS = (
     "\u2028\u2029\u202f\u205f\u3000\u200b\ufeff"
 )
 SHOWN_CHARACTERS = 80  # of a value in a message
-KEY_BYTES = 512  # in UTF-8: two keys and a number still make a legal index entry
 
 
 def trim(text: str) -> str:

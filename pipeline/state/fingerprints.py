@@ -37,6 +37,19 @@ def digest_bytes(content: bytes) -> str:
     return digest.hexdigest()
 
 
+def digest_file(path: Path) -> str:
+    """Return the digest of a file's content.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    digest = new_digest()
+    with open_regular(path) as file:
+        while block := file.read(READ_SIZE):
+            digest.update(block)
+    return digest.hexdigest()
+
+
 def combine(inputs: Mapping[str, str]) -> str:
     """Return the fingerprint over named inputs, whatever their order."""
     return digest_bytes(json.dumps(dict(inputs), sort_keys=True, ensure_ascii=True).encode())
@@ -95,14 +108,11 @@ class DigestCache:
         entry = self.known.get(name)
         if entry is not None and entry[1:] == key:
             return str(entry[0])
-        digest = new_digest()
-        with open_regular(path) as file:
-            while block := file.read(READ_SIZE):
-                digest.update(block)
+        digest = digest_file(path)
         if time.time() - max(facts.st_mtime, facts.st_ctime) > SETTLED_AFTER_SECONDS:
-            self.known[name] = [digest.hexdigest(), *key]
+            self.known[name] = [digest, *key]
             self.changed = True
-        return digest.hexdigest()
+        return digest
 
     def save(self, names: Iterable[str]) -> None:
         """Write the cache for `names` if anything changed; a failure only costs time later."""

@@ -43,7 +43,8 @@ def fill(cursor: Cursor, table: Table, parts: Parts, incoming_rows: int) -> str 
     cursor.execute("SET LOCAL enable_nestloop = off")
     execute_file(cursor, "merge/fill.sql", parts={**parts, "filled": filled})
     some_left = cursor.rowcount != incoming_rows
-    primary_key, rules = definitions.primary_key_of(cursor, table), definitions.rules_of(cursor, table)
+    primary_key = definitions.addition(cursor, table, definitions.PRIMARY_KEY)
+    rules = definitions.addition(cursor, table, definitions.RULES)
     replace = sql.SQL("DROP TABLE {target}; ALTER TABLE {filled} RENAME TO {name}").format(
         target=table.processed_sql, filled=filled, name=sql.Identifier(table.name)
     )

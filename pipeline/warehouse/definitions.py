@@ -58,23 +58,13 @@ def restore(cursor: Cursor, table: Table, wanted: Mapping[str, str]) -> None:
             cursor.execute(statement)
 
 
-def primary_key_of(cursor: Cursor, table: Table) -> sql.Composable:
-    """Return the statement that makes the primary key of a table."""
-    return _alter(cursor, table, PRIMARY_KEY)
-
-
-def rules_of(cursor: Cursor, table: Table) -> sql.Composable:
-    """Return the statement that re-adds NOT NULL and CHECK constraints to a table."""
-    return _alter(cursor, table, RULES)
-
-
 def forget_rollups(cursor: Cursor) -> None:
     """Have what is published next built from all rows: no trigger tells which ones came."""
     cursor.execute("DELETE FROM etl.rollup_state")
 
 
-def _alter(cursor: Cursor, table: Table, query: str) -> sql.Composable:
-    """Return an ALTER TABLE with what a query gives; one statement, so that the rows are read only once."""
+def addition(cursor: Cursor, table: Table, query: str) -> sql.Composable:
+    """Return an ALTER TABLE that adds what `PRIMARY_KEY` or `RULES` finds; one, so that rows are read only once."""
     clauses = ", ".join(clause for (clause,) in _fetch(cursor, table, query))
     return sql.SQL("ALTER TABLE {} {}").format(table.processed_sql, sql.SQL(clauses))
 

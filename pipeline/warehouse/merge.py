@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Iterator, Set
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -17,9 +17,10 @@ from pipeline.state.spec import Load
 from pipeline.warehouse import bulk, definitions
 from pipeline.warehouse.checks import run_checks
 from pipeline.warehouse.merge_rows import Parts, merge_rows, parts_of
+from pipeline.warehouse.raw_columns import index_raw
 from pipeline.warehouse.rebuild import brought_along
 from pipeline.warehouse.reject_files import mark_due, write_due
-from pipeline.warehouse.reject_limit import TooManyRejectsError, refuse_landed, too_many_rejects
+from pipeline.warehouse.reject_limit import TooManyRejectsError, enforce_limit, refuse_landed
 from pipeline.warehouse.statements import execute_file, fetch_value
 from pipeline.warehouse.tables import complete
 
@@ -103,14 +104,18 @@ def _merge_batches(load: Load, table: Table) -> None:
                 merge_rows(cursor, table, rest, parts, lambda: _enforce_limits(load, table, merged_before))
     else:
         merge_rows(cursor, table, "incoming_rows", parts, lambda: _enforce_limits(load, table, merged_before))
-    _index_raw(cursor, table)
+    index_raw(cursor, table.name)
     cursor.execute("SELECT batch_id FROM incoming_batches")
     mark_due(cursor, table.name, [batch_id for (batch_id,) in cursor.fetchall()])
     if incoming_rows >= ANALYZE_FROM_ROWS:
         cursor.execute(sql.SQL("ANALYZE {}").format(table.processed_sql))
+    load.rows_read = incoming_rows
     # Without a condition where all rows are new: for that the planner would rather go through the index.
     is_incoming = sql.SQL("true") if is_empty else sql.SQL("_batch_id = ANY ({})").format(batches)
-    _count(load, table, {**parts, "is_incoming": is_incoming})
+    execute_file(cursor, "merge/outcome.sql", parts={**parts, "is_incoming": is_incoming})
+    [(load.rows_loaded, load.rows_rejected, load.rows_superseded, load.rows_waiting)] = cursor.fetchall()
+    load.holds = {table.processed: fetch_value(cursor, sql.SQL("SELECT count(*) FROM {}").format(table.processed_sql))}
+    load.objects = tuple(markers.objects_of(cursor, table.processed))
 
 
 def _define_incoming(cursor: Cursor, table: Table) -> sql.Composable:
@@ -147,12 +152,6 @@ def _fill(cursor: Cursor, table: Table, parts: Parts, incoming_rows: int) -> str
     return "incoming_rows"
 
 
-def _index_raw(cursor: Cursor, table: Table) -> None:
-    """Index the raw table by batch, once the first files have landed: cheaper than to keep it up during COPY."""
-    name = sql.Identifier(f"{table.name}_batch_id_idx")
-    cursor.execute(sql.SQL("CREATE INDEX IF NOT EXISTS {} ON {} (_batch_id)").format(name, table.raw_sql))
-
-
 def _ways(inputs: Inputs) -> Inputs:
     """Return the inputs that say how rows are made, as opposed to which rows, or how they are checked."""
     sql_files = {name: digest for name, digest in inputs.sql.items() if not name.startswith("checks/")}
@@ -174,27 +173,13 @@ def _enforce_limits(load: Load, table: Table, merged_before: Set[int]) -> None:
         """,
         (table.name,),
     )
-    found = load.cursor.fetchall()
-    errors = [
-        error
-        for batch_id, source, read, rejected in found
-        if (error := too_many_rejects(load.cursor, "load", table.name, source, batch_id, read, rejected))
-    ]
-    for error in errors:
-        if error.batch_id in merged_before:
-            raise error
+    errors = []
+    for batch_id, source, read, rejected in load.cursor.fetchall():
+        try:
+            enforce_limit(load.cursor, "load", table.name, source, batch_id, read, rejected)
+        except TooManyRejectsError as error:
+            if batch_id in merged_before:
+                raise
+            errors.append(error)
     if errors:
         raise BatchesRefusedError(errors)
-
-
-def _count(load: Load, table: Table, parts: Mapping[str, sql.Composable]) -> None:
-    execute_file(load.cursor, "merge/outcome.sql", parts=parts)
-    for _, _, read, loaded, rejected, superseded, waiting in load.cursor.fetchall():
-        load.rows_read += read
-        load.rows_loaded += loaded
-        load.rows_rejected += rejected
-        load.rows_superseded += superseded
-        load.rows_waiting += waiting
-    rows = fetch_value(load.cursor, sql.SQL("SELECT count(*) FROM {}").format(table.processed_sql))
-    load.holds = {table.processed: rows}
-    load.objects = tuple(markers.objects_of(load.cursor, table.processed))

@@ -10,14 +10,9 @@ from psycopg2.extensions import cursor as Cursor
 from pipeline.contract.register import children, csv_tables
 from pipeline.contract.table import Reference, Table
 from pipeline.contract.typing import define_staging
-from pipeline.warehouse.statements import execute_file, fetch_value
+from pipeline.warehouse.statements import execute_file, fetch_value, identifiers
 
 Parts = dict[str, sql.Composable]
-
-
-def listed(names: Iterable[str], alias: str | None = None) -> sql.Composable:
-    """Return a list of quoted column names, each qualified if an alias is given."""
-    return sql.SQL(", ").join(sql.Identifier(alias, name) if alias else sql.Identifier(name) for name in names)
 
 
 def as_text(names: Iterable[str], alias: str) -> sql.Composable:
@@ -34,11 +29,13 @@ def parts_of(table: Table) -> Parts:
         "name": sql.Literal(table.name),
         "raw": table.raw_sql,
         "target": table.processed_sql,
-        "columns": listed(columns),
-        "key": listed(key),
+        "columns": identifiers(columns),
+        "key": identifiers(key),
         "key_text": as_text(key, "staged"),
-        **{f"columns_{alias}": listed(columns, alias) for alias in ("staged", "target", "excluded")},
-        **{f"key_{alias}": listed(key, alias) for alias in ("target", "deleted", "removed", "winners", "affected")},
+        **{f"columns_{alias}": identifiers(columns, alias) for alias in ("staged", "target", "excluded")},
+        **{
+            f"key_{alias}": identifiers(key, alias) for alias in ("target", "deleted", "removed", "winners", "affected")
+        },
         **_parents(table),
     }
 
@@ -58,8 +55,8 @@ def _parents(table: Table) -> Parts:
             sql.SQL("LEFT JOIN processed.{table} AS {parent} ON ({theirs}) = ({own})").format(
                 table=sql.Identifier(reference.parent),
                 parent=sql.Identifier(parent),
-                theirs=listed(reference.parent_columns, parent),
-                own=listed(reference.columns, "staged"),
+                theirs=identifiers(reference.parent_columns, parent),
+                own=identifiers(reference.columns, "staged"),
             )
         )
         has_parents.append(sql.SQL(" AND ({})").format(sql.SQL(" OR ").join([found, *absent])))
@@ -146,8 +143,8 @@ def _withdraw(cursor: Cursor, child: Table, reference: Reference, leaving: str, 
         ).format(
             removed=sql.Identifier(removed),
             child=child.processed_sql,
-            own=listed(reference.columns),
-            theirs=listed(reference.parent_columns),
+            own=identifiers(reference.columns),
+            theirs=identifiers(reference.parent_columns),
             leaving=sql.Identifier(leaving),
         )
     )

@@ -14,7 +14,7 @@ from pipeline.state.inputs import Inputs
 from pipeline.state.spec import Load
 from pipeline.warehouse import rollups
 from pipeline.warehouse.retire import drop_undeclared
-from pipeline.warehouse.statements import execute_file, fetch_value, lock_out_readers, read_sql
+from pipeline.warehouse.statements import comment_on_columns, execute_file, fetch_value, lock_out_readers
 
 logger = logging.getLogger("pipeline")
 
@@ -46,7 +46,7 @@ def publish(load: Load) -> None:
         if name in existing and name in same:
             _refresh(load, name, existing[name])
             continue
-        load.cursor.execute((folder / f"{name}.sql").read_text(encoding="utf-8"))
+        execute_file(load.cursor, f"trusted/{name}.sql")
         logger.debug("trusted.%s: defined", name)
     _comment_columns(load.cursor, folder)
     drop_undeclared(load.cursor)
@@ -91,11 +91,10 @@ def _drop(load: Load, kinds: dict[str, str]) -> None:
 
 def _comment_columns(cursor: Cursor, folder: Path) -> None:
     """Give the columns of which a view says nothing the comments of what it reads."""
-    cursor.execute(read_sql("publish/column_comments.sql"))
+    execute_file(cursor, "publish/column_comments.sql")
     for view, column, comment in cursor.fetchall():
         if f"COMMENT ON COLUMN trusted.{view}.{column} " not in (folder / f"{view}.sql").read_text(encoding="utf-8"):
-            name = sql.Identifier("trusted", view, column)
-            cursor.execute(sql.SQL("COMMENT ON COLUMN {} IS {}").format(name, sql.Literal(comment)))
+            comment_on_columns(cursor, "trusted", view, {column: comment})
 
 
 def _refresh(load: Load, name: str, kind: str) -> None:

@@ -10,7 +10,7 @@ from psycopg2.extensions import cursor as Cursor
 from pipeline.contract.register import csv_tables
 from pipeline.contract.table import Table
 from pipeline.sources.files import FileRefusedError, table_of
-from pipeline.warehouse.statements import fetch_value, lock_out_readers
+from pipeline.warehouse.statements import comment_on_columns, fetch_value, lock_out_readers
 
 MAX_NAME_BYTES = 63  # of a table in PostgreSQL
 LINEAGE_COMMENTS = {
@@ -46,6 +46,14 @@ def bring_raw_along(cursor: Cursor, table: Table) -> None:
     add_columns(cursor, table.name, comments)
 
 
+def index_raw(cursor: Cursor, name: str) -> None:
+    """Index a raw table by batch, once its first files have landed: cheaper than to keep the index up during COPY."""
+    index = sql.Identifier(f"{name}_batch_id_idx")
+    cursor.execute(
+        sql.SQL("CREATE INDEX IF NOT EXISTS {} ON {} (_batch_id)").format(index, sql.Identifier("raw", name))
+    )
+
+
 def drop_if_unused(cursor: Cursor, name: str, update_id: str) -> None:
     """Drop the raw table of files that are not declared when the last of them leaves.
 
@@ -68,7 +76,7 @@ def create_raw(cursor: Cursor, name: str, comment: str) -> None:
     cursor.execute(sql.SQL(create).format(table))
     grain = sql.Literal(f"{comment} Grain: one row for each record of a file.")
     cursor.execute(sql.SQL("COMMENT ON TABLE {} IS {}").format(table, grain))
-    _comment(cursor, name, LINEAGE_COMMENTS)
+    comment_on_columns(cursor, "raw", name, LINEAGE_COMMENTS)
 
 
 def add_columns(cursor: Cursor, name: str, comments: Mapping[str, str]) -> None:
@@ -78,12 +86,4 @@ def add_columns(cursor: Cursor, name: str, comments: Mapping[str, str]) -> None:
     clauses = [sql.SQL("ADD COLUMN IF NOT EXISTS {} text").format(sql.Identifier(column)) for column in comments]
     add = sql.SQL("ALTER TABLE {} {}").format(sql.Identifier("raw", name), sql.SQL(", ").join(clauses))
     cursor.execute(add)
-    _comment(cursor, name, comments)
-
-
-def _comment(cursor: Cursor, name: str, comments: Mapping[str, str]) -> None:
-    statements = [
-        sql.SQL("COMMENT ON COLUMN {} IS {}").format(sql.Identifier("raw", name, column), sql.Literal(text))
-        for column, text in comments.items()
-    ]
-    cursor.execute(sql.SQL("; ").join(statements))
+    comment_on_columns(cursor, "raw", name, comments)

@@ -22,7 +22,7 @@ from pipeline.state.marker import Marker
 from pipeline.state.spec import Load
 from pipeline.warehouse.drift import in_words, missing_columns, new_columns, vanished_columns
 from pipeline.warehouse.header_match import match_columns
-from pipeline.warehouse.raw_columns import drop_if_unused, raw_table_of
+from pipeline.warehouse.raw_columns import drop_if_unused, index_raw, raw_table_of
 from pipeline.warehouse.reject_files import is_reject_file, mark_due, write_due
 from pipeline.warehouse.reject_limit import enforce_limit, enforce_limit_on_values
 from pipeline.warehouse.rejects import Rejects, digests_of, forget_refused
@@ -80,11 +80,7 @@ def land(load: Load, name: str, digest: str, *, allow_empty: bool, type_values: 
         with limits_told(name):
             loaded = _copy(cursor, table, stream, batch_id)
         if table not in csv_tables():
-            # No merge makes it. To build an index is much cheaper than to keep it up during COPY.
-            index = sql.SQL("CREATE INDEX IF NOT EXISTS {name} ON {table} (_batch_id)")
-            cursor.execute(
-                index.format(name=sql.Identifier(f"{table}_batch_id_idx"), table=sql.Identifier("raw", table))
-            )
+            index_raw(cursor, table)  # no merge does
     if not stream.records and had_rows and not allow_empty:
         raise FileEmptiedError(
             f"{name}: no records, but {had_rows:,} rows of it are loaded; if it is meant to be empty, run"

@@ -21,9 +21,9 @@ from pipeline.errors import PipelineError
 from pipeline.settings import get_settings
 from pipeline.state import markers
 from pipeline.warehouse.definitions import forget_rollups
-from pipeline.warehouse.merge_rows import listed, withdraw_children
+from pipeline.warehouse.merge_rows import withdraw_children
 from pipeline.warehouse.retire import forget_objects
-from pipeline.warehouse.statements import lock_out_readers
+from pipeline.warehouse.statements import identifiers, lock_out_readers
 from pipeline.warehouse.tables import bring_along
 
 # Views that read a table, or one of those, each with the statements that make it again.
@@ -31,11 +31,7 @@ VIEWS = """
     WITH RECURSIVE readers AS (
         SELECT %(table)s::regclass::oid AS oid, 0 AS depth
         UNION
-        SELECT ev_class, depth + 1
-        FROM readers
-        INNER JOIN pg_depend ON refclassid = 'pg_class'::regclass AND refobjid = readers.oid
-        INNER JOIN pg_rewrite ON classid = 'pg_rewrite'::regclass AND objid = pg_rewrite.oid
-        WHERE ev_class <> readers.oid
+        SELECT view, depth + 1 FROM readers INNER JOIN etl.view_reads ON source = readers.oid
     )
 
     SELECT
@@ -184,10 +180,10 @@ def _refer_again(cursor: Cursor, table: Table, child: Table, reference: Referenc
         "parent_key": sql.SQL(", ").join(parent_key),
         "child": child.processed_sql,
         "table": table.processed_sql,
-        "own": listed(reference.columns, "child"),
-        "theirs": listed(reference.parent_columns, "parent"),
-        "columns": listed(reference.columns),
-        "key": listed(reference.parent_columns),
+        "own": identifiers(reference.columns, "child"),
+        "theirs": identifiers(reference.parent_columns, "parent"),
+        "columns": identifiers(reference.columns),
+        "key": identifiers(reference.parent_columns),
         "name": sql.Identifier(reference.name),
     }
     cursor.execute(sql.SQL(ORPHANS).format(**parts))

@@ -11,6 +11,7 @@ import csv
 import logging
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from psycopg2.extensions import cursor as Cursor
 
 from pipeline.settings import get_settings
 from pipeline.sources.csv_header import REJECT_COLUMN_PREFIX, RESERVED_COLUMNS
-from pipeline.state.fingerprints import READ_SIZE, new_digest
+from pipeline.state.fingerprints import digest_file
 from pipeline.state.locks import Locks, release, take_locks
 from pipeline.warehouse.statements import fetch_value, table_columns
 
@@ -97,14 +98,9 @@ def write_due(cursor: Cursor) -> None:
 
 def digest_of(path: Path) -> str | None:
     """Return the digest of a reject file; None if it is not there."""
-    digest = new_digest()
-    try:
-        with path.open("rb") as file:
-            while block := file.read(READ_SIZE):
-                digest.update(block)
-    except FileNotFoundError:
-        return None
-    return digest.hexdigest()
+    with suppress(FileNotFoundError):
+        return digest_file(path)
+    return None
 
 
 def as_written(cursor: Cursor) -> dict[str, tuple[int, str]]:

@@ -58,8 +58,7 @@ def too_many(read: int, rejected: int) -> bool:
     return read >= RATIO_APPLIES_FROM and rejected / read > get_settings().max_reject_ratio
 
 
-def commonest_reasons(cursor: Cursor, batch_id: int, stage: str) -> str:
-    """Return the three commonest reasons of a batch's rejected records, with their counts."""
+def _commonest_reasons(cursor: Cursor, batch_id: int, stage: str) -> str:
     cursor.execute(
         """
         SELECT CASE WHEN value IS NULL THEN reason ELSE concat_ws(' ', column_name, reason) END, count(*)
@@ -72,10 +71,10 @@ def commonest_reasons(cursor: Cursor, batch_id: int, stage: str) -> str:
     return "; ".join(f"{reason} ({count:,})" for reason, count in cursor.fetchall())
 
 
-def too_many_rejects(  # noqa: PLR0917 (a source of the audit, and its counts)
+def enforce_limit(  # noqa: PLR0917 (a source of the audit, and its counts)
     cursor: Cursor, stage: str, table: str | None, source: str, batch_id: int, read: int, rejected: int
-) -> TooManyRejectsError | None:
-    """Return why a file is refused of which too many records were rejected; None if they are not too many.
+) -> None:
+    """Refuse a source of which too many records were rejected.
 
     Args:
         cursor: the load's.
@@ -85,12 +84,15 @@ def too_many_rejects(  # noqa: PLR0917 (a source of the audit, and its counts)
         batch_id: the batch that landed or loads it.
         read: its records.
         rejected: those that were rejected.
+
+    Raises:
+        TooManyRejectsError: they are too many; the message names the commonest reasons.
     """
     if not too_many(read, rejected):
-        return None
-    limit, reasons = get_settings().max_reject_ratio, commonest_reasons(cursor, batch_id, stage)
+        return
+    limit, reasons = get_settings().max_reject_ratio, _commonest_reasons(cursor, batch_id, stage)
     place = reject_file(table, batch_id) if table else "what python -m pipeline rejects shows"
-    return TooManyRejectsError(
+    raise TooManyRejectsError(
         f"{source}: {rejected:,} of {read:,} records were rejected, more than the {limit:.0%} that MAX_REJECT_RATIO"
         f" allows: {reasons}. Correct them, or raise the limit; they are in {place}",
         cursor,
@@ -98,19 +100,6 @@ def too_many_rejects(  # noqa: PLR0917 (a source of the audit, and its counts)
         source,
         table,
     )
-
-
-def enforce_limit(  # noqa: PLR0917 (a source of the audit, and its counts)
-    cursor: Cursor, stage: str, table: str | None, source: str, batch_id: int, read: int, rejected: int
-) -> None:
-    """Refuse a file that is landing if too many of its records were rejected; see `too_many_rejects`.
-
-    Raises:
-        TooManyRejectsError: they are too many; the message names the commonest reasons.
-    """
-    error = too_many_rejects(cursor, stage, table, source, batch_id, read, rejected)
-    if error:
-        raise error
 
 
 def enforce_limit_on_values(cursor: Cursor, table: str, source: str, batch_id: int, rows: int) -> None:
@@ -153,9 +142,7 @@ def refuse_landed(cursor: Cursor, table: str, error: TooManyRejectsError) -> Non
     """
     batch_id = error.batch_id
     error.keep(cursor)
-    cursor.execute(
-        sql.SQL("DELETE FROM {raw} WHERE _batch_id = %s").format(raw=sql.Identifier("raw", table)), (batch_id,)
-    )
+    cursor.execute(sql.SQL("DELETE FROM {} WHERE _batch_id = %s").format(sql.Identifier("raw", table)), (batch_id,))
     cursor.execute(
         """
         WITH marker AS (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from psycopg2 import sql
@@ -59,11 +59,6 @@ def _announce_readers(state: RetryCallState) -> None:
         logger.warning("waiting for queries to end that read what is about to be replaced")
 
 
-def read_sql(name: str) -> str:
-    """Return the text of a SQL file, by its path below `sql/`."""
-    return (get_settings().sql_path / name).read_text(encoding="utf-8")
-
-
 def execute_file(
     cursor: Cursor,
     file: str,
@@ -78,15 +73,24 @@ def execute_file(
         parameters: values of `%(name)s` in the file.
         parts: identifiers and expressions for `{name}` in the file; without any, braces are left alone.
     """
-    text = read_sql(file)
+    text = (get_settings().sql_path / file).read_text(encoding="utf-8")
     query: str | sql.Composed = sql.SQL(text).format(**parts) if parts else text
     cursor.execute(query, parameters)
 
 
-def identifiers(names: list[str], qualifier: str | None = None) -> sql.Composed:
+def identifiers(names: Iterable[str], qualifier: str | None = None) -> sql.Composed:
     """Return a list of quoted column names, each qualified if a qualifier is given."""
     quoted = [sql.Identifier(qualifier, name) if qualifier else sql.Identifier(name) for name in names]
     return sql.SQL(", ").join(quoted)
+
+
+def comment_on_columns(cursor: Cursor, schema: str, relation: str, comments: Mapping[str, str | None]) -> None:
+    """Give columns of a table or view their comments, by name."""
+    statements = [
+        sql.SQL("COMMENT ON COLUMN {} IS {}").format(sql.Identifier(schema, relation, column), sql.Literal(text))
+        for column, text in comments.items()
+    ]
+    cursor.execute(sql.SQL("; ").join(statements))
 
 
 def fetch_value(cursor: Cursor, query: str | sql.Composable, parameters: object = None) -> Any:

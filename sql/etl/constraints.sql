@@ -1,6 +1,3 @@
--- What earlier versions had under this name.
-DROP FUNCTION IF EXISTS etl.ensure_foreign_key(regclass, text, regclass);
-
 CREATE OR REPLACE FUNCTION etl.ensure_foreign_key(child regclass, name text, columns text, parent regclass) RETURNS void
 LANGUAGE plpgsql AS $$
 DECLARE

@@ -96,7 +96,6 @@ COMMENT ON TABLE etl.session_changes IS
     'Sessions that came (sign 1) and left (-1) since the rollups were made. Grain: one row for each change of a session.';
 COMMENT ON TABLE etl.rollup_state IS
     'One row while the rollups, with etl.session_changes added, say what processed.viewing_sessions says; else none.';
-COMMENT ON COLUMN etl.rollup_state.title_rows IS 'Rows of etl.rollup_titles then; once there are many more, all is built afresh.';
 COMMENT ON TABLE etl.rollup_user_devices IS 'Grain: one row for each user, device_type and quality_level.';
 COMMENT ON TABLE etl.rollup_user_months IS
     'Sessions up to the day that is published. Grain: one row for each user and month with a session.';

@@ -2,11 +2,6 @@
 -- inlines them, and no call is made for a cell. The usual values are told by their digits alone, which takes a
 -- fraction of what a regular expression does, and converted once; the expressions look at the rest.
 
--- What earlier versions had under these names.
-DROP FUNCTION IF EXISTS
-    etl.whole_problem(text, bigint, bigint), etl.whole(text),
-    etl.numeric_problem(text, numeric, numeric), etl.date_problem(text), etl.date_problem(text, date);
-
 CREATE OR REPLACE FUNCTION etl.blanks() RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 -- White space of Unicode, U+200B and U+FEFF: the same set as BLANKS in pipeline/sources/text_rules.py.
@@ -18,8 +13,9 @@ COMMENT ON FUNCTION etl.blanks() IS 'All characters that are blanks around a val
 CREATE OR REPLACE FUNCTION etl.clean(value text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN CASE
-    -- No blank is between these characters. To look at both ends is cheaper than to trim.
-    WHEN value COLLATE "C" BETWEEN '!' AND '~' AND right(value, 1) COLLATE "C" BETWEEN '!' AND '~' THEN value
+    -- No blank is among the characters 33 to 132. To look at both ends is cheaper than to trim, and arithmetic, in which
+    -- the character stands once, cheaper than BETWEEN: this is evaluated for every cell.
+    WHEN (ascii(value) + 67) / 100 = 1 AND (ascii(right(value, 1)) + 67) / 100 = 1 THEN value
     ELSE nullif(btrim(value, etl.blanks()), '')
 END;
 

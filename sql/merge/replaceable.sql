@@ -8,9 +8,10 @@ WITH live AS (
 columns AS (
     SELECT
         attrelid,
-        array_agg(
-            row(attname, atttypid, atttypmod, attcollation, attstorage, attcompression)::text ORDER BY attnum
-        ) AS definitions
+        array_agg(row(
+            attname, atttypid, atttypmod, attcollation, attstorage, attcompression,
+            attacl, atthasdef, attidentity, attoptions, attstattarget
+        )::text ORDER BY attnum) AS definitions
     FROM pg_attribute
     WHERE attrelid IN ({regclass}, 'pg_temp.stg_incoming'::regclass)
         AND attnum > 0 AND NOT attisdropped AND attname NOT IN ('valid', 'problems')
@@ -18,29 +19,19 @@ columns AS (
 )
 
 SELECT
-    relkind = 'r'
-    AND relpersistence = 'p'
-    AND pg_get_userbyid(relowner) = current_user
-    AND relam = (SELECT oid FROM pg_am WHERE amname = current_setting('default_table_access_method'))
-    AND relacl IS NULL
-    AND reloptions IS NULL
-    AND reltablespace = 0
-    AND current_setting('default_tablespace') = ''
-    AND reloftype = 0
-    AND relreplident = 'd'
+    (relkind, relpersistence, relreplident, reltablespace, reloftype) = ('r', 'p', 'd', 0, 0)
     AND NOT relrowsecurity
     AND NOT relispartition
+    AND relacl IS NULL
+    AND reloptions IS NULL
+    AND pg_get_userbyid(relowner) = current_user
+    AND relam = (SELECT oid FROM pg_am WHERE amname = current_setting('default_table_access_method'))
+    AND current_setting('default_tablespace') = ''
     AND NOT EXISTS (
         SELECT FROM pg_default_acl
         WHERE defaclrole = relowner AND defaclobjtype = 'r' AND defaclnamespace IN (0, relnamespace)
     )
     AND (SELECT count(DISTINCT definitions) = 1 FROM columns)
-    AND NOT EXISTS (
-        SELECT FROM pg_attribute
-        WHERE attrelid = live.oid AND attnum > 0 AND (
-            attacl IS NOT NULL OR atthasdef OR attidentity <> '' OR attoptions IS NOT NULL OR attstattarget IS NOT NULL
-        )
-    )
     AND NOT EXISTS (SELECT FROM pg_index WHERE indrelid = live.oid AND indisunique AND NOT indisprimary)
     AND NOT EXISTS (
         SELECT FROM pg_trigger
