@@ -7,7 +7,7 @@ from typing import Any
 
 import luigi
 
-from pipeline.state.inputs import Difference
+from pipeline.state.inputs import Difference, in_words
 from pipeline.state.marker import Marker
 from pipeline.tasks.base import PipelineTask
 from pipeline.tasks.file_task import FileTask
@@ -16,7 +16,6 @@ from pipeline.tasks.land_json import LoadJsonsToMongo
 from pipeline.tasks.run_all import RunAll
 from pipeline.watching.context import file_of
 
-SHOWN_DIGITS = 4
 GROUPS = (LoadCsvsToPostgres, LoadJsonsToMongo)
 
 
@@ -101,25 +100,3 @@ def _causes(task: PipelineTask) -> tuple[list[str], list[Difference]]:
     if not causes and current.outdated:
         causes = [current.outdated]
     return causes or [task.first_time_cause() or "its task was renamed"], changed
-
-
-def in_words(changed: Difference) -> str:
-    """Say in words that an input differs: new, gone, or changed from one digest to another."""
-    group, name, old, new = changed
-    happened = "is new" if old is None else "is gone" if new is None else "changed"
-    words = {
-        "tasks": f"upstream: {name} {happened}",
-        "sql": f"sql/{name} {happened}",
-        "code": f"{name.replace('.', '/')}.py {happened}",
-        "content": f"content {_short(old)} → {_short(new)}",
-        "rules": "it was refused before",
-        "declaration": f"the declaration of its table {happened}",
-        "date": f"new day: {old} → {new}",
-        "repeats": f"takes the place of batch {new}",
-        "template": "the template of the page changed",
-    }
-    return words.get(name if group == "facts" else group, f"other server: {name} {old} → {new}")
-
-
-def _short(digest: str | None) -> str:
-    return f"{digest[:SHOWN_DIGITS]}…" if digest else "none"

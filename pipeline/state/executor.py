@@ -108,8 +108,9 @@ def _execute(spec: LoadSpec, subject: str, work: Callable[[Load], None], is_done
         connection.close()
         Store.forget()
     seconds = time.monotonic() - started
+    cause = marker.why(spec.inputs) if marker else "not loaded before"
     facts = {"event": "load", "batch": load.batch_id, "rows": load.counts(), "seconds": round(seconds, 3)}
-    logger.info("%s: %s (%.1f s)", subject, load.summary(), seconds, extra=facts)
+    logger.info("%s: %s (%.1f s)", subject, load.summary(), seconds, extra={**facts, "cause": cause or None})
     for warning in load.warnings:
         logger.warning("%s", warning, extra={"event": "warning"})
     progress.conclude(load.summary())

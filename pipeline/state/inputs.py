@@ -10,6 +10,7 @@ from pipeline.state.fingerprints import combine
 
 GROUPS = {"sql": "sql", "module": "code", "task": "tasks"}
 """How names of inputs begin, in a fingerprint and in markers of earlier versions, and the group they belong to."""
+SHOWN_DIGITS = 4
 
 
 class Difference(NamedTuple):
@@ -76,3 +77,25 @@ class Inputs:
             else:
                 groups["facts"][name] = value
         return cls(**groups)
+
+
+def in_words(changed: Difference) -> str:
+    """Say in words that an input differs: new, gone, or changed from one digest to another."""
+    group, name, old, new = changed
+    happened = "is new" if old is None else "is gone" if new is None else "changed"
+    words = {
+        "tasks": f"upstream: {name} {happened}",
+        "sql": f"sql/{name} {happened}",
+        "code": f"{name.replace('.', '/')}.py {happened}",
+        "content": f"content {_short(old)} → {_short(new)}",
+        "rules": "it was refused before",
+        "declaration": f"the declaration of its table {happened}",
+        "date": f"new day: {old} → {new}",
+        "repeats": f"takes the place of batch {new}",
+        "template": "the template of the page changed",
+    }
+    return words.get(name if group == "facts" else group, f"other server: {name} {old} → {new}")
+
+
+def _short(digest: str | None) -> str:
+    return f"{digest[:SHOWN_DIGITS]}…" if digest else "none"

@@ -9,10 +9,11 @@ from datetime import date, datetime
 from typing import Any
 
 from pipeline.servers.retries import retrying
-from pipeline.state.inputs import Inputs
+from pipeline.state.inputs import Inputs, in_words
 
 REDO = "redo"
 """Stands in place of the fingerprint in a marker that was voided: by an operator, or since a check failed."""
+SHOWN_CAUSES = 10
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,13 @@ class Marker:
     def voided(self) -> bool:
         """Whether the load is to be done again, whatever its inputs."""
         return self.fingerprint == REDO
+
+    def why(self, inputs: Inputs) -> str:
+        """Say why a load of these inputs takes the place of this one, as far as the marker tells."""
+        changed = [in_words(each) for each in self.inputs.differences(inputs) if each.name != "again"]
+        causes = [self.missing, self.outdated, "to be done again" if self.voided else None, *changed[:SHOWN_CAUSES]]
+        more = f"{len(changed) - SHOWN_CAUSES:,} more" if len(changed) > SHOWN_CAUSES else None
+        return "; ".join(filter(None, [*causes, more]))
 
 
 class Store:

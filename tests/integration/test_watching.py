@@ -129,6 +129,10 @@ def test_records_that_are_newly_rejected_are_shown_first(project: Project) -> No
     write_users(project, ANN.replace("30", "forty"), *(f"U{number},{number},,,," for number in range(200, 204)))
     again = project.must_run().output
     assert "\n5 rejected, 1 of them new, such as\n  users.csv record 1: age 'forty': not a number\n" in again
+    lines = map(json.loads, (project.folder / "logs/pipeline.jsonl").read_text(encoding="utf-8").splitlines())
+    causes = {(line["task"], line.get("file")): line["cause"] for line in lines if line.get("event") == "load"}
+    assert re.fullmatch("content ....… → ....…", causes["LoadCsvToPostgres", "users.csv"])
+    assert causes["LoadUsers", None] == "upstream: users.csv changed"
 
 
 def test_lines_tell_when_tasks_begin_and_end_without_escape_codes(loaded: tuple[Project, Run]) -> None:
@@ -149,6 +153,7 @@ def test_the_log_for_programs(loaded: tuple[Project, Run]) -> None:
     users = loads["LoadUsers", None]
     assert users["rows"] == {"read": 3, "loaded": 2, "rejected": 1, "superseded": 0, "waiting": 0}
     assert users["seconds"] > 0
+    assert users["cause"] == "not loaded before"
     assert users["batch"] == project.value("SELECT max(batch_id) FROM etl.batches WHERE task = 'LoadUsers'")
     assert loads["LoadCsvToPostgres", "users.csv"]["rows"]["read"] == 3
     assert PASSWORD not in text
