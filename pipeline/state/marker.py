@@ -58,9 +58,10 @@ class Marker:
     def why(self, inputs: Inputs) -> str:
         """Say why a load of these inputs takes the place of this one, as far as the marker tells."""
         changed = [in_words(each) for each in self.inputs.differences(inputs) if each.name != "again"]
-        causes = [self.missing, self.outdated, "to be done again" if self.voided else None, *changed[:SHOWN_CAUSES]]
+        causes = [self.missing, "to be done again" if self.voided else None, *changed[:SHOWN_CAUSES]]
         more = f"{len(changed) - SHOWN_CAUSES:,} more" if len(changed) > SHOWN_CAUSES else None
-        return "; ".join(filter(None, [*causes, more]))
+        # Files that landed in this run are among what changed.
+        return "; ".join(filter(None, [*causes, more])) or self.outdated or ""
 
 
 class Store:
