@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tests.benchmarks import documents, floors, inputs, ours, peers
-from tests.benchmarks.servers import DAY, Bench
+from tests.benchmarks.servers import Bench
 
 PARTS = ("floors", "ours", "changes", "peers", "documents", "growth")
 GROWTH = (500_000, 2_000_000, 8_000_000)
@@ -38,7 +38,7 @@ def rates(
         project, run = ours.first_run(bench, source)
         first.append(run)
         if "floors" in wanted:
-            loads.append(floors.load_floor(bench, source, Path(project.env["DATA_PROCESSED_PATH"]) / DAY))
+            loads.append(floors.load_floor(bench, source, project.env["POSTGRES_DB"]))
             publishes.append(floors.publish_floor(bench))
     found["ours"] = {
         "first run, whole command": ours.middle(first, lambda each: each.total),

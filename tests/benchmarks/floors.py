@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import shlex
+from contextlib import closing
 from pathlib import Path
 from statistics import median
+
+import psycopg2
 
 from tests.benchmarks.servers import Bench, Ended
 
@@ -28,8 +31,23 @@ def copies(source: Path, catalogue: Path) -> str:
     return "\n".join(lines) + "\n"
 
 
-def load_floor(bench: Bench, source: Path, catalogue: Path) -> Ended:
-    """Load everything by hand-written SQL into a fresh database, which stays."""
+def export_catalogue(bench: Bench, ours: str) -> Path:
+    """Write the tables of documents to CSV files, as typed by us: the floor is about CSV files; return their folder."""
+    folder = bench.folder / "catalogue"
+    folder.mkdir(parents=True, exist_ok=True)
+    with closing(psycopg2.connect(bench.dsn(ours))) as connection, connection.cursor() as cursor:
+        for table in CATALOGUE:
+            cursor.execute(f"SELECT * FROM processed.{table} LIMIT 0")
+            columns = ", ".join(each.name for each in cursor.description or () if each.name != "removed_at")
+            with (folder / f"{table}.csv").open("wb") as file:
+                query = f"COPY (SELECT {columns} FROM processed.{table}) TO STDOUT (FORMAT csv, HEADER)"
+                cursor.copy_expert(query, file)
+    return folder
+
+
+def load_floor(bench: Bench, source: Path, ours: str) -> Ended:
+    """Load everything by hand-written SQL into a fresh database, which stays; the catalogue is that of our database."""
+    catalogue = export_catalogue(bench, ours)
     script = bench.folder / "copies.sql"
     script.write_text(copies(source, catalogue), encoding="utf-8")
     bench.fresh("bench_floor")
