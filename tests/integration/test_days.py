@@ -20,6 +20,7 @@ DATED = (
     "RunAll",
     "ExtractMongoToCsv",
     "LoadNormalizedJsonsToPostgres",
+    "LoadUsers",
     "LoadViewingSessions",
     "CheckQuality",
     "PublishTrusted",
