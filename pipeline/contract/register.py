@@ -8,28 +8,27 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import re
 from collections.abc import Collection
-from dataclasses import asdict
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import psycopg2
 from psycopg2.errors import InsufficientPrivilege, UndefinedTable
 from psycopg2.extensions import TRANSACTION_STATUS_INTRANS
 from psycopg2.extensions import cursor as Cursor
+from pydantic import TypeAdapter, ValidationError
 
 from pipeline.contract import schema
 from pipeline.contract.mapping import document_tables
 from pipeline.contract.schema import read_schema
-from pipeline.contract.table import LINEAGE, VERDICT, Check, Column, Reference, Table
+from pipeline.contract.table import LINEAGE, VERDICT, Table
 from pipeline.errors import PipelineError
 from pipeline.servers.postgres import session
 from pipeline.settings import get_settings
 from pipeline.sources.text_rules import trim
-from pipeline.state.fingerprints import digest_bytes
+from pipeline.state.fingerprints import digest_bytes, replace_text
 
 # The name of the schema; texts, other quoted names, and comments are passed over.
 IN_PROCESSED = re.compile(
@@ -75,6 +74,14 @@ class DeclarationError(PipelineError):
     """A file in `sql/processed` declares no table that can be loaded; the message names it and says why."""
 
 
+@dataclass(frozen=True)
+class Register:
+    """The declared tables, parents before children, and the digest of what they were read from."""
+
+    digest: str
+    tables: tuple[Table, ...]
+
+
 @cache
 def tables() -> dict[str, Table]:
     """Return every declared table by its name, parents before children; the same throughout the run.
@@ -88,17 +95,14 @@ def tables() -> dict[str, Table]:
     code = b"".join(Path(module).read_bytes() for module in (__file__, schema.__file__))
     digest = digest_bytes(code + json.dumps(texts).encode())
     store = get_settings().logs_path / ".declarations.json"
-    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-        kept = json.loads(store.read_text())
-        if kept["digest"] == digest:
-            return {each["name"]: _from_json(each) for each in kept["tables"]}
-    found = _read_declarations(texts)
-    partial = store.with_name(f"{store.name}.{os.getpid()}")
-    with contextlib.suppress(OSError):
-        partial.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_text(json.dumps({"digest": digest, "tables": [asdict(table) for table in found.values()]}))
-        partial.replace(store)
-    return found
+    kept = TypeAdapter(Register)
+    with contextlib.suppress(OSError, ValidationError):
+        found = kept.validate_json(store.read_bytes())
+        if found.digest == digest:
+            return {table.name: table for table in found.tables}
+    read = _read_declarations(texts)
+    replace_text(store, kept.dump_json(Register(digest, tuple(read.values()))).decode())
+    return read
 
 
 def declarations() -> dict[str, Path]:
@@ -223,21 +227,3 @@ def _refusal(name: str, error: psycopg2.Error) -> DeclarationError:
     told = [error.diag.message_primary or str(error), *filter(None, [error.diag.message_detail])]
     message = ": ".join(told).replace("pg_temp.", "processed.")
     return DeclarationError(f"sql/processed/{name}.sql: {' '.join(message.split())}")
-
-
-def _from_json(kept: dict[str, Any]) -> Table:
-    return Table(
-        kept["name"],
-        tuple(Column(**each) for each in kept["columns"]),
-        tuple(kept["key"]),
-        tuple(Reference(each["name"], *map(_as_tuple, list(each.values())[1:])) for each in kept["references"]),
-        tuple(
-            Check(each["name"], tuple(each["columns"]), each["definition"], each["comment"]) for each in kept["checks"]
-        ),
-        kept["comment"],
-        tuple(kept["indexes"]),
-    )
-
-
-def _as_tuple(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value
