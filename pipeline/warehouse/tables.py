@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 from psycopg2 import sql
-from psycopg2.errors import CheckViolation, DatatypeMismatch, InvalidForeignKey, UndefinedColumn, UndefinedFunction
+from psycopg2.errors import (
+    CheckViolation,
+    DatatypeMismatch,
+    ForeignKeyViolation,
+    InvalidForeignKey,
+    UndefinedColumn,
+    UndefinedFunction,
+)
 from psycopg2.extensions import cursor as Cursor
 
 from pipeline.contract.register import children, csv_tables, declaration_text, live, tables
@@ -12,10 +19,19 @@ from pipeline.settings import get_settings
 from pipeline.state import markers
 from pipeline.state.spec import Load
 from pipeline.warehouse.raw_columns import bring_raw_along
-from pipeline.warehouse.statements import execute_file, fetch_value, lock_out_readers, table_columns
+from pipeline.warehouse.statements import execute_file, fetch_value, identifiers, lock_out_readers, table_columns
 
 UNMARKED = ("rejected_rows", "held_rows", "merged_batches")
 TRIGGERS = "rollups/triggers.sql"
+# Rows, or a parent, are not as declared: the load of the table makes it anew.
+LEFT_TO_THE_LOAD = (
+    CheckViolation,
+    ForeignKeyViolation,
+    DatatypeMismatch,
+    InvalidForeignKey,
+    UndefinedColumn,
+    UndefinedFunction,
+)
 
 
 def create_tables(load: Load) -> None:
@@ -51,8 +67,8 @@ def complete(cursor: Cursor, table: Table) -> None:
 def bring_along(cursor: Cursor, table: Table) -> None:
     """Create a table of `processed`, or add what it lacks: nullable columns, keys, indexes, comments.
 
-    Checks are added where the rows allow it. Any other difference from the declaration is left to the load that fills
-    the table, and all of them if a column is missing that is required.
+    Checks and foreign keys are added where the rows allow it. Any other difference from the declaration is left to the
+    load that fills the table, and all of them if a column is missing that is required.
     """
     present = table_columns(cursor, table.processed)
     if present and not set(table.required) <= set(present):
@@ -62,11 +78,7 @@ def bring_along(cursor: Cursor, table: Table) -> None:
     for column in table.columns:
         if present and column.name not in present and not column.required:
             _add_column(cursor, table.processed_sql, column.name, column.type)
-    for reference in table.references:
-        columns = ", ".join(sql.Identifier(name).as_string(cursor) for name in reference.columns)
-        parent = sql.Identifier("processed", reference.parent).as_string(cursor)
-        arguments = (table.processed_sql.as_string(cursor), reference.name, columns, parent)
-        _if_possible(cursor, cursor.mogrify("SELECT etl.ensure_foreign_key(%s, %s, %s, %s)", arguments))
+    _add_references(cursor, table)
     if table.name in csv_tables():
         _add_lineage(cursor, table)
     if present:
@@ -79,6 +91,23 @@ def bring_along(cursor: Cursor, table: Table) -> None:
 def _add_column(cursor: Cursor, table: sql.Identifier, column: str, type_name: str) -> None:
     add = "ALTER TABLE {table} ADD COLUMN IF NOT EXISTS {column} {type}"
     cursor.execute(sql.SQL(add).format(table=table, column=sql.Identifier(column), type=sql.SQL(type_name)))
+
+
+def _add_references(cursor: Cursor, table: Table) -> None:
+    """Add the foreign keys that a table lacks, as after DROP … CASCADE of a parent, unless rows are against them."""
+    present = {reference.name for reference in live(cursor, [table.name])[table.name].references}
+    for reference in table.references:
+        if reference.name not in present:
+            add = sql.SQL("ALTER TABLE {table} ADD CONSTRAINT {name} FOREIGN KEY ({columns}) REFERENCES {parent}")
+            _if_possible(
+                cursor,
+                add.format(
+                    table=table.processed_sql,
+                    name=sql.Identifier(reference.name),
+                    columns=identifiers(reference.columns),
+                    parent=sql.Identifier("processed", reference.parent),
+                ),
+            )
 
 
 def _add_checks(cursor: Cursor, table: Table) -> None:
@@ -95,12 +124,12 @@ def _add_checks(cursor: Cursor, table: Table) -> None:
             )
 
 
-def _if_possible(cursor: Cursor, statement: str | bytes | sql.Composable) -> None:
+def _if_possible(cursor: Cursor, statement: str | sql.Composable) -> None:
     """Execute a statement, unless the table or a parent is not yet as declared: its load makes it anew then."""
     cursor.execute("SAVEPOINT before_statement")
     try:
         cursor.execute(statement)
-    except (CheckViolation, UndefinedColumn, UndefinedFunction, DatatypeMismatch, InvalidForeignKey):
+    except LEFT_TO_THE_LOAD:
         cursor.execute("ROLLBACK TO SAVEPOINT before_statement")
 
 
@@ -142,7 +171,7 @@ def _add_lineage(cursor: Cursor, table: Table) -> None:
                 sql.SQL("CREATE INDEX IF NOT EXISTS {name} ON {table} ({columns})").format(
                     name=sql.Identifier(name),
                     table=table.processed_sql,
-                    columns=sql.SQL(", ").join(map(sql.Identifier, reference.columns)),
+                    columns=identifiers(reference.columns),
                 ),
             )
 
