@@ -22,7 +22,7 @@ class Differences:
     def in_words(self, table: Table) -> list[str]:
         """Return what a load will do, one sentence for each difference."""
         added = [f"{table.processed}: {each}" for each in self.in_place]
-        return added + [f"{table.processed}: {each}: made anew" for each in (*self.rebuild, *self.surplus)]
+        return added + [f"{table.processed}: {each}: the table is rebuilt" for each in (*self.rebuild, *self.surplus)]
 
 
 def differences(declared: Table, present: Table | None) -> Differences:

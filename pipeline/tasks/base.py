@@ -16,8 +16,8 @@ from pipeline.state.marker import Store
 from pipeline.state.spec import Load, LoadSpec
 from pipeline.state.targets import MarkerTarget
 
-# Users and titles go before the many files of sessions: they are loaded while those land.
-BEFORE_SESSIONS = 1
+# Tables that others refer to are loaded while the many files of those land.
+PARENTS_FIRST = 1
 
 
 class TaskOfRun(luigi.Task):

@@ -14,7 +14,7 @@ from pipeline.settings import get_settings
 from pipeline.state import markers
 from pipeline.state.spec import Load
 from pipeline.state.targets import FolderTarget, marked_folder
-from pipeline.tasks.base import BEFORE_SESSIONS, PipelineTask
+from pipeline.tasks.base import PARENTS_FIRST, PipelineTask
 from pipeline.tasks.create import CreateMongodbCollections, CreatePostgresTables
 from pipeline.tasks.day_folder import DayFolderTask
 from pipeline.tasks.land_json import deliveries
@@ -35,7 +35,7 @@ class ExtractMongoToCsv(DayFolderTask):
 
     shows = CATALOGUE
     work: ClassVar = ("pipeline.documents.extraction",)
-    priority = BEFORE_SESSIONS
+    priority = PARENTS_FIRST
 
     @property
     def sql(self) -> tuple[str, ...]:  # type: ignore[override]

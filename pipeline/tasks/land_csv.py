@@ -14,7 +14,7 @@ from pipeline.state.locks import Locks
 from pipeline.state.marker import Marker
 from pipeline.state.spec import Load
 from pipeline.state.targets import WithdrawnTarget
-from pipeline.tasks.base import BEFORE_SESSIONS, TaskOfRun
+from pipeline.tasks.base import PARENTS_FIRST, TaskOfRun
 from pipeline.tasks.create import CreatePostgresTables
 from pipeline.tasks.file_task import FileTask, RefusableTask
 from pipeline.tasks.raw_folder import csv_paths, digest_of, name_undeclared, unreadable_tables
@@ -81,7 +81,7 @@ class LoadCsvToPostgres(FileTask, CsvTask):
     @property
     def priority(self) -> int:  # type: ignore[override]
         """Files of tables that others refer to come first."""
-        return BEFORE_SESSIONS if children(table_of(self.path)) else 0
+        return PARENTS_FIRST if children(table_of(self.path)) else 0
 
     def load(self, load: Load) -> None:
         """Copy the file."""

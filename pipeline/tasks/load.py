@@ -17,7 +17,7 @@ from pipeline.servers.postgres import session
 from pipeline.state.fingerprints import combine
 from pipeline.state.locks import Locks
 from pipeline.state.spec import Load
-from pipeline.tasks.base import BEFORE_SESSIONS, PipelineTask, PostgresTask
+from pipeline.tasks.base import PARENTS_FIRST, PipelineTask, PostgresTask
 from pipeline.tasks.create import CreatePostgresTables
 from pipeline.tasks.extract import ExtractMongoToCsv
 from pipeline.tasks.land_csv import LoadCsvToPostgres, landed, unreadable, withdrawn
@@ -32,7 +32,7 @@ class LoadNormalizedJsonsToPostgres(PostgresTask):
     date = DayParameter()
     work: ClassVar = ("pipeline.warehouse.catalogue",)
     target_table = "processed.content"
-    priority = BEFORE_SESSIONS
+    priority = PARENTS_FIRST
 
     @property
     def sql(self) -> tuple[str, ...]:  # type: ignore[override]
@@ -123,7 +123,7 @@ class LoadTable(PostgresTask):
     @property
     def priority(self) -> int:  # type: ignore[override]
         """Tables that others refer to are loaded while the files of those land."""
-        return BEFORE_SESSIONS if children(self.table) else 0
+        return PARENTS_FIRST if children(self.table) else 0
 
     def runs_after(self) -> list[luigi.Task]:
         """The tables come first, and files that left have left; what cannot be read is named."""

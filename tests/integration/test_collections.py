@@ -164,7 +164,7 @@ def test_a_collection_of_its_own_is_a_table_and_a_mapping(project: Project) -> N
         mapping = f'values = {{ site = "{name}" }}\n{STREAMS_MAPPING}'
         (code / "sql" / "collections" / f"{name}.toml").write_text(mapping)
     told = project.pipeline("explain", "LoadNormalizedJsonsToPostgres", "--date", "2026-03-03").answer
-    assert "type of capacity changed from integer to bigint: made anew" in told
+    assert "type of capacity changed from integer to bigint: the table is rebuilt" in told
     project.must_run(date="2026-03-03")
     types = "SELECT pg_typeof(capacity)::text FROM processed.live_events"
     assert project.rows(types) == [("bigint",), ("bigint",)]
