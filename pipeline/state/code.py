@@ -51,6 +51,7 @@ def modules_behind(module: str) -> dict[str, Source]:
         found[name] = source_of(name)
         imported = (_module(each) for each in found[name].imports)
         ahead += [each for each in imported if f"{each}.".startswith(ROOMS) and each not in AUDIT]
+    _sources().save()
     return dict(sorted(found.items()))
 
 
@@ -93,6 +94,7 @@ class _Sources:
     def __init__(self, store: Path) -> None:
         self.store = store
         self.way = Path(__file__).read_bytes()
+        self.changed = False
         try:
             self.known = {str(text): Source(**facts) for text, facts in json.loads(store.read_text()).items()}
         except (OSError, ValueError, AttributeError, TypeError):
@@ -103,10 +105,15 @@ class _Sources:
         text = digest_bytes(self.way + content)
         if text not in self.known:
             self.known[text] = read_source(content.decode())
-            # Old entries go as soon as there are many.
+            self.changed = True
+        return self.known[text]
+
+    def save(self) -> None:
+        """Keep what was taken apart since the last time; old entries go as soon as there are many."""
+        if self.changed:
             kept = {text: asdict(source) for text, source in [*self.known.items()][-MAX_KNOWN_SOURCES:]}
             replace_text(self.store, json.dumps(kept))
-        return self.known[text]
+            self.changed = False
 
 
 @cache
@@ -139,16 +146,16 @@ def read_source(text: str) -> Source:
                 imports |= {each.name for each in names if each.name.startswith("pipeline.")}
             case ast.Constant(value=str(value)) if SQL_FILE.fullmatch(value):
                 sql.add(value)
-    return Source(source_digest(text), sorted(imports), sorted(sql))
+    return Source(source_digest(tree), sorted(imports), sorted(sql))
 
 
-def source_digest(source: str) -> str:
-    """Return the digest of Python source code by what it does.
+def source_digest(tree: ast.Module) -> str:
+    """Return the digest of a module's code by what it does.
 
     Comments, docstrings and layout do not count, and the result is the same on every Python version this project
     runs on.
     """
-    return digest_bytes(json.dumps(_meaning(ast.parse(source)), ensure_ascii=True).encode())
+    return digest_bytes(json.dumps(_meaning(tree), ensure_ascii=True).encode())
 
 
 def _meaning(node: object) -> object:
