@@ -39,6 +39,7 @@ PASSING_FAULTS = (
     "shutting down",
     "in recovery",
     "server closed the connection",
+    "unexpected postmaster exit",
     "timeout expired",
     "too many clients",
     "remaining connection slots",

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
+import socket
 import tempfile
+import threading
 import time
 import uuid
 from collections.abc import Iterator
@@ -146,3 +149,44 @@ def test_both_servers_killed_after_a_run_keep_what_it_loaded(alone: Project) -> 
     with alone.mongo() as db:
         loaded = alone.value("SELECT count(*) FROM processed.content")
         assert db["movies"].count_documents({}) + db["series"].count_documents({}) >= loaded
+
+
+def test_a_server_that_dies_while_a_connection_opens_is_waited_for(project: Project) -> None:
+    project.write_rows("users.csv", ["user_id,country", "u1,DE"])
+    with project.connection() as connection:
+        address = f"{connection.info.host}/.s.PGSQL.{connection.info.port}"
+    with socket.create_server(("127.0.0.1", 0)) as front:
+        relay = threading.Thread(target=relay_after_one_refusal, args=(front, address), daemon=True)
+        relay.start()
+        port = str(front.getsockname()[1])
+        loaded = project.task("LoadUsers", POSTGRES_HOST="127.0.0.1", POSTGRES_PORT=port, POSTGRES_SSLMODE="disable")
+        front.shutdown(socket.SHUT_RDWR)
+        relay.join(30)
+    assert loaded.code == 0, loaded.output
+    assert "waiting up to 30 s for PostgreSQL" in loaded.log
+    assert "unexpected postmaster exit" in loaded.log
+
+
+def relay_after_one_refusal(front: socket.socket, address: str) -> None:
+    """Answer the first connection as a backend whose postmaster has just died; connect all others to the server."""
+    fields = b"SFATAL\0C57P01\0Mterminating connection due to unexpected postmaster exit\0\0"
+    with front.accept()[0] as first:
+        first.recv(1024)
+        first.sendall(b"E" + (len(fields) + 4).to_bytes(4, "big") + fields)
+    while True:
+        try:
+            client = front.accept()[0]
+        except OSError:
+            return  # the test has ended
+        server = socket.socket(socket.AF_UNIX)
+        server.connect(address)
+        for source, target in ((client, server), (server, client)):
+            threading.Thread(target=copy_bytes, args=(source, target), daemon=True).start()
+
+
+def copy_bytes(source: socket.socket, target: socket.socket) -> None:
+    with contextlib.suppress(OSError):  # closed by the other direction
+        while block := source.recv(65536):
+            target.sendall(block)
+    source.close()
+    target.close()
