@@ -25,8 +25,9 @@ from pipeline.servers import postgres
 from pipeline.servers.embedded import ensure_mongo, ensure_postgres
 from pipeline.servers.libpq import Role
 from pipeline.settings import Settings, get_settings
-from tests.warm_start import REPOSITORY, run_module
+from tests.warm_start import run_module
 
+REPOSITORY = Path(__file__).resolve().parent.parent
 # Luigi logs a line like this as each task starts.
 STARTED = re.compile(r"Worker Worker\(.*?\) running {3}(\w+)\((.*)\)$", re.MULTILINE)
 OWN_SETTINGS = (

@@ -12,7 +12,6 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-REPOSITORY = Path(__file__).resolve().parent.parent
 TIMEOUT_SECONDS = 240
 
 _context = multiprocessing.get_context("forkserver")
@@ -56,7 +55,7 @@ def _run(arguments: list[str], cwd: str, env: dict[str, str], streams: list[str]
     sys.pycache_prefix = env["PYTHONPYCACHEPREFIX"]
     sys.dont_write_bytecode = False
     sys.argv = ["", *arguments[1:]]
-    warm_modules.forget(code=Path(cwd) != REPOSITORY)
+    warm_modules.forget(code=Path(cwd) != Path(warm_modules.__file__).parent.parent)
     multiprocessing.set_start_method("fork", force=True)  # as in a process of its own, up to Python 3.13
     try:
         runpy.run_module(arguments[0], run_name="__main__", alter_sys=True)
