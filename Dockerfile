@@ -11,6 +11,6 @@ RUN install --directory --owner=airflow --group=0 --mode=0775 /opt/pipeline /var
 
 USER airflow
 COPY requirements.txt /requirements.txt
-RUN pip install --no-cache-dir --requirement /requirements.txt
+RUN pip install --no-cache-dir --require-hashes --only-binary :all: --requirement /requirements.txt
 
 WORKDIR /opt/pipeline

@@ -1,5 +1,4 @@
 # Everything runs in .venv; its file .installed says that the requirements are there.
-PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
@@ -39,11 +38,13 @@ format: $(VENV)/.installed ## rewrite the code in house style
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-lock: $(VENV)/.installed ## compile requirements*.txt from pyproject.toml
-	$(BIN)/uv pip compile -q --python-version 3.11 --no-emit-package video-streaming-pipeline \
-	    --no-header -o requirements.txt pyproject.toml
-	$(BIN)/uv pip compile -q --python-version 3.11 --no-emit-package video-streaming-pipeline \
-	    --no-header -c requirements.txt --extra dev -o requirements-dev.txt pyproject.toml
+lock: $(VENV)/.installed ## compile requirements*.txt, with hashes, from pyproject.toml
+	$(lock) -o requirements.txt
+	$(lock) -o requirements-dev.txt -c requirements.txt --extra dev
+
+# For every version of Python that pyproject.toml allows; what is locked stays as long as it fits.
+lock = $(BIN)/uv pip compile -q pyproject.toml --universal --generate-hashes --no-header \
+    --no-emit-package video-streaming-pipeline
 
 up: $(VENV)/.installed ## start the embedded servers and Luigi's scheduler
 	@$(BIN)/python -m pipeline up
@@ -60,18 +61,9 @@ clean: ## stop the servers and delete what the pipeline made: databases, extract
 	rm -rf data/embedded data/airflow data/processed/[!.]* data/rejected/[!.]* data/reports/[!.]*
 	rm -rf logs/[!.]* logs/.digests*.json logs/.__*.lock
 
-$(VENV)/bin/python:
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
-	    || { echo "Python 3.11 or later is needed; name one: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
-	$(PYTHON) -m venv $(VENV)
-
-# uv takes seconds where pip takes a minute, but knows nothing of pip's settings.
-requirements = $(1) --quiet -r requirements.txt -r requirements-dev.txt && $(1) --quiet --no-deps --editable .
-
-$(VENV)/.installed: pyproject.toml requirements.txt requirements-dev.txt | $(VENV)/bin/python
-	@echo "Installing the locked requirements into $(VENV) (a minute or two, once) ..."
-	@uv=$$(command -v uv || command -v $(BIN)/uv) && $(call requirements,$$uv pip install --python $(BIN)/python) \
-	    || { $(call requirements,$(BIN)/python -m pip install --disable-pip-version-check); }
+# PYTHON names another Python than the first one that fits.
+$(VENV)/.installed: pyproject.toml requirements-dev.txt install.sh
+	@PYTHON='$(PYTHON)' ./install.sh
 	@touch $@
 
 # A PostgreSQL with TLS for the tests of real servers, axe-core for those of the report; without npm they are skipped.
