@@ -2,6 +2,9 @@
 VENV := .venv
 BIN := $(VENV)/bin
 
+# Images often say that compiled modules are not kept: each command would compile all that it imports, in twice the time.
+export PYTHONDONTWRITEBYTECODE :=
+
 .DEFAULT_GOAL := help
 .PHONY: help install run test check unit bench lint format lock up airflow down clean
 
@@ -11,8 +14,7 @@ help: ## show this help
 install: $(VENV)/.installed ## make .venv with everything that the pipeline, its embedded servers and its tests need
 
 run: $(VENV)/.installed ## load the warehouse: sample data if data/raw is empty, then RunAll
-	@$(BIN)/python -m pipeline sample --if-empty
-	@$(BIN)/python -m pipeline up >/dev/null
+	@$(BIN)/python -m pipeline up >/dev/null & $(BIN)/python -m pipeline sample --if-empty && wait $$!
 	@$(BIN)/luigi --module pipeline RunAll
 
 test: $(VENV)/.installed tests/node_modules/.installed ## run all tests against real servers

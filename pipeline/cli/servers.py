@@ -19,6 +19,7 @@ def up(
 
     Example: python -m pipeline up --no-luigid
     """
+    embedded.ensure(get_settings(), with_scheduler=luigid)
     with postgres.session(), mongo.database():
         pass
     typer.echo(f"PostgreSQL  {postgres.server_name()}  {postgres.dsn('analyst')}")

@@ -6,6 +6,8 @@ machine. The packages they need are optional and looked for when first used. Oth
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 from pipeline.servers.embedded import mongo, postgres, scheduler
 from pipeline.servers.embedded.cluster import ADMIN, find_binaries
 from pipeline.servers.embedded.mongo import ensure as ensure_mongo
@@ -21,6 +23,7 @@ __all__ = [
     "Address",
     "EmbeddedServerError",
     "accepts",
+    "ensure",
     "ensure_mongo",
     "ensure_postgres",
     "ensure_scheduler",
@@ -33,6 +36,23 @@ __all__ = [
 ]
 
 _SERVERS = {"luigid": scheduler.server, "PostgreSQL": postgres.server, "MongoDB server": mongo.server}
+
+
+def ensure(settings: Settings, *, with_scheduler: bool) -> None:
+    """Make sure that the servers whose host is unset run: they start at the same time, as each mostly waits.
+
+    Raises:
+        EmbeddedServerError: one did not start.
+    """
+    wanted = {
+        ensure_postgres: settings.postgres_host is None,
+        ensure_mongo: settings.mongo_is_embedded,
+        ensure_scheduler: with_scheduler and settings.luigid_host is None,
+    }
+    with ThreadPoolExecutor() as pool:
+        starting = [pool.submit(start, settings) for start, is_wanted in wanted.items() if is_wanted]
+    for start in starting:
+        start.result()
 
 
 def running(settings: Settings) -> dict[str, int]:
