@@ -72,7 +72,7 @@ class Figures:
             "active_users": days["user_id"].nunique(),
             "watch_hours": hours(days["watch_duration_minutes"]),
             "avg_completion": mean(days["completion_percentage"]),
-            "titles": days["content_id"].nunique(),
+            "titles_in_month": days["content_id"].nunique(),
         }
 
     def months(self) -> Rows:
@@ -213,20 +213,21 @@ class Figures:
         )
         segments = self.users["user_id"].map(names).fillna("inactive")
         sessions = self.users["user_id"].map(self.sessions["user_id"].value_counts()).fillna(0)
-        watched = self.users["user_id"].map(minutes.map(lambda value: rounded(Fraction(value, 60))))
-        filled = [Decimal(0) if pd.isna(value) else value for value in watched]
-        users = pd.DataFrame({"segment": segments, "sessions": sessions, "hours": pd.Series(filled, dtype=object)})
+        watched = self.users["user_id"].map(minutes).fillna(0)
+        users = pd.DataFrame({"segment": segments, "sessions": sessions, "minutes": watched})
+        hours_of = {
+            segment: rounded(Fraction(int(group["minutes"].sum()), 60)) for segment, group in users.groupby("segment")
+        }
         rows = []
         for segment, group in users.groupby("segment"):
-            of_segment = sum(group["hours"], Decimal(0))
             rows.append(
                 (
                     segment,
                     len(group),
                     percent(len(group), len(users)),
                     int(group["sessions"].sum()),
-                    rounded(of_segment),
-                    percent(of_segment, sum(filled, Decimal(0))),
+                    hours_of[segment],
+                    percent(hours_of[segment], sum(hours_of.values(), Decimal(0))),
                 )
             )
         return rows

@@ -58,6 +58,12 @@ class Table:
     comment: str = ""
     indexes: tuple[str, ...] = ()
 
+    def has_index(self, columns: tuple[str, ...]) -> bool:
+        """Tell whether a declared index begins with columns, so that rows are found by them."""
+        beginning = ", ".join(columns)
+        indexed = (index.partition(" USING btree (")[2] for index in self.indexes)
+        return any(each.startswith((f"{beginning},", f"{beginning})")) for each in indexed)
+
     @property
     def raw(self) -> str:
         """Qualified name in `raw`."""

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 
-from pipeline.report.warehouse import Period, Warehouse
+import pandas as pd
+
+from pipeline.report.warehouse import Warehouse
 
 FILES_NAMED = 3
 UNITS = {
@@ -14,8 +16,10 @@ UNITS = {
     "active_users": "active users",
     "watch_hours": "watch hours",
     "avg_completion": "mean completion",
-    "titles": "titles watched",
+    "titles_in_month": "titles watched",
 }
+# To count it for some days of the month before takes all sessions of these.
+WHOLE_MONTH = "titles_in_month"
 
 
 @dataclass(frozen=True)
@@ -42,17 +46,21 @@ class Overview:
 
 def overview(data: Warehouse) -> Overview | None:
     """Sum the warehouse up; None while it holds no session."""
-    if data.month is None or data.month_before is None:
+    periods = data.frames["month_to_date"]
+    if not len(periods):
         return None
-    cards = [_card(name, data.month, data.month_before) for name in UNITS]
-    return Overview(_days(data.month), _days(data.month_before), cards, _totals(data), _freshness(data))
+    month, before = periods.iloc[0], periods.iloc[1]
+    cards = [_card(name, month, before) for name in UNITS]
+    return Overview(_days(month), _days(before), cards, _totals(data), _freshness(data))
 
 
-def _card(name: str, month: Period, before: Period) -> Card:
-    now, then = month.figures[name], before.figures[name]
+def _card(name: str, month: pd.Series, before: pd.Series) -> Card:
+    now, then = month[name], before[name]
     percent = name == "avg_completion"
     value = "none" if now is None else f"{now:,} %" if percent else f"{now:,}"
-    if now is None or not before.figures["sessions"] or then is None:
+    if name == WHOLE_MONTH:
+        return Card(name, UNITS[name], value, f"{then:,} in the whole month before", "same")
+    if now is None or not before["sessions"] or then is None:
         return Card(name, UNITS[name], value, "nothing to compare with", "same")
     difference = Decimal(now) - Decimal(then)
     if percent:
@@ -64,10 +72,9 @@ def _card(name: str, month: Period, before: Period) -> Card:
     return Card(name, UNITS[name], value, shown, direction)
 
 
-def _days(period: Period) -> str:
-    if period.first == period.last:
-        return _day(period.first)
-    return f"{period.first.day}–{_day(period.last)}"
+def _days(period: pd.Series) -> str:
+    first, last = period["first_date"], period["last_date"]
+    return _day(last) if first == last else f"{first.day}–{_day(last)}"
 
 
 def _day(day: date) -> str:
@@ -76,14 +83,13 @@ def _day(day: date) -> str:
 
 def _totals(data: Warehouse) -> list[tuple[str, str, str]]:
     """Return key, label and value of the totals over all data."""
-    devices, plans = data.frames["devices"], data.frames["plans"]
-    everything = devices[devices["is_total"] == 1].iloc[0]
+    everything = data.frames["overall"].iloc[0]
     titles = next(view.rows for view in data.views if view.name == "content_summary")
     completion = everything["avg_completion"]
     return [
         ("sessions", "sessions", f"{everything['sessions']:,}"),
-        ("users", "users", f"{sum(plans['users']):,}"),
-        ("active_users", "of them active", f"{sum(plans['active_users']):,}"),
+        ("users", "users", f"{everything['users']:,}"),
+        ("active_users", "of them active", f"{everything['active_users']:,}"),
         ("watch_hours", "watch hours", f"{everything['watch_hours']:,}"),
         ("avg_completion", "mean completion", "none" if completion is None else f"{completion:,} %"),
         ("titles", "titles in the catalogue", f"{titles:,}"),

@@ -22,8 +22,7 @@ def write_page(path: Path, day: date) -> int:
     """Write the page to `path`, from what an analyst can read; return the number of sessions it shows."""
     data = read()
     frames = data.frames
-    devices = frames["devices"]
-    sessions = int(devices.loc[devices["is_total"] == 1, "sessions"].sum())
+    sessions = int(frames["overall"]["sessions"].iloc[0])
     page = render(
         "page.html.j2",
         day=day,

@@ -8,30 +8,11 @@ LIMITS = {"days": 731, "months": 24, "cohorts": 13, "loads": 200}
 
 # By the name of the table on the page; how many rows are shown is in `LIMITS`.
 QUERIES: Mapping[str, str] = {
-    # One pass over the sessions, for each device, which PostgreSQL does in parallel; then one over the devices.
+    "overall": "SELECT * FROM trusted.overall_summary",
+    "month_to_date": "SELECT * FROM trusted.month_to_date ORDER BY first_date DESC",
     "devices": """
-        WITH devices AS (
-            SELECT
-                device_type,
-                count(*) AS sessions,
-                sum(watch_duration_minutes) AS minutes,
-                count(watch_duration_minutes) AS durations,
-                sum(completion_percentage) AS completion,
-                count(completion_percentage) AS completions
-            FROM trusted.session_details
-            GROUP BY device_type
-        )
-
-        SELECT
-            device_type,
-            coalesce(sum(sessions), 0)::bigint AS sessions,
-            round(sum(minutes) / nullif(sum(durations), 0), 2) AS avg_duration_minutes,
-            round(coalesce(sum(minutes), 0) / 60.0, 2) AS watch_hours,
-            round(sum(completion) / nullif(sum(completions), 0), 2) AS avg_completion,
-            grouping(device_type) AS is_total
-        FROM devices
-        GROUP BY GROUPING SETS ((device_type), ())
-        ORDER BY is_total, avg_duration_minutes DESC NULLS LAST, device_type
+        SELECT device_type, sessions, avg_duration_minutes, watch_hours, avg_completion
+        FROM trusted.device_summary ORDER BY avg_duration_minutes DESC NULLS LAST, device_type
     """,
     "types": """
         SELECT type, avg_completion, avg_duration_minutes, sessions
@@ -107,11 +88,10 @@ QUERIES: Mapping[str, str] = {
         GROUP BY cohort_month, month_number ORDER BY cohort_month, month_number
     """,
     "segments": """
-        SELECT segment, count(*) AS users, round(100.0 * count(*) / sum(count(*)) OVER (), 2) AS percent_of_users,
-            sum(sessions)::bigint AS sessions, sum(watch_hours) AS watch_hours,
-            round(100 * sum(watch_hours) / nullif(sum(sum(watch_hours)) OVER (), 0), 2) AS percent_of_watch_hours
-        FROM trusted.user_engagement
-        GROUP BY segment ORDER BY array_position(ARRAY['heavy', 'regular', 'light', 'inactive'], segment)
+        SELECT segment, users, round(100.0 * users / sum(users) OVER (), 2) AS percent_of_users, sessions, watch_hours,
+            round(100 * watch_hours / nullif(sum(watch_hours) OVER (), 0), 2) AS percent_of_watch_hours
+        FROM trusted.segment_summary
+        ORDER BY array_position(ARRAY['heavy', 'regular', 'light', 'inactive'], segment)
     """,
     "budgets": """
         SELECT title, content_id, type, production_budget, watch_hours, sessions,
@@ -155,13 +135,11 @@ QUERIES: Mapping[str, str] = {
     "lineage": "SELECT * FROM trusted.lineage ORDER BY kind, object, made_from",
 }
 
-# A month, or as many of its days as there are, against the same days of the month before.
-PERIOD = """
-    SELECT count(*) AS sessions, count(DISTINCT user_id) AS active_users,
-        round(coalesce(sum(watch_duration_minutes), 0) / 60.0, 2) AS watch_hours,
-        round(avg(completion_percentage), 2) AS avg_completion, count(DISTINCT content_id) AS titles
-    FROM trusted.session_details WHERE watch_date BETWEEN %(first)s AND %(last)s
-"""
+# Views with a row for each session or user are counted by what sums them up.
+COUNTS: Mapping[str, str] = {
+    "session_details": "SELECT sessions FROM trusted.overall_summary",
+    "user_engagement": "SELECT users FROM trusted.overall_summary",
+}
 VIEWS = """
     SELECT c.oid, c.relname, obj_description(c.oid, 'pg_class') FROM pg_class AS c
     WHERE c.relnamespace = 'trusted'::regnamespace AND c.relkind IN ('v', 'm') ORDER BY c.relname

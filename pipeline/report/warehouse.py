@@ -4,24 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
 
 import pandas as pd
 from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 
-from pipeline.report.queries import COLUMNS, LIMITS, PERIOD, QUERIES, TABLES, VIEWS
+from pipeline.report.queries import COLUMNS, COUNTS, LIMITS, QUERIES, TABLES, VIEWS
 from pipeline.servers.postgres import session
 from pipeline.warehouse.statements import fetch_value
-
-
-@dataclass(frozen=True)
-class Period:
-    """Days, both included, and the figures of the sessions in them."""
-
-    first: date
-    last: date
-    figures: pd.Series
 
 
 @dataclass(frozen=True)
@@ -39,11 +29,9 @@ class View:
 
 @dataclass(frozen=True)
 class Warehouse:
-    """Everything the page shows: frames by the names of `QUERIES`, the last month and the one before, views, tables."""
+    """Everything the page shows: frames by the names of `QUERIES`, views, tables."""
 
     frames: dict[str, pd.DataFrame]
-    month: Period | None
-    month_before: Period | None
     views: list[View]
     tables: list[View]
 
@@ -53,28 +41,9 @@ def read() -> Warehouse:
     with session("analyst") as cursor:
         cursor.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
         frames = {name: _frame(cursor, query, LIMITS) for name, query in QUERIES.items()}
-        days = frames["days"]
-        month = month_before = None
-        if len(days):
-            now, before = months_compared(days["watch_date"].iloc[-1])
-            month, month_before = _period(cursor, *now), _period(cursor, *before)
         views, tables = _views(cursor), _described(cursor, TABLES)
         cursor.execute("COMMIT")
-    return Warehouse(frames, month, month_before, views, tables)
-
-
-def months_compared(last: date) -> tuple[tuple[date, date], tuple[date, date]]:
-    """Return the month up to `last`, and the same days of the month before: all of it if `last` ends its month."""
-    first = last.replace(day=1)
-    before_last = first - timedelta(days=1)
-    before_first = before_last.replace(day=1)
-    if (last + timedelta(days=1)).day > 1:
-        before_last = min(before_last, before_first + (last - first))
-    return (first, last), (before_first, before_last)
-
-
-def _period(cursor: Cursor, first: date, last: date) -> Period:
-    return Period(first, last, _frame(cursor, PERIOD, {"first": first, "last": last}).iloc[0])
+    return Warehouse(frames, views, tables)
 
 
 def _frame(cursor: Cursor, query: str, parameters: Mapping[str, object]) -> pd.DataFrame:
@@ -87,7 +56,10 @@ def _frame(cursor: Cursor, query: str, parameters: Mapping[str, object]) -> pd.D
 def _views(cursor: Cursor) -> list[View]:
     count = sql.SQL("SELECT count(*) FROM {}")
     return [
-        replace(view, rows=fetch_value(cursor, count.format(sql.Identifier("trusted", view.name))))
+        replace(
+            view,
+            rows=fetch_value(cursor, COUNTS.get(view.name) or count.format(sql.Identifier("trusted", view.name))),
+        )
         for view in _described(cursor, VIEWS)
     ]
 

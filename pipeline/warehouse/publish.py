@@ -59,8 +59,9 @@ def publish(load: Load) -> None:
             count = sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier("trusted", name))
             load.holds[f"trusted.{name}"] = fetch_value(load.cursor, count)
     load.rows_read = load.rows_loaded = sum(load.holds.values())
-    for name in rollups.LASTING_TABLES:
-        load.holds[name] = fetch_value(load.cursor, sql.SQL("SELECT count(*) FROM {}").format(sql.SQL(name)))
+    for name in rollups.names(load.cursor):
+        some = sql.SQL("SELECT count(*) FROM (SELECT FROM {} LIMIT 1) AS found").format(sql.Identifier("etl", name))
+        load.holds[f"etl.{name}"] = fetch_value(load.cursor, some)
 
 
 def _must_rebuild(load: Load, known: Inputs) -> bool:

@@ -166,6 +166,9 @@ def _add_lineage(cursor: Cursor, table: Table) -> None:
         # Rows of a parent that never leaves need not be found.
         if "removed_at" not in tables()[reference.parent].column_names and reference.columns != table.key:
             name = "_".join((table.name, *reference.columns, "idx"))
+            if table.has_index(reference.columns):
+                cursor.execute(sql.SQL("DROP INDEX IF EXISTS {}").format(sql.Identifier("processed", name)))
+                continue
             _if_possible(
                 cursor,
                 sql.SQL("CREATE INDEX IF NOT EXISTS {name} ON {table} ({columns})").format(

@@ -4,7 +4,7 @@ SELECT
     sum(t.sessions)::bigint AS sessions,
     round(sum(t.completion_hundredths) / 100 / nullif(sum(t.completions), 0), 2) AS avg_completion,
     round(sum(t.minutes) / nullif(sum(t.durations), 0), 2) AS avg_duration_minutes
-FROM etl.rollup_titles AS t
+FROM etl.rollup_title_bucket AS t
 INNER JOIN processed.content AS c USING (content_id)
 GROUP BY c.type
 HAVING sum(t.sessions) > 0;

@@ -1,7 +1,7 @@
 CREATE MATERIALIZED VIEW trusted.completion_distribution AS
 WITH watched AS (
     SELECT c.type, t.bucket, sum(t.sessions)::bigint AS sessions
-    FROM etl.rollup_titles AS t
+    FROM etl.rollup_title_bucket AS t
     INNER JOIN processed.content AS c USING (content_id)
     GROUP BY c.type, t.bucket
 ),

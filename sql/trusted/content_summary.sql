@@ -5,13 +5,7 @@ WITH viewing AS (
         sum(sessions)::bigint AS sessions,
         sum(minutes) AS minutes,
         sum(completion_hundredths) / 100 / nullif(sum(completions), 0) AS avg_completion
-    FROM etl.rollup_titles
-    GROUP BY content_id
-),
-
-viewers AS (
-    SELECT content_id, sum(viewers)::bigint AS unique_viewers
-    FROM etl.rollup_title_viewers
+    FROM etl.rollup_title_bucket
     GROUP BY content_id
 ),
 
@@ -33,7 +27,7 @@ SELECT
     m.duration_minutes, s.season_count, t.episode_count,
     coalesce(m.views_count, s.total_views) AS catalogue_views,
     coalesce(v.sessions, 0) AS sessions,
-    coalesce(w.unique_viewers, 0) AS unique_viewers,
+    coalesce(w.viewers, 0) AS unique_viewers,
     round(coalesce(v.minutes, 0) / 60.0, 2) AS watch_hours,
     round(v.avg_completion, 2) AS avg_completion,
     c.removed_at IS NOT NULL AS removed
@@ -43,7 +37,7 @@ LEFT JOIN processed.series_details AS s USING (content_id)
 LEFT JOIN genre_lists AS g USING (content_id)
 LEFT JOIN season_totals AS t USING (content_id)
 LEFT JOIN viewing AS v USING (content_id)
-LEFT JOIN viewers AS w USING (content_id);
+LEFT JOIN etl.rollup_title AS w USING (content_id);
 
 CREATE UNIQUE INDEX content_summary_key ON trusted.content_summary (content_id);
 

@@ -7,7 +7,7 @@ WITH viewing_by_title AS (
         sum(minutes)::bigint AS minutes,
         sum(completion_hundredths) / 100 AS completion,
         sum(completions)::bigint AS completions
-    FROM etl.rollup_titles
+    FROM etl.rollup_title_bucket
     GROUP BY content_id
 ),
 

@@ -1,14 +1,8 @@
-CREATE MATERIALIZED VIEW trusted.monthly_retention AS
-WITH members AS (
-    SELECT f.user_id, f.cohort_month, u.subscription_type
-    FROM (SELECT user_id, min(month) AS cohort_month FROM etl.rollup_user_months GROUP BY user_id) AS f
-    INNER JOIN processed.users AS u USING (user_id)
-),
-
-cohorts AS (
-    SELECT cohort_month, subscription_type, count(*) AS cohort_users
-    FROM members
-    GROUP BY cohort_month, subscription_type
+CREATE VIEW trusted.monthly_retention AS
+WITH cohorts AS (
+    SELECT cohort_month, subscription_type, active_users AS cohort_users
+    FROM etl.rollup_cohort
+    WHERE month = cohort_month AND active_users > 0
 ),
 
 -- Zeros for every month of a cohort, added to what its users did: a join would lose users without a plan.
@@ -16,18 +10,19 @@ activity AS (
     SELECT c.cohort_month, c.subscription_type, month::date AS month, c.cohort_users, 0 AS active_users
     FROM cohorts AS c
     CROSS JOIN LATERAL generate_series(
-        c.cohort_month::timestamp, (SELECT max(month) FROM etl.rollup_user_months)::timestamp, interval '1 month'
+        c.cohort_month::timestamp,
+        (SELECT max(month) FROM etl.rollup_cohort WHERE active_users > 0)::timestamp,
+        interval '1 month'
     ) AS month
     UNION ALL
-    SELECT m.cohort_month, m.subscription_type, a.month, 0, count(*)
-    FROM etl.rollup_user_months AS a
-    INNER JOIN members AS m USING (user_id)
-    GROUP BY m.cohort_month, m.subscription_type, a.month
+    SELECT cohort_month, subscription_type, month, 0, active_users
+    FROM etl.rollup_cohort
+    WHERE active_users > 0
 )
 
 SELECT
     cohort_month,
-    etl.label(a.subscription_type) AS subscription_type,
+    a.subscription_type,
     (12 * (extract(year FROM month) - extract(year FROM cohort_month))
         + extract(month FROM month) - extract(month FROM cohort_month))::integer AS month_number,
     max(cohort_users) AS cohort_users,
@@ -36,10 +31,7 @@ SELECT
 FROM activity AS a
 GROUP BY cohort_month, a.subscription_type, month;
 
-CREATE UNIQUE INDEX monthly_retention_key
-    ON trusted.monthly_retention (cohort_month, subscription_type, month_number) NULLS NOT DISTINCT;
-
-COMMENT ON MATERIALIZED VIEW trusted.monthly_retention IS
+COMMENT ON VIEW trusted.monthly_retention IS
     'How many users of a cohort come back in later months. A user belongs to the cohort of the month of the first '
     'session, under the present plan. Grain: one row for each cohort_month, subscription_type and month_number, from '
     '0 to the last month of the data up to the day of the run, zeros included. Example: SELECT cohort_month, '

@@ -1,21 +1,15 @@
 CREATE MATERIALIZED VIEW trusted.top_content_by_country AS
-WITH viewing AS (
-    SELECT country, content_id, sum(sessions)::bigint AS sessions, sum(minutes)::bigint AS minutes
-    FROM etl.rollup_title_countries
-    GROUP BY country, content_id
-    HAVING sum(sessions) > 0
-),
-
-ranked AS (
+WITH ranked AS (
     SELECT
         country, content_id, sessions, minutes,
         -- "C": the same winner of a tie whatever the collation of the database.
         row_number() OVER (PARTITION BY country ORDER BY minutes DESC, content_id COLLATE "C") AS rank
-    FROM viewing
+    FROM etl.rollup_title_country
+    WHERE sessions > 0
 )
 
 SELECT
-    etl.label(r.country) AS country,
+    r.country,
     r.rank::integer AS rank,
     r.content_id, c.title, r.sessions,
     round(r.minutes / 60.0, 2) AS watch_hours

@@ -1,28 +1,19 @@
-CREATE MATERIALIZED VIEW trusted.user_engagement AS
-WITH standings AS (
-    SELECT user_id, percent_rank() OVER (ORDER BY minutes) AS standing
-    FROM etl.rollup_users
-)
-
+CREATE VIEW trusted.user_engagement AS
 SELECT
-    u.user_id, u.country, u.subscription_type,
-    coalesce(v.sessions, 0) AS sessions,
-    round(coalesce(v.minutes, 0) / 60.0, 2) AS watch_hours,
-    round(v.completion_hundredths / 100.0 / nullif(v.completions, 0), 2) AS avg_completion,
-    v.last_watch_date, v.favourite_device,
+    u.user_id, u.country, u.subscription_type, u.sessions,
+    round(u.minutes / 60.0, 2) AS watch_hours,
+    round(u.completion_hundredths / 100.0 / nullif(u.completions, 0), 2) AS avg_completion,
+    u.last_watch_date, u.favourite_device,
     CASE
-        WHEN v.user_id IS NULL THEN 'inactive'
-        WHEN s.standing < 0.5 THEN 'light'
-        WHEN s.standing < 0.9 THEN 'regular'
+        WHEN u.sessions = 0 THEN 'inactive'
+        WHEN u.minutes <= s.light_minutes THEN 'light'
+        WHEN u.minutes <= s.regular_minutes THEN 'regular'
         ELSE 'heavy'
     END AS segment
-FROM processed.users AS u
-LEFT JOIN etl.rollup_users AS v USING (user_id)
-LEFT JOIN standings AS s USING (user_id);
+FROM etl.rollup_user AS u
+CROSS JOIN etl.rollup_state AS s;
 
-CREATE UNIQUE INDEX user_engagement_key ON trusted.user_engagement (user_id);
-
-COMMENT ON MATERIALIZED VIEW trusted.user_engagement IS
+COMMENT ON VIEW trusted.user_engagement IS
     'Users with their viewing. Grain: one row for each user, also those without a session. Example: SELECT segment, '
     'count(*) AS users, sum(watch_hours) AS watch_hours FROM trusted.user_engagement GROUP BY segment ORDER BY '
     'watch_hours DESC';

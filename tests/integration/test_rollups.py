@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import uuid
+from pathlib import Path
 from typing import Any
+
+import pytest
 
 from tests.in_process import settle
 from tests.project import Project
@@ -15,9 +19,13 @@ VIEWS = (
     "country_engagement",
     "daily_viewing",
     "device_engagement",
+    "device_summary",
     "genre_performance",
+    "month_to_date",
     "monthly_retention",
+    "overall_summary",
     "period_summary",
+    "segment_summary",
     "subscription_engagement",
     "top_content_by_country",
     "user_engagement",
@@ -57,7 +65,7 @@ def test_a_user_who_moves_takes_the_sessions_along(project: Project) -> None:
     write_users(project, ANN, BOB.replace("Chile", "Japan"))
     settle(project)
     assert project.rows(top) == [("Japan",), ("Peru",)]
-    assert built(project) == first, "only the sums by country were built afresh"
+    assert built(project) == first, "they were kept up"
 
 
 def test_without_any_session_left_the_views_are_empty_and_fill_again(project: Project) -> None:
@@ -80,6 +88,39 @@ def test_what_is_truncated_behind_the_back_is_built_afresh(project: Project) -> 
     write_all(project)
     settle(project)
     before = published(project)
-    project.rows("TRUNCATE etl.rollup_days, etl.rollup_users")
+    project.rows("TRUNCATE etl.rollup_day, etl.rollup_user")
     assert "PublishTrusted" in settle(project)
     assert published(project) == before
+
+
+@pytest.mark.parametrize(
+    ("last", "now", "before"),
+    [
+        ("2024-03-31", ("2024-03-01", "2024-03-31"), ("2024-02-01", "2024-02-29")),
+        ("2024-03-30", ("2024-03-01", "2024-03-30"), ("2024-02-01", "2024-02-29")),
+        ("2024-03-14", ("2024-03-01", "2024-03-14"), ("2024-02-01", "2024-02-14")),
+        ("2024-02-29", ("2024-02-01", "2024-02-29"), ("2024-01-01", "2024-01-31")),
+        ("2024-01-01", ("2024-01-01", "2024-01-01"), ("2023-12-01", "2023-12-01")),
+    ],
+)
+def test_a_month_is_compared_with_as_many_days_of_the_one_before(
+    known: Project, last: str, now: tuple[str, str], before: tuple[str, str]
+) -> None:
+    with known.connection() as connection, connection.cursor() as cursor:
+        cursor.execute("UPDATE etl.rollup_day SET watch_date = %s, sessions = 1", (last,))
+        cursor.execute("SELECT first_date::text, last_date::text FROM trusted.month_to_date ORDER BY 1 DESC")
+        compared = cursor.fetchall()
+        connection.rollback()
+    assert compared == [now, before]
+
+
+@pytest.fixture(scope="module")
+def known(tmp_path_factory: pytest.TempPathFactory, embedded: Path) -> Project:
+    """A published project with one day of sessions."""
+    project = Project(tmp_path_factory.mktemp("rollups"), embedded, f"test_{uuid.uuid4().hex[:12]}")
+    write_all(project)
+    for path in project.raw.glob("viewing_sessions*"):
+        path.unlink()
+    write_sessions(project, session(1))
+    settle(project)
+    return project

@@ -15,24 +15,7 @@ from pipeline.report.figures.graph import Node, layers
 from pipeline.report.figures.style import compact, rounded, shortened
 from pipeline.report.index import write_index
 from pipeline.report.tables import Cell, cell
-from pipeline.report.warehouse import View, months_compared
-
-
-@pytest.mark.parametrize(
-    ("last", "now", "before"),
-    [
-        (date(2024, 3, 31), ("2024-03-01", "2024-03-31"), ("2024-02-01", "2024-02-29")),
-        (date(2024, 3, 30), ("2024-03-01", "2024-03-30"), ("2024-02-01", "2024-02-29")),
-        (date(2024, 3, 14), ("2024-03-01", "2024-03-14"), ("2024-02-01", "2024-02-14")),
-        (date(2024, 2, 29), ("2024-02-01", "2024-02-29"), ("2024-01-01", "2024-01-31")),
-        (date(2024, 1, 1), ("2024-01-01", "2024-01-01"), ("2023-12-01", "2023-12-01")),
-    ],
-)
-def test_a_month_is_compared_with_as_many_days_of_the_one_before(
-    last: date, now: tuple[str, str], before: tuple[str, str]
-) -> None:
-    compared = months_compared(last)
-    assert [tuple(day.isoformat() for day in period) for period in compared] == [now, before]
+from pipeline.report.warehouse import View
 
 
 @pytest.mark.parametrize(

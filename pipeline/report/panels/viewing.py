@@ -21,9 +21,7 @@ DAILY = (
 
 def viewing(frames: Mapping[str, pd.DataFrame]) -> list[Panel]:
     """Return the panels from the frames of `queries`."""
-    devices = frames["devices"]
-    devices = devices[devices["is_total"] == 0].drop(columns="is_total")
-    types, days, completion = frames["types"], frames["days"], frames["completion"]
+    devices, types, days, completion = frames["devices"], frames["types"], frames["days"], frames["completion"]
     return [
         panel(
             "days",
@@ -37,7 +35,7 @@ def viewing(frames: Mapping[str, pd.DataFrame]) -> list[Panel]:
         panel(
             "devices",
             "Mean session duration by device type",
-            view="session_details",
+            view="device_summary",
             note="Minutes of a session, over the sessions whose duration is known.",
             data=devices,
             svg=bar_chart(
