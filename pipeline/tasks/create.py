@@ -19,7 +19,13 @@ from pipeline.warehouse.tables import create_tables
 class CreatePostgresTables(PostgresTask):
     """Creates the schemas and tables of `etl`, `raw` and `processed`, or brings them up to date."""
 
-    sql: ClassVar = ("etl/*.sql", "processed/*.sql", "rollups/triggers.sql", "trusted/00_schema.sql")
+    sql: ClassVar = (
+        "etl/*.sql",
+        "processed/*.sql",
+        "rollups/triggers.sql",
+        "rollups/indexes.sql",
+        "trusted/00_schema.sql",
+    )
     work: ClassVar = ("pipeline.warehouse.tables",)
     target_table = "etl.table_updates"
 

@@ -48,6 +48,7 @@ def create_tables(load: Load) -> None:
         for table in csv_tables().values():
             bring_raw_along(cursor, table)
         execute_file(cursor, TRIGGERS)
+        execute_file(cursor, "rollups/indexes.sql")
 
     lock_out_readers(cursor, create)
     if load.previous is None:

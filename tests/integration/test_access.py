@@ -80,8 +80,8 @@ def test_trusted_holds_these_views_and_no_other(loaded: Project) -> None:
         "UPDATE trusted.daily_viewing SET sessions = 2",
         "DELETE FROM trusted.daily_viewing",
         "TRUNCATE processed.users CASCADE",
-        "REFRESH MATERIALIZED VIEW trusted.daily_viewing",
-        "DROP MATERIALIZED VIEW trusted.daily_viewing",
+        "REFRESH MATERIALIZED VIEW trusted.content_summary",
+        "DROP VIEW trusted.daily_viewing",
         "CREATE VIEW trusted.mine AS SELECT 1",
         "CREATE TABLE trusted.mine (n int)",
         "CREATE TABLE public.mine (n int)",
@@ -131,7 +131,7 @@ def test_every_table_view_and_column_is_described(loaded: Project) -> None:
 
 
 def test_a_view_that_was_replaced_is_still_readable(loaded: Project) -> None:
-    loaded.rows("DROP MATERIALIZED VIEW trusted.daily_viewing")
+    loaded.rows("DROP VIEW trusted.daily_viewing")
     assert settle(loaded) == ["PublishTrusted"]
     assert loaded.rows("SELECT watch_date::text, sessions, watch_hours FROM daily_viewing", role="analyst") == [
         ("2024-01-01", 1, 1)

@@ -129,7 +129,7 @@ def drop_content(project: Project) -> None:
 
 
 def drop_a_view(project: Project) -> None:
-    project.rows("DROP MATERIALIZED VIEW trusted.daily_viewing")
+    project.rows("DROP VIEW trusted.daily_viewing")
 
 
 def drop_a_collection(project: Project) -> None:
