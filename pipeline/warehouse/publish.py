@@ -13,7 +13,7 @@ from pipeline.settings import get_settings
 from pipeline.state.inputs import Inputs
 from pipeline.state.spec import Load
 from pipeline.warehouse import rollups
-from pipeline.warehouse.retire import drop_earlier, drop_undeclared
+from pipeline.warehouse.retire import drop_undeclared
 from pipeline.warehouse.statements import comment_on_columns, execute_file, fetch_value, lock_out_readers
 
 logger = logging.getLogger("pipeline")
@@ -50,7 +50,7 @@ def publish(load: Load) -> None:
         logger.debug("trusted.%s: defined", name)
     _comment_columns(load.cursor, folder)
     drop_undeclared(load.cursor)
-    drop_earlier(load.cursor)
+    rollups.drop_earlier(load.cursor)
     # A schema that was dropped has come back without what init-postgres.sh granted.
     for grant in ("GRANT USAGE ON SCHEMA trusted TO {}", "GRANT SELECT ON ALL TABLES IN SCHEMA trusted TO {}"):
         load.cursor.execute(sql.SQL(grant).format(sql.Identifier(ANALYST)))

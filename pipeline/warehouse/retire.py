@@ -1,4 +1,4 @@
-"""Dropping tables that are declared no more, and what counts on them."""
+"""Dropping tables of `processed` that are declared no more, and what counts on them."""
 
 from __future__ import annotations
 
@@ -18,19 +18,6 @@ UNDECLARED = """
     SELECT relname FROM pg_class INNER JOIN pg_attribute ON attrelid = pg_class.oid AND attname = '_batch_id'
     WHERE relnamespace = to_regnamespace('processed') AND relkind = 'r' AND relname <> ALL (%s) ORDER BY relname
 """
-EARLIER = {
-    f"etl.rollup_{name}"
-    for name in (
-        "ahead",
-        "days",
-        "title_countries",
-        "title_viewers",
-        "titles",
-        "user_devices",
-        "user_months",
-        "users",
-    )
-}
 FORGET = (
     "DELETE FROM etl.held_rows WHERE table_name = ANY (%(names)s)",
     "DELETE FROM etl.rejected_rows WHERE table_name = ANY (%(names)s) AND stage = 'load'",
@@ -62,13 +49,6 @@ def drop_undeclared(cursor: Cursor) -> None:
     for statement in FORGET:
         cursor.execute(statement, {"names": names, "targets": [f"processed.{name}" for name in names]})
     logger.info("dropped, since no file in sql/processed declares them: %s", ", ".join(names))
-
-
-def drop_earlier(cursor: Cursor) -> None:
-    """Drop what the views of earlier versions were made of."""
-    every = ", ".join(EARLIER)
-    cursor.execute(f"DROP TABLE IF EXISTS {every}")
-    forget_objects(cursor, EARLIER)
 
 
 def forget_objects(cursor: Cursor, names: set[str]) -> None:

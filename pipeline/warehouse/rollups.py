@@ -13,12 +13,26 @@ from datetime import date
 from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 
+from pipeline.warehouse.retire import forget_objects
 from pipeline.warehouse.statements import execute_file, fetch_value
 
 logger = logging.getLogger("pipeline")
 
 REBUILD_FROM_SHARE = 0.05  # of the sessions, or of the users, changed: looking each up costs more then
 REBUILD_FROM_ROWS = 1000  # fewer are looked up in any case
+EARLIER = {
+    f"etl.rollup_{name}"
+    for name in (
+        "ahead",
+        "days",
+        "title_countries",
+        "title_viewers",
+        "titles",
+        "user_devices",
+        "user_months",
+        "users",
+    )
+}
 CHANGES = """
     SELECT
         (SELECT count(*) FROM etl.session_changes), (SELECT coalesce(sum(sessions), 0) FROM etl.rollup_audience),
@@ -58,6 +72,13 @@ def names(cursor: Cursor) -> list[str]:
         " AND starts_with(relname, 'rollup_') AND relname <> 'rollup_state' ORDER BY relname"
     )
     return [name for (name,) in cursor.fetchall()]
+
+
+def drop_earlier(cursor: Cursor) -> None:
+    """Drop what the views of earlier versions were made of."""
+    every = ", ".join(EARLIER)
+    cursor.execute(f"DROP TABLE IF EXISTS {every}")
+    forget_objects(cursor, EARLIER)
 
 
 def _can_be_kept_up(cursor: Cursor, day: date) -> bool:
