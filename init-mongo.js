@@ -6,10 +6,11 @@
 // The user is of the database MONGO_DB, so the pipeline's MONGO_AUTH_SOURCE must name that.
 
 const name = process.env.MONGO_USER || "pipeline";
-const password = process.env.MONGO_PASSWORD;
+const file = process.env.MONGO_PASSWORD_FILE;
+const password = file ? require("fs").readFileSync(file, "utf8").trimEnd() : process.env.MONGO_PASSWORD;
 const database = db.getSiblingDB(process.env.MONGO_DB || "video_streaming");
 if (!password) {
-  throw new Error("MONGO_PASSWORD is not set");
+  throw new Error("neither MONGO_PASSWORD nor MONGO_PASSWORD_FILE is set");
 }
 const rights = {
   pwd: password,

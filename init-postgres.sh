@@ -16,6 +16,9 @@
 #    set PIPELINE_USER (this is how the script knows), PIPELINE_PASSWORD, PIPELINE_DB and
 #    DATA_ANALYST_PASSWORD for what is to be made.
 #
+#    In both cases a password may be in a file: POSTGRES_PASSWORD_FILE (2: PIPELINE_PASSWORD_FILE) and
+#    DATA_ANALYST_PASSWORD_FILE name it.
+#
 # 3. The embedded server runs it by itself, as in 1 and without passwords.
 #
 # The administrator must be a superuser (large objects are closed to everybody else).
@@ -26,12 +29,13 @@ prepare() (
     if [[ -n ${PIPELINE_USER:-} ]]; then
         export PGUSER=${PGUSER:-${POSTGRES_USER:-postgres}}
         export PIPELINE_DB=${PIPELINE_DB:-video_streaming}
+        PIPELINE_PASSWORD=$(secret PIPELINE_PASSWORD)
     else
         [[ -z ${POSTGRES_HOST:-} ]] || export PGHOST=${PGHOST:-$POSTGRES_HOST}
         [[ -z ${POSTGRES_PORT:-} ]] || export PGPORT=${PGPORT:-$POSTGRES_PORT}
         export PGUSER=${PGUSER:-postgres}
         export PIPELINE_USER=${POSTGRES_USER:-pipeline}
-        export PIPELINE_PASSWORD=${POSTGRES_PASSWORD:-}
+        PIPELINE_PASSWORD=$(secret POSTGRES_PASSWORD)
         export PIPELINE_DB=${POSTGRES_DB:-video_streaming}
     fi
     export PGDATABASE=${PGDATABASE:-postgres}
@@ -40,7 +44,8 @@ prepare() (
     PGOPTIONS="${PGOPTIONS:-} -c search_path=pg_catalog -c standard_conforming_strings=on -c statement_timeout=0"
     export PGOPTIONS="$PGOPTIONS -c default_transaction_read_only=off"
     # psql reads the passwords from its environment: on a command line everybody could see them.
-    export PIPELINE_PASSWORD=${PIPELINE_PASSWORD:-} DATA_ANALYST_PASSWORD=${DATA_ANALYST_PASSWORD:-}
+    DATA_ANALYST_PASSWORD=$(secret DATA_ANALYST_PASSWORD)
+    export PIPELINE_PASSWORD DATA_ANALYST_PASSWORD
     [[ -n $PIPELINE_PASSWORD ]] || unset PIPELINE_PASSWORD
     [[ -n $DATA_ANALYST_PASSWORD ]] || unset DATA_ANALYST_PASSWORD
 
@@ -54,6 +59,16 @@ prepare() (
     fi
     echo "PostgreSQL is prepared: database $PIPELINE_DB, roles $PIPELINE_USER and data_analyst"
 )
+
+# Prints a variable, or the content of the file that the variable NAME_FILE names.
+secret() {
+    local file=$1_FILE
+    if [[ -n ${!file:-} ]]; then
+        cat -- "${!file}"
+    else
+        printf '%s' "${!1:-}"
+    fi
+}
 
 sql() {
     cat <<'SQL'

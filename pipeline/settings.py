@@ -39,7 +39,8 @@ class Settings(BaseSettings):
     when the embedded MongoDB server is, `luigid_host` is None when the project's own scheduler is. All paths
     are absolute, and links in the raw folder lead out of it only with `data_raw_outside_links`;
     `max_reject_ratio` is a share (0.05 = 5 %); `lock_timeout_seconds` is how long a load waits for another run,
-    or for readers of what it replaces; `pipeline_timezone` is the zone whose day today is.
+    or for readers of what it replaces; `pipeline_timezone` is the zone whose day today is. A secret may instead be
+    the content of the file that `<name>_file` names.
     """
 
     model_config = SettingsConfigDict(extra="ignore", frozen=True, env_ignore_empty=True)
@@ -49,7 +50,9 @@ class Settings(BaseSettings):
     postgres_user: str = "pipeline"
     postgres_password: SecretStr = SecretStr("")
     postgres_db: str = "video_streaming"
+    postgres_password_file: Path | None = None
     data_analyst_password: SecretStr = SecretStr("")
+    data_analyst_password_file: Path | None = None
     # TLS, as libpq names it; without a mode libpq prefers TLS and checks nothing.
     postgres_sslmode: Literal["disable", "allow", "prefer", "require", "verify-ca", "verify-full"] | None = None
     postgres_sslrootcert: Literal["system"] | FilePath | None = None
@@ -60,12 +63,14 @@ class Settings(BaseSettings):
     mongo_port: int = Field(27017, ge=1, le=65535)
     mongo_user: str | None = None
     mongo_password: SecretStr = SecretStr("")
+    mongo_password_file: Path | None = None
     mongo_db: str = "video_streaming"
     mongo_auth_source: str = "admin"
     mongo_tls: bool = False
     mongo_tls_ca_file: FilePath | None = None
     mongo_tls_certificate_key_file: FilePath | None = None
     mongo_uri: SecretStr | None = None  # instead of host, port, user and password
+    mongo_uri_file: Path | None = None
 
     luigid_host: str | None = None
     luigid_port: int = Field(8082, ge=1, le=65535)
@@ -80,6 +85,7 @@ class Settings(BaseSettings):
     embedded_path: Path = Path("data/embedded")
 
     failure_webhook_url: SecretStr | None = None  # such addresses let anyone write who knows them
+    failure_webhook_url_file: Path | None = None
 
     max_reject_ratio: float = Field(0.05, ge=0, le=1)
     lock_timeout_seconds: int = Field(1800, ge=1)
@@ -104,6 +110,23 @@ class Settings(BaseSettings):
         """Use the database that `MONGO_URI` names, where `MONGO_DB` names none."""
         named = urlsplit(secret_text(values.get("mongo_uri"))).path.strip("/")
         return {"mongo_db": unquote(named), **values} if named else values
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_secret_files(cls, values: dict[str, object]) -> dict[str, object]:
+        """Take secrets from the files that are named for them; it runs first, as the last validator of its kind."""
+        root = Path(str(values.get("project_root", PACKAGE_ROOT))).expanduser()
+        kept = dict(values)
+        for name in cls.model_fields:
+            if f"{name}_file" in cls.model_fields and (file := kept.pop(f"{name}_file", None)):
+                if secret_text(kept.get(name)):
+                    raise SettingsError(f"{name.upper()} and {name.upper()}_FILE are both set; unset one of them")
+                try:
+                    kept[name] = (root / Path(str(file)).expanduser()).read_text(encoding="utf-8-sig").rstrip("\r\n")
+                except (OSError, UnicodeDecodeError) as error:
+                    reason = getattr(error, "strerror", None) or "it is not UTF-8"
+                    raise SettingsError(f"{name.upper()}_FILE: {file} cannot be read: {reason}") from None
+        return kept
 
     @field_validator("mongo_uri")
     @classmethod

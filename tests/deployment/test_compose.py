@@ -84,6 +84,28 @@ def test_what_is_mounted_exists_and_code_is_read_only(services: dict[str, Any]) 
                 assert source in declared, (name, mount)
 
 
+def test_every_service_is_confined(services: dict[str, Any]) -> None:
+    for name, service in services.items():
+        assert service["cap_drop"] == ["ALL"], name
+        assert "cap_add" not in service, name
+        assert service["security_opt"] == ["no-new-privileges:true"], name
+        assert service["user"].split(":")[0] not in ("", "root", "0"), name
+        assert re.fullmatch(r"\dg", service["mem_limit"]), name
+        assert service["pids_limit"] == 512, name
+    writable = {name for name, service in services.items() if not service.get("read_only")}
+    assert writable == {*AIRFLOW, "airflow-init"}
+
+
+def test_data_and_logs_are_where_they_are_needed(services: dict[str, Any]) -> None:
+    def with_mount(target: str) -> set[str]:
+        mounts = {name: " ".join(service.get("volumes", [])) for name, service in services.items()}
+        return {name for name, mounted in mounts.items() if target in mounted}
+
+    assert with_mount(":/opt/pipeline/data") == {"airflow-init", "airflow-scheduler"}
+    assert with_mount(":/opt/pipeline/logs") == {*AIRFLOW, "airflow-init", "luigid"}
+    assert with_mount(":/opt/pipeline/sql") == {"airflow-scheduler"}
+
+
 def test_only_the_scheduler_gets_the_credentials_of_the_pipeline(services: dict[str, Any]) -> None:
     holders = {
         name for name in ("luigid", *AIRFLOW, "airflow-init") if CREDENTIALS & set(services[name]["environment"])

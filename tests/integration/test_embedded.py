@@ -482,15 +482,16 @@ def is_password(verifier: str, password: str) -> bool:
     return hashlib.sha256(client_key).digest() == base64.b64decode(stored)
 
 
-def test_passwords_follow_the_environment_and_reach_no_log(settings: Settings) -> None:
+def test_passwords_follow_the_environment_and_reach_no_log(settings: Settings, tmp_path: Path) -> None:
     verifiers = "SELECT rolname, rolpassword FROM pg_authid WHERE rolname IN ('pipeline', 'data_analyst')"
     assert dict(query(settings, verifiers, user="postgres")) == {"pipeline": None, "data_analyst": None}
     query(settings, "ALTER ROLE postgres SET log_statement = 'all'", user="postgres")
 
+    (tmp_path / "secret").write_text("second-secret\n")
     awkward = "it's $HOME \\ \"x\" :'y' ; é"
     outputs = [
         run_script(settings, POSTGRES_PASSWORD=awkward, DATA_ANALYST_PASSWORD="first-secret"),
-        run_script(settings, DATA_ANALYST_PASSWORD="second-secret"),
+        run_script(settings, DATA_ANALYST_PASSWORD_FILE=str(tmp_path / "secret")),
     ]
     assert [done.returncode for done in outputs] == [0, 0]
 

@@ -114,6 +114,42 @@ def test_what_leads_to_real_servers_is_checked(
     assert "\n" not in message
 
 
+@pytest.mark.parametrize("where", ["environment", ".env"])
+def test_a_secret_may_be_the_content_of_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, where: str) -> None:
+    (tmp_path / "secret").write_text("hunter2 é \n", encoding="utf-8")
+    (tmp_path / "uri").write_text("mongodb://u:p@host/streaming\n")
+    if where == "environment":
+        monkeypatch.setenv("POSTGRES_PASSWORD_FILE", str(tmp_path / "secret"))
+        monkeypatch.setenv("MONGO_URI_FILE", "uri")
+    else:
+        (tmp_path / ".env").write_text(f"POSTGRES_PASSWORD_FILE={tmp_path}/secret\nMONGO_URI_FILE=uri\n")
+    settings = get_settings()
+    assert settings.postgres_password.get_secret_value() == "hunter2 é "
+    assert settings.mongo_uri is not None
+    assert settings.mongo_uri.get_secret_value() == "mongodb://u:p@host/streaming"
+    assert settings.mongo_db == "streaming"
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({}, "DATA_ANALYST_PASSWORD_FILE: secret cannot be read: No such file or directory"),
+        (
+            {"DATA_ANALYST_PASSWORD": "hunter2"},
+            "DATA_ANALYST_PASSWORD and DATA_ANALYST_PASSWORD_FILE are both set; unset one of them",
+        ),
+    ],
+)
+def test_a_secret_that_is_not_there_or_there_twice(
+    monkeypatch: pytest.MonkeyPatch, given: dict[str, str], told: str
+) -> None:
+    for name, value in {"DATA_ANALYST_PASSWORD_FILE": "secret", **given}.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError) as caught:
+        get_settings()
+    assert str(caught.value) == told
+
+
 def test_certificates_are_found_from_the_project(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "ca.pem").write_text("")
     monkeypatch.setenv("MONGO_TLS_CA_FILE", "ca.pem")
