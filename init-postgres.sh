@@ -126,7 +126,14 @@ ALTER ROLE data_analyst LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION 
 \endif
 
 -- Conveniences for analysts; what they may do is decided by the grants below. A forgotten transaction must
--- not keep a publication waiting.
+-- not keep a publication waiting. Analysts may change these settings, but not the limits: half of the server's
+-- connections, and on disk 4 GB for each of them.
+ALTER ROLE data_analyst RESET ALL;
+SELECT format('ALTER ROLE data_analyst CONNECTION LIMIT %s', setting::int / 2)
+FROM pg_settings
+WHERE name = 'max_connections'
+\gexec
+ALTER ROLE data_analyst SET temp_file_limit = '4GB';
 ALTER ROLE data_analyst SET default_transaction_read_only = on;
 ALTER ROLE data_analyst SET search_path = trusted;
 ALTER ROLE data_analyst SET idle_in_transaction_session_timeout = '10min';
@@ -141,6 +148,7 @@ SELECT format(
 WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = :'pipeline_db')
 \gexec
 ALTER DATABASE :"pipeline_db" OWNER TO :"pipeline_user";
+ALTER ROLE data_analyst IN DATABASE :"pipeline_db" RESET ALL;
 REVOKE ALL ON DATABASE :"pipeline_db" FROM PUBLIC, data_analyst;
 GRANT CONNECT, TEMPORARY ON DATABASE :"pipeline_db" TO :"pipeline_user";
 GRANT CONNECT ON DATABASE :"pipeline_db" TO data_analyst;
@@ -194,6 +202,24 @@ ALTER DEFAULT PRIVILEGES FOR ROLE :"pipeline_user" REVOKE EXECUTE ON FUNCTIONS F
 SELECT format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', oid::regprocedure)
 FROM pg_proc
 WHERE pronamespace = 'pg_catalog'::regnamespace AND (proname LIKE 'lo\_%' OR proname IN ('loread', 'lowrite'))
+\gexec
+-- What reaches beyond the session of who calls it: locks that others wait for, WAL, signals, snapshots, slots, repairs.
+-- The pipeline keeps what everybody was granted, so nothing that PostgreSQL itself grants to fewer (pg_init_privs).
+SELECT
+    format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', oid::regprocedure),
+    format('GRANT EXECUTE ON FUNCTION %s TO %I', oid::regprocedure, :'pipeline_user')
+FROM pg_proc
+WHERE
+    pronamespace = 'pg_catalog'::regnamespace
+    AND proname ~ ('^(' || concat_ws(
+        '|',
+        'pg_(try_)?advisory_.*', 'pg_logical_.*', 'pg_notify', '(pg_cancel|pg_terminate)_backend', 'pg_export_snapshot',
+        'pg_.*replication_slot.*', 'binary_upgrade_.*', 'brin_(de)?summarize_.*', 'gin_clean_pending_list',
+        'pg_(clear|restore)_.*_stats', 'pg_nextoid', 'pg_import_system_collations', 'pg_stop_making_pinned_objects',
+        'pg_extension_config_dump'
+    ) || ')$')
+    AND provolatile = 'v'
+    AND NOT EXISTS (SELECT FROM pg_init_privs WHERE objoid = pg_proc.oid AND classoid = 'pg_proc'::regclass)
 \gexec
 
 COMMIT;

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import uuid
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import psycopg2
@@ -14,6 +16,21 @@ from tests.in_process import settle
 from tests.project import Project
 from tests.small_input import ANN, BOB, SESSION_COLUMNS, USER_COLUMNS, movie, session
 
+# PostgreSQL calls a function volatile if it changes anything, or may answer otherwise within one statement. These
+# change nothing, or the caller's own session alone; every other one must be closed to analysts.
+HARMLESS = {
+    "clocks and chance": r"clock_timestamp|timeofday|pg_sleep.*|random.*|setseed|array_(sample|shuffle)|\w*uuid(v\d)?",
+    "settings of the session, its query, its cursors": r"set_config|current_query|cursor_to_xml\w*|currtid2",
+    "a query given as text, run with the rights of who calls": r"query_to_xml\w*|ts_stat|ts_rewrite",
+    "sequences, which need rights of their own": r"nextval|setval|currval|lastval|pg_sequence_last_value",
+    "looks at the server": r"pg_(control|current_wal|last|is|available_wal|wal_summary|xact|prepared|jit|collation)_\w+"
+    r"|pg_(database_collation|notification_queue|isolation_test|safe_snapshot)_\w+|pg_(lock_status|blocking_pids)"
+    r"|txid_status",
+    "looks at tables": r"pg_(database|relation|table|tablespace|indexes|total_relation)_size|pg_partition_\w+"
+    r"|pg_get_\w+|amvalidate",
+    "statistics": r"pg_stat_get_\w+|pg_stat_clear_snapshot|pg_stat_force_next_flush",
+    "parts of PL/pgSQL": r"plpgsql_\w+",
+}
 OURS = "nspname !~ '^pg_' AND nspname <> 'information_schema'"
 
 
@@ -71,6 +88,55 @@ def test_analysts_have_no_other_rights(loaded: Project) -> None:
     assert loaded.rows(roles) == [("data_analyst", "pipeline", False, False)]
     database = "SELECT has_database_privilege('data_analyst', current_database(), %s)"
     assert [loaded.value(database, right) for right in ("CONNECT", "TEMPORARY", "CREATE")] == [True, False, False]
+
+
+def test_analysts_may_call_no_function_that_changes_anything(loaded: Project) -> None:
+    volatile = loaded.rows(
+        """
+        SELECT DISTINCT proname FROM pg_proc
+        WHERE provolatile = 'v' AND has_function_privilege('data_analyst', oid, 'EXECUTE')
+            -- What only the server can call.
+            AND prorettype NOT IN ('trigger'::regtype, 'event_trigger'::regtype, 'internal'::regtype)
+            AND 'internal'::regtype <> ALL (proargtypes)
+        """
+    )
+    names = {name for (name,) in volatile}
+    assert {name for name in names if not any(re.fullmatch(known, name) for known in HARMLESS.values())} == set()
+    unused = [why for why, known in HARMLESS.items() if not any(re.fullmatch(known, name) for name in names)]
+    assert unused == []
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "SELECT pg_advisory_lock(22096, hashtext('PublishTrusted'))",
+        "SELECT pg_try_advisory_xact_lock_shared(1)",
+        "SELECT pg_logical_emit_message(false, 'x', repeat('x', 1000))",
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity",
+        "SELECT pg_notify('x', 'y')",
+    ],
+)
+def test_analysts_reach_no_other_session(loaded: Project, statement: str) -> None:
+    with pytest.raises(errors.InsufficientPrivilege):
+        loaded.rows(statement, role="analyst")
+    if "advisory" in statement or "emit" in statement:
+        assert len(loaded.rows(statement)) == 1
+
+
+def test_analysts_leave_connections_to_the_pipeline(loaded: Project) -> None:
+    most = loaded.value("SELECT setting::int / 2 FROM pg_settings WHERE name = 'max_connections'")
+    with ExitStack() as analysts:
+        with pytest.raises(psycopg2.OperationalError, match='too many connections for role "data_analyst"'):
+            for _ in range(most + 1):
+                analysts.enter_context(closing(psycopg2.connect(loaded.dsn("analyst"))))
+        assert loaded.rows("SELECT 1") == [(1,)]
+
+
+def test_analysts_cannot_fill_the_disk(loaded: Project) -> None:
+    assert loaded.rows("SHOW temp_file_limit", role="analyst") == [("4GB",)]
+    for statement in ("SET temp_file_limit = -1", "ALTER ROLE data_analyst RESET temp_file_limit"):
+        with pytest.raises(errors.InsufficientPrivilege):
+            loaded.rows(f"SET TRANSACTION READ WRITE; {statement}", role="analyst")
 
 
 def test_no_function_of_ours_runs_with_the_rights_of_its_owner(loaded: Project) -> None:
