@@ -2,7 +2,7 @@
 VENV := .venv
 BIN := $(VENV)/bin
 
-# Images often say that compiled modules are not kept: each command would compile all that it imports, in twice the time.
+# Images often say that compiled modules are not kept: each command would compile what it imports, in twice the time.
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help

@@ -227,6 +227,26 @@ def test_an_environment_whose_python_is_gone_is_made_anew(clone: Clone) -> None:
     assert clone.has("needed", "ours")
 
 
+@pytest.mark.parametrize(
+    ("failing", "ends"), [("up", ["sample"]), ("sample", ["up"]), ("nothing", ["luigi", "sample", "up"])]
+)
+def test_a_run_begins_when_servers_and_sample_are_there(tmp_path: Path, failing: str, ends: list[str]) -> None:
+    programs = {
+        "python": f'[ "$3" != {failing} ] || exit 3\necho "$3 ${{PYTHONDONTWRITEBYTECODE}}" >&2',
+        "luigi": 'echo "luigi ${PYTHONDONTWRITEBYTECODE}" >&2',
+    }
+    for name, program in programs.items():
+        (tmp_path / name).write_text(f"#!/bin/sh\n{program}\n")
+        (tmp_path / name).chmod(0o755)
+    (tmp_path / ".installed").touch()
+    make = ["make", "--no-print-directory", f"VENV={tmp_path}", f"BIN={tmp_path}", "run"]
+    env = {"PATH": os.environ["PATH"], "PYTHONDONTWRITEBYTECODE": "1"}
+    done = subprocess.run(make, cwd=REPOSITORY, env=env, capture_output=True, text=True, check=False)
+    ran = [line.rstrip() for line in done.stderr.splitlines() if not line.startswith("make: ")]
+    assert sorted(ran) == ends  # and the variable is empty: compiled modules are kept
+    assert (done.returncode == 0) == (failing == "nothing")
+
+
 def test_the_project_says_the_same_versions_of_python(clone: Clone) -> None:
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
     assert project["requires-python"] == ">=3.11,<3.14"
