@@ -91,7 +91,7 @@ def test_every_service_is_confined(services: dict[str, Any]) -> None:
         assert service["security_opt"] == ["no-new-privileges:true"], name
         assert service["user"].split(":")[0] not in ("", "root", "0"), name
         assert re.fullmatch(r"\dg", service["mem_limit"]), name
-        assert service["pids_limit"] == 512, name
+        assert service["pids_limit"] == 2048, name
     writable = {name for name, service in services.items() if not service.get("read_only")}
     assert writable == {*AIRFLOW, "airflow-init"}
 
