@@ -73,9 +73,6 @@ class Project:
         self._as_root = True
         self.env = {
             **{key: value for key, value in os.environ.items() if not key.startswith(OWN_SETTINGS)},
-            # Commands start twice as fast with the bytecode of the last one, which some machines do not keep.
-            "PYTHONDONTWRITEBYTECODE": "",
-            "PYTHONPYCACHEPREFIX": str(embedded.with_name(f"{embedded.name}-bytecode")),
             "PROJECT_ROOT": str(REPOSITORY),
             "DATA_RAW_PATH": str(self.raw),
             "DATA_PROCESSED_PATH": str(folder / "processed"),

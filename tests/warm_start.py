@@ -52,8 +52,6 @@ def _run(arguments: list[str], cwd: str, env: dict[str, str], streams: list[str]
     if not as_root:
         _heed_permissions()
     sys.path[:0] = [cwd, *filter(None, env.get("PYTHONPATH", "").split(os.pathsep))]
-    sys.pycache_prefix = env["PYTHONPYCACHEPREFIX"]
-    sys.dont_write_bytecode = False
     sys.argv = ["", *arguments[1:]]
     warm_modules.forget(code=Path(cwd) != Path(warm_modules.__file__).parent.parent)
     multiprocessing.set_start_method("fork", force=True)  # as in a process of its own, up to Python 3.13

@@ -96,8 +96,6 @@ class Site:
             "HOME": str(self.home),
             "HOSTNAME": os.uname().nodename,
             "AIRFLOW_HOME": str(self.home),
-            # The folder of the pipeline is mounted read-only.
-            "PYTHONDONTWRITEBYTECODE": "1",
             **given,
             **self.own_environment,
         }

@@ -12,7 +12,7 @@ from tests.project import DAY, REPOSITORY, Project, Run
 from tests.small_input import ANN, write_all, write_users
 
 # What cron leaves of an environment, and less; with settings and folders, which .env would give.
-KEPT = ("PROJECT_ROOT", "_PATH", "POSTGRES_DB", "MONGO_DB", "PYTHONPYCACHEPREFIX")
+KEPT = ("PROJECT_ROOT", "_PATH", "POSTGRES_DB", "MONGO_DB")
 BARE = {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "TZ": "Pacific/Kiritimati"}
 
 

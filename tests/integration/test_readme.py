@@ -96,7 +96,6 @@ def environment(place: Path) -> dict[str, str]:
         **kept,
         "REPOSITORY": str(place / "origin"),
         "PYTHONPATH": str(place / "pipeline"),
-        "PYTHONDONTWRITEBYTECODE": "",
     }
 
 
