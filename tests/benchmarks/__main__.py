@@ -17,7 +17,9 @@ from tests.benchmarks import documents, floors, inputs, ours, peers
 from tests.benchmarks.servers import Bench
 
 PARTS = ("floors", "ours", "changes", "peers", "documents", "growth")
-GROWTH = (500_000, 2_000_000, 8_000_000)
+GROWTH = (1_000_000, 5_000_000, 20_000_000)
+# What a run costs with history: the limit for the second size in seconds, and for the third as a multiple of that.
+DAYS = (("nothing to do", 0.8, 1.3), ("one day's file added", 6.0, 1.3), ("one user edited", 4.0, 1.3))
 SAME = (
     "processed.users",
     "processed.viewing_sessions",
@@ -90,9 +92,14 @@ def ratios(found: dict[str, Any]) -> list[tuple[str, float, str]]:
             lines.append(("pandas / first load", found["peers"]["pandas to_sql"] / first, ""))
         lines.append(("peak memory of a process, MB", found["ours"]["peak memory of a process, MB"], "<= 200"))
     if "growth" in found:
-        small, large = (found["growth"][f"{size:,}"] for size in GROWTH[1:])
-        lines.append(("first load of 8 million / of 2 million", large["first load"] / small["first load"], "<= 4.4"))
-        memory = max(each["peak memory of a process, MB"] for each in found["growth"].values())
+        _, middle, large = sizes = list(found["growth"].values())
+        for change, seconds, multiple in DAYS:
+            lines.append((f"{change}: second size, seconds", middle[change], f"<= {seconds}"))
+            lines.append((f"{change}: third size / second", large[change] / middle[change], f"<= {multiple}"))
+        for number, each in enumerate(sizes, 1):
+            share = each["one file withdrawn"] / each["first run"]
+            lines.append((f"one of {found['files']} files withdrawn / first run, size {number}", share, "<= 0.15"))
+        memory = max(each["peak memory of a process, MB"] for each in sizes)
         lines.append(("peak memory of a process at any size, MB", memory, "<= 200"))
     if "documents" in found:
         lines.append(("extraction / drain, rate", found["documents"]["extraction / drain, rate"], ">= 0.8"))
@@ -134,6 +141,7 @@ def main() -> None:
     parser.add_argument("--files", type=int, default=30)
     parser.add_argument("--repeat", type=int, default=3, help="the median of so many runs is taken")
     parser.add_argument("--parts", default=",".join(PARTS), help=f"of {', '.join(PARTS)} [default: all]")
+    parser.add_argument("--growth", default=",".join(map(str, GROWTH)), help="three numbers of sessions for that part")
     parser.add_argument("--documents", type=int, default=100_000, help="number of documents of that part")
     parser.add_argument("--folder", type=Path, default=Path("data/benchmark"), help="servers and input; kept")
     parser.add_argument("--embedded", type=Path, default=None, help="servers to use that run already")
@@ -154,8 +162,10 @@ def main() -> None:
         file.write_text(json.dumps(found, indent=2, default=str), encoding="utf-8")
 
     def growth() -> dict[str, Any]:
-        sizes = {size: inputs.make(folder, size, given.files) for size in GROWTH}
-        return {f"{size:,}": rates(bench, source, set(), 1, lambda _: None)["ours"] for size, source in sizes.items()}
+        sizes = [int(size) for size in given.growth.split(",")]
+        return {
+            f"{size:,}": ours.by_size(bench, inputs.make(folder, size, given.files), given.repeat) for size in sizes
+        }
 
     try:
         source = inputs.make(folder, given.sessions, given.files)

@@ -83,6 +83,19 @@ def changes(bench: Bench, source: Path, project: Project, repeat: int) -> dict[s
     }
 
 
+def by_size(bench: Bench, source: Path, repeat: int) -> dict[str, float]:
+    """Return what the first run of an input and each kind of change cost, in seconds of the whole command."""
+    project, first = first_run(bench, source)
+    runs = changes(bench, source, project, repeat)
+    bench.drop("bench_ours")
+    peaks = [max(each.peaks.values(), default=0) for measured in ([first], *runs.values()) for each in measured]
+    return {
+        "first run": first.total,
+        **{change: middle(measured, lambda each: each.total) for change, measured in runs.items()},
+        "peak memory of a process, MB": max(peaks),
+    }
+
+
 def day_into_empty(bench: Bench, source: Path, repeat: int) -> list[Measured]:
     """Load users, titles and nothing but the file of one day into empty databases."""
     runs = []
