@@ -19,8 +19,8 @@ from pipeline.tasks.day_folder import DayFolderTask
 from pipeline.tasks.land_csv import landed
 from pipeline.tasks.load import LoadNormalizedJsonsToPostgres, loads
 from pipeline.tasks.raw_folder import csv_paths
-from pipeline.warehouse.checks import run_checks
 from pipeline.warehouse.publish import publish
+from pipeline.warehouse.quality import check_quality
 
 
 class PublishingTask(PostgresTask):
@@ -47,12 +47,12 @@ class CheckQuality(PublishingTask):
     """Runs the checks across tables, the reconciliation of every batch among them."""
 
     sql: ClassVar = ("checks/quality/*.sql",)
-    work: ClassVar = ("pipeline.warehouse.checks",)
+    work: ClassVar = ("pipeline.warehouse.quality",)
     target_table = "etl.check_results"
 
     def load(self, load: Load) -> None:
         """Run the checks; an `error` with findings stops here, and nothing is published."""
-        load.details["findings"] = run_checks(load.cursor, "quality")
+        load.details["findings"] = check_quality(load)
 
 
 class PublishTrusted(PublishingTask):

@@ -24,7 +24,14 @@ from pipeline.warehouse.reject_limit import TooManyRejectsError, enforce_limit, 
 from pipeline.warehouse.statements import execute_file, fetch_value
 from pipeline.warehouse.tables import complete
 
-ANALYZE_FROM_ROWS = 1000
+ANALYZE_IS_DUE = """
+    SELECT
+        pg_stat_get_mod_since_analyze(oid) + pg_stat_get_xact_tuples_inserted(oid)
+        + pg_stat_get_xact_tuples_updated(oid) + pg_stat_get_xact_tuples_deleted(oid)
+        > current_setting('autovacuum_analyze_threshold')::float
+        + current_setting('autovacuum_analyze_scale_factor')::float * greatest(reltuples, 0)
+    FROM pg_class WHERE oid = %s::regclass
+"""
 INCOMING_ROWS = """
     SELECT coalesce(sum(rows_loaded), 0)::bigint FROM etl.batches
     WHERE batch_id IN (SELECT batch_id FROM incoming_batches)
@@ -92,10 +99,12 @@ def _merge_batches(load: Load, table: Table) -> None:
     merged_before = {batch_id for (batch_id,) in cursor.fetchall()}
     execute_file(cursor, "merge/batches.sql", {"raw": table.raw, "processed": table.processed, "full": full})
     parts = parts_of(table)
+    if full:
+        cursor.execute("SELECT etl.count_later('processed', %s)", (table.name,))
     # Of rows that nothing accounts for any more, the batch says nothing: its number may be another's by now.
     if not is_empty and (is_lost or not merged_before or (last and last.voided)):
         execute_file(cursor, "merge/stray_rows.sql", parts=parts)
-    batches = _define_incoming(cursor, table)
+    _define_incoming(cursor, table)
     incoming_rows = fetch_value(cursor, INCOMING_ROWS)
     if is_empty:
         with _without_indexes_and_keys(cursor, table):
@@ -107,19 +116,23 @@ def _merge_batches(load: Load, table: Table) -> None:
     index_raw(cursor, table.name)
     cursor.execute("SELECT batch_id FROM incoming_batches")
     mark_due(cursor, table.name, [batch_id for (batch_id,) in cursor.fetchall()])
-    if incoming_rows >= ANALYZE_FROM_ROWS:
-        cursor.execute(sql.SQL("ANALYZE {}").format(table.processed_sql))
+    _analyze_if_due(cursor, table)
     load.rows_read = incoming_rows
-    # Without a condition where all rows are new: for that the planner would rather go through the index.
-    is_incoming = sql.SQL("true") if is_empty else sql.SQL("_batch_id = ANY ({})").format(batches)
-    execute_file(cursor, "merge/outcome.sql", parts={**parts, "is_incoming": is_incoming})
-    [(load.rows_loaded, load.rows_rejected, load.rows_superseded, load.rows_waiting)] = cursor.fetchall()
-    load.holds = {table.processed: fetch_value(cursor, sql.SQL("SELECT count(*) FROM {}").format(table.processed_sql))}
+    cursor.execute("SELECT etl.count_anew(%s)", (table.name,))
+    execute_file(cursor, "merge/outcome.sql", parts=parts)
+    [(load.rows_loaded, load.rows_rejected, load.rows_superseded, load.rows_waiting, present)] = cursor.fetchall()
+    load.holds = {table.processed: present}
     load.objects = tuple(markers.objects_of(cursor, table.processed))
 
 
-def _define_incoming(cursor: Cursor, table: Table) -> sql.Composable:
-    """Define the views of the raw rows that came, `incoming_rows`, and of them typed; return the batches spelled out.
+def _analyze_if_due(cursor: Cursor, table: Table) -> None:
+    """Have PostgreSQL look at the rows again where as many changed as autovacuum would do it for."""
+    if fetch_value(cursor, ANALYZE_IS_DUE, (table.processed_sql.as_string(cursor),)):
+        cursor.execute(sql.SQL("ANALYZE {}").format(table.processed_sql))
+
+
+def _define_incoming(cursor: Cursor, table: Table) -> None:
+    """Define the views of the raw rows that came, `incoming_rows`, and of them typed, with the batches spelled out.
 
     So the planner knows whether to read a few of them or the whole table, and reads that in parallel, which it
     cannot where a temporary table is in the query.
@@ -129,7 +142,6 @@ def _define_incoming(cursor: Cursor, table: Table) -> sql.Composable:
     view = sql.SQL("CREATE TEMP VIEW incoming_rows AS SELECT * FROM {raw} WHERE _batch_id = ANY ({batches})")
     cursor.execute(view.format(raw=table.raw_sql, batches=batches))
     define_staging(cursor, table, "stg_incoming", "incoming_rows")
-    return batches
 
 
 @contextmanager

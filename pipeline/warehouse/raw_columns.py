@@ -77,6 +77,7 @@ def create_raw(cursor: Cursor, name: str, comment: str) -> None:
     grain = sql.Literal(f"{comment} Grain: one row for each record of a file.")
     cursor.execute(sql.SQL("COMMENT ON TABLE {} IS {}").format(table, grain))
     comment_on_columns(cursor, "raw", name, LINEAGE_COMMENTS)
+    cursor.execute("SELECT etl.watch('raw', %s)", (name,))
 
 
 def add_columns(cursor: Cursor, name: str, comments: Mapping[str, str]) -> None:

@@ -79,6 +79,7 @@ def land(load: Load, name: str, digest: str, *, allow_empty: bool, type_values: 
         remove(cursor, table, load.previous, keep_later_rejects=batch_id != load.batch_id)
         with limits_told(name):
             loaded = _copy(cursor, table, stream, batch_id)
+        cursor.execute("INSERT INTO etl.row_counts VALUES ('raw', %s, %s, NULL, %s)", (table, batch_id, loaded))
         if table not in csv_tables():
             index_raw(cursor, table)  # no merge does
     if not stream.records and had_rows and not allow_empty:
@@ -169,6 +170,7 @@ def remove(cursor: Cursor, table: str, marker: Marker | None, *, keep_later_reje
     # Without parameters, since a table may be called %s.
     delete = sql.SQL("DELETE FROM {table} WHERE _batch_id = {batch}")
     cursor.execute(delete.format(table=sql.Identifier("raw", table), batch=sql.Literal(batch_id)))
+    cursor.execute("DELETE FROM etl.row_counts WHERE place = 'raw' AND batch_id = %s", (batch_id,))
     cursor.execute(
         "DELETE FROM etl.rejected_rows WHERE batch_id = %s AND (stage = 'land' OR NOT %s)",
         (batch_id, keep_later_rejects),

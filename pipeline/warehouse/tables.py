@@ -23,6 +23,7 @@ from pipeline.warehouse.statements import execute_file, fetch_value, identifiers
 
 UNMARKED = ("rejected_rows", "held_rows", "merged_batches")
 TRIGGERS = "rollups/triggers.sql"
+WATCH_RAW = "SELECT etl.watch('raw', relname) FROM pg_class WHERE relnamespace = 'raw'::regnamespace AND relkind = 'r'"
 # Rows, or a parent, are not as declared: the load of the table makes it anew.
 LEFT_TO_THE_LOAD = (
     CheckViolation,
@@ -47,6 +48,7 @@ def create_tables(load: Load) -> None:
             bring_along(cursor, table)
         for table in csv_tables().values():
             bring_raw_along(cursor, table)
+        cursor.execute(WATCH_RAW)
         execute_file(cursor, TRIGGERS)
         execute_file(cursor, "rollups/indexes.sql")
 
@@ -87,6 +89,7 @@ def bring_along(cursor: Cursor, table: Table) -> None:
         for index in table.indexes:
             _if_possible(cursor, index.replace("INDEX", "INDEX IF NOT EXISTS", 1))
         _comment(cursor, table)
+    cursor.execute("SELECT etl.watch('processed', %s)", (table.name,))
 
 
 def _add_column(cursor: Cursor, table: sql.Identifier, column: str, type_name: str) -> None:

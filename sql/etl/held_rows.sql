@@ -44,3 +44,5 @@ COMMENT ON COLUMN etl.held_rows.key IS 'Its primary key, column by column.';
 COMMENT ON COLUMN etl.held_rows.status IS 'superseded: a later record of the same key won; waiting: a row that it refers to is not there.';
 COMMENT ON COLUMN etl.held_rows.waits_for IS 'Table of the first row that is missing.';
 COMMENT ON COLUMN etl.held_rows.parent_key IS 'The columns that refer to that row.';
+
+SELECT etl.watch('etl', 'held_rows');

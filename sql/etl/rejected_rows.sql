@@ -30,3 +30,5 @@ COMMENT ON COLUMN etl.rejected_rows.reason IS 'Why the first problem is one.';
 COMMENT ON COLUMN etl.rejected_rows.problems IS 'All problems of the record: array of {column, value, reason}.';
 COMMENT ON COLUMN etl.rejected_rows.row IS 'The whole record.';
 COMMENT ON COLUMN etl.rejected_rows.rejected_at IS 'When it was rejected.';
+
+SELECT etl.watch('etl', 'rejected_rows');

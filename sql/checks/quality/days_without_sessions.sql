@@ -1,7 +1,7 @@
 -- severity: warn
 -- description: A day among the last 60 days of the data, up to the day of the run, has no session: a file may be missing.
 WITH days AS (
-    SELECT DISTINCT watch_date FROM processed.viewing_sessions
+    SELECT DISTINCT watch_date FROM etl.sessions_by_day
     WHERE watch_date <= (SELECT current_setting('pipeline.run_day')::date)
 )
 

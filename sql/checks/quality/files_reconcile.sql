@@ -19,11 +19,12 @@ loads AS (
 
 -- A landed batch belongs to one file and so to one table: batch_id says enough.
 rejected AS (
-    SELECT batch_id, count(*) AS rejected_rows FROM etl.rejected_rows WHERE stage = 'load' GROUP BY batch_id
+    SELECT batch_id, sum(rows) AS rejected_rows FROM etl.row_counts
+    WHERE place = 'rejected_rows' AND kind = 'load' GROUP BY batch_id
 ),
 
 held AS (
-    SELECT batch_id, count(*) AS held_rows FROM etl.held_rows GROUP BY batch_id
+    SELECT batch_id, sum(rows) AS held_rows FROM etl.row_counts WHERE place = 'held_rows' GROUP BY batch_id
 )
 
 -- Full join: rows of a batch that is not merged any more are a finding too.

@@ -30,7 +30,8 @@ raw_rows AS (
 ),
 
 rejected AS (
-    SELECT batch_id, count(*) AS row_count FROM etl.rejected_rows WHERE stage = 'land' GROUP BY batch_id
+    SELECT batch_id, sum(rows) AS row_count FROM etl.row_counts
+    WHERE place = 'rejected_rows' AND kind = 'land' GROUP BY batch_id
 )
 
 -- Full join: rows that no landed file accounts for are a finding too.
