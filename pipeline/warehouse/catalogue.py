@@ -94,7 +94,7 @@ def load_catalogue(load: Load, folder: Path, manifest: dict[str, Any], *, allow_
         for table in reversed(filled.values()):
             _remove(load.cursor, table)
     for name in filled:
-        run_checks(load.cursor, name)
+        run_checks(load, name, anew=last is None or last.voided)
     documents: dict[str, int] = {}
     for collection, count in loaded.items():
         main = collections()[collection].main

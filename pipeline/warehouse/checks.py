@@ -5,20 +5,27 @@ from __future__ import annotations
 import json
 import logging
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from psycopg2.extensions import cursor as Cursor
 
+from pipeline.contract.register import tables
 from pipeline.settings import get_settings
 from pipeline.state import markers
-from pipeline.state.spec import RefusedLoadError
+from pipeline.state.fingerprints import digest_bytes
+from pipeline.state.spec import Load, RefusedLoadError
+from pipeline.warehouse.check_reads import RowCheck
+from pipeline.warehouse.row_checks import EXAMPLES, judge
 from pipeline.warehouse.statements import fetch_value
 
 logger = logging.getLogger("pipeline")
 
-HEADER = re.compile(r"-- severity: (error|warn)\n-- description: (.+)\n")
-EXAMPLES = 5
+HEADER = re.compile(
+    r"-- severity: (?P<severity>error|warn)\n-- description: (?P<description>.+)\n"
+    r"(?:-- judges: (?P<judges>.+)\n)?"
+)
 KEEP_RESULT = """
     INSERT INTO etl.check_results AS known
         (check_name, target_table, severity, description, findings, examples, last_seen)
@@ -28,6 +35,9 @@ KEEP_RESULT = """
         description = excluded.description, findings = excluded.findings, examples = excluded.examples,
         checked = excluded.checked, last_seen = coalesce(excluded.last_seen, known.last_seen)
 """
+
+
+JUDGED = (None, "table", "rows", "rows by day")
 
 
 @dataclass(frozen=True)
@@ -80,18 +90,49 @@ class CheckFailedError(RefusedLoadError):
         markers.void(cursor, self._redo)
 
 
-def run_checks(cursor: Cursor, folder: str) -> dict[str, int]:
+@dataclass(frozen=True)
+class Check:
+    """A file of `sql/checks`: its name is that of folder and file; `judges` is `table`, `rows` or `rows by day`."""
+
+    name: str
+    folder: str
+    severity: str
+    description: str
+    judges: str
+    query: str
+
+    def found(self, findings: int, examples: list[dict[str, object]], redo: Sequence[str]) -> Result:
+        """Return what the check found."""
+        return Result(self.name, self.folder, self.severity, self.description, findings, examples, tuple(redo))
+
+
+def run_checks(load: Load, folder: str, *, anew: bool = False) -> dict[str, int]:
     """Run the checks of `sql/checks/<folder>` and keep their results.
 
+    Args:
+        load: the load in progress.
+        folder: name of a declared table, or of another folder, whose checks judge no rows of one.
+        anew: judge all rows, not only those that changed.
+
     Returns:
-        Number of findings by the name of the check.
+        Number of findings by the name of the check, in all rows.
 
     Raises:
         CheckFailedError: `error` checks have findings; the message shows the first ones.
-        ValueError: a file does not begin with its severity and description.
+        ValueError: a file does not begin with its severity and description, or judges rows and cannot.
     """
-    paths = sorted((get_settings().sql_path / "checks" / folder).glob("*.sql"))
-    results = [_run_check(cursor, folder, path) for path in paths]
+    cursor = load.cursor
+    checks = [_read(folder, path) for path in sorted((get_settings().sql_path / "checks" / folder).glob("*.sql"))]
+    of_rows = {check.name: check for check in checks if check.judges != "table"}
+    results = [_run_check(cursor, check) for check in checks if check.name not in of_rows]
+    if table := tables().get(folder):
+        code = load.spec.inputs.code.get(judge.__module__, "")
+        row_checks = [
+            RowCheck(name, check.query, check.judges == "rows by day", digest_bytes(f"{check} {code}".encode()))
+            for name, check in of_rows.items()
+        ]
+        found = judge(cursor, table, row_checks, anew=anew)
+        results += [of_rows[name].found(each.count, each.examples, each.redo) for name, each in found.items()]
     if failed := [result for result in results if result.is_failure]:
         raise CheckFailedError(failed)
     for result in results:
@@ -101,13 +142,21 @@ def run_checks(cursor: Cursor, folder: str) -> dict[str, int]:
     return {result.name: result.findings for result in results}
 
 
-def _run_check(cursor: Cursor, folder: str, path: Path) -> Result:
+def _read(folder: str, path: Path) -> Check:
     text = path.read_text(encoding="utf-8")
     header = HEADER.match(text)
     if header is None:
         raise ValueError(f"{path}: the first two lines must be '-- severity: error|warn' and '-- description: …'")
-    severity, description = header.groups()
-    findings = f"({text.rstrip().rstrip(';')}\n) AS findings"
+    if header["judges"] not in JUDGED:
+        raise ValueError(f"{path}: '-- judges: {header['judges']}' must be one of {', '.join(filter(None, JUDGED))}")
+    query = f"{text.rstrip().rstrip(';')}\n"
+    return Check(
+        f"{folder}/{path.stem}", folder, header["severity"], header["description"], header["judges"] or "table", query
+    )
+
+
+def _run_check(cursor: Cursor, check: Check) -> Result:
+    findings = f"({check.query}) AS findings"
     # Counted first, which PostgreSQL does in parallel; mostly there is nothing to show.
     count = int(fetch_value(cursor, f"SELECT count(*) FROM {findings}"))  # noqa: S608 (a file of the project)
     examples, redo = [], []
@@ -115,4 +164,4 @@ def _run_check(cursor: Cursor, folder: str, path: Path) -> Result:
         examples = fetch_value(cursor, f"SELECT jsonb_agg(f) FROM (SELECT * FROM {findings} LIMIT {EXAMPLES}) AS f")  # noqa: S608
     if examples and "redo" in examples[0]:
         redo = fetch_value(cursor, f"SELECT array_agg(DISTINCT redo) FROM {findings}")  # noqa: S608
-    return Result(f"{folder}/{path.stem}", folder, severity, description, count, examples, tuple(redo))
+    return check.found(count, examples, redo)

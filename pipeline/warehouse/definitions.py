@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 
 from pipeline.contract.table import Table
-from pipeline.warehouse.statements import lock_out_readers
+from pipeline.warehouse.statements import identifiers, lock_out_readers
 
 DROPS = """
     SELECT format('ALTER TABLE %1$s DROP CONSTRAINT %2$I', conrelid::regclass, conname) FROM pg_constraint
@@ -56,6 +56,15 @@ def restore(cursor: Cursor, table: Table, wanted: Mapping[str, str]) -> None:
     for name, statement in wanted.items():
         if name not in present:
             cursor.execute(statement)
+
+
+def index_on(table: Table, columns: Sequence[str]) -> sql.Composable:
+    """Return the statement that indexes columns which refer to another table, unless they are indexed."""
+    return sql.SQL("CREATE INDEX IF NOT EXISTS {name} ON {table} ({columns})").format(
+        name=sql.Identifier("_".join((table.name, *columns, "idx"))),
+        table=table.processed_sql,
+        columns=identifiers(columns),
+    )
 
 
 def forget_rollups(cursor: Cursor) -> None:

@@ -14,8 +14,7 @@ from pipeline.contract.typing import define_staging
 from pipeline.state import markers
 from pipeline.state.inputs import Inputs
 from pipeline.state.spec import Load
-from pipeline.warehouse import bulk, definitions
-from pipeline.warehouse.checks import run_checks
+from pipeline.warehouse import bulk, check_reads, checks, definitions, row_checks
 from pipeline.warehouse.merge_rows import Parts, merge_rows, parts_of
 from pipeline.warehouse.raw_columns import index_raw
 from pipeline.warehouse.rebuild import brought_along
@@ -32,6 +31,7 @@ ANALYZE_IS_DUE = """
         + current_setting('autovacuum_analyze_scale_factor')::float * greatest(reltuples, 0)
     FROM pg_class WHERE oid = %s::regclass
 """
+CHECKING = {module.__name__ for module in (checks, check_reads, row_checks)}
 INCOMING_ROWS = """
     SELECT coalesce(sum(rows_loaded), 0)::bigint FROM etl.batches
     WHERE batch_id IN (SELECT batch_id FROM incoming_batches)
@@ -86,11 +86,12 @@ def _merge(load: Load, table: Table) -> None:
     last = load.previous
     is_changed = last is not None and last.inputs.facts.get("declaration") != load.spec.inputs.facts["declaration"]
     with brought_along(load.cursor, table, is_changed=is_changed):
-        _merge_batches(load, table)
-    run_checks(load.cursor, table.name)
+        is_full = _merge_batches(load, table)
+    checks.run_checks(load, table.name, anew=is_full)
 
 
-def _merge_batches(load: Load, table: Table) -> None:
+def _merge_batches(load: Load, table: Table) -> bool:
+    """Merge what came and left; tell whether all batches were read."""
     cursor, last = load.cursor, load.previous
     is_empty = fetch_value(cursor, sql.SQL("SELECT NOT EXISTS (SELECT FROM {})").format(table.processed_sql))
     is_lost = last is None or last.missing is not None
@@ -123,6 +124,7 @@ def _merge_batches(load: Load, table: Table) -> None:
     [(load.rows_loaded, load.rows_rejected, load.rows_superseded, load.rows_waiting, present)] = cursor.fetchall()
     load.holds = {table.processed: present}
     load.objects = tuple(markers.objects_of(cursor, table.processed))
+    return full
 
 
 def _analyze_if_due(cursor: Cursor, table: Table) -> None:
@@ -167,7 +169,7 @@ def _fill(cursor: Cursor, table: Table, parts: Parts, incoming_rows: int) -> str
 def _ways(inputs: Inputs) -> Inputs:
     """Return the inputs that say how rows are made, as opposed to which rows, or how they are checked."""
     sql_files = {name: digest for name, digest in inputs.sql.items() if not name.startswith("checks/")}
-    modules = {name: digest for name, digest in inputs.code.items() if name != run_checks.__module__}
+    modules = {name: digest for name, digest in inputs.code.items() if name not in CHECKING}
     return replace(inputs, tasks={}, sql=sql_files, code=modules)
 
 

@@ -31,4 +31,4 @@ def check_quality(load: Load) -> dict[str, int]:
     if load.previous and load.previous.voided:
         load.cursor.execute(COUNT_ALL_LATER)
     load.cursor.execute("SELECT etl.count_anew(NULL), etl.add_up_counts()")
-    return run_checks(load.cursor, "quality")
+    return run_checks(load, "quality")

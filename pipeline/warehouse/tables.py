@@ -18,6 +18,7 @@ from pipeline.contract.table import Table
 from pipeline.settings import get_settings
 from pipeline.state import markers
 from pipeline.state.spec import Load
+from pipeline.warehouse.definitions import index_on
 from pipeline.warehouse.raw_columns import bring_raw_along
 from pipeline.warehouse.statements import execute_file, fetch_value, identifiers, lock_out_readers, table_columns
 
@@ -167,20 +168,13 @@ def _add_lineage(cursor: Cursor, table: Table) -> None:
     for statement in statements:
         cursor.execute(sql.SQL(statement).format(**parts))
     for reference in table.references:
-        # Rows of a parent that never leaves need not be found.
+        # Rows of a parent that never leaves are looked for only where a check reads what is edited there.
         if "removed_at" not in tables()[reference.parent].column_names and reference.columns != table.key:
-            name = "_".join((table.name, *reference.columns, "idx"))
             if table.has_index(reference.columns):
+                name = "_".join((table.name, *reference.columns, "idx"))
                 cursor.execute(sql.SQL("DROP INDEX IF EXISTS {}").format(sql.Identifier("processed", name)))
                 continue
-            _if_possible(
-                cursor,
-                sql.SQL("CREATE INDEX IF NOT EXISTS {name} ON {table} ({columns})").format(
-                    name=sql.Identifier(name),
-                    table=table.processed_sql,
-                    columns=identifiers(reference.columns),
-                ),
-            )
+            _if_possible(cursor, index_on(table, reference.columns))
 
 
 def _comment(cursor: Cursor, table: Table) -> None:

@@ -1,6 +1,14 @@
 -- What changes in watched tables is noted by statement, whoever makes the change: so a run need neither count nor check
 -- rows that are as they were. Of a table that was not watched before, all rows are counted and checked.
 
+-- Where one of these is lost, nobody knows which findings are still right: all rows are judged again.
+DO $$
+BEGIN
+    IF num_nulls(to_regclass('etl.check_reads'), to_regclass('etl.changed_rows'), to_regclass('etl.findings')) > 0 THEN
+        DROP TABLE IF EXISTS etl.findings, etl.row_checks;
+    END IF;
+END $$;
+
 CREATE TABLE IF NOT EXISTS etl.row_counts (
     place      text NOT NULL,
     table_name text NOT NULL,
@@ -23,6 +31,21 @@ CREATE TABLE IF NOT EXISTS etl.changed_rows (
     table_name text NOT NULL,
     columns    text[],
     key        text[]
+);
+
+CREATE TABLE IF NOT EXISTS etl.row_checks (
+    check_id   integer GENERATED ALWAYS AS IDENTITY UNIQUE,
+    check_name text PRIMARY KEY,
+    table_name text NOT NULL,
+    digest     text NOT NULL DEFAULT '',
+    day        date,
+    findings   bigint NOT NULL DEFAULT 0
+);
+
+CREATE TABLE IF NOT EXISTS etl.findings (
+    check_id integer NOT NULL REFERENCES etl.row_checks (check_id) ON DELETE CASCADE,
+    key      text[] NOT NULL,
+    PRIMARY KEY (check_id, key)
 );
 
 CREATE INDEX IF NOT EXISTS changed_rows_all_idx ON etl.changed_rows (table_name) WHERE key IS NULL;
@@ -48,6 +71,16 @@ COMMENT ON TABLE etl.changed_rows IS
 COMMENT ON COLUMN etl.changed_rows.table_name IS 'Table whose rows are to be judged.';
 COMMENT ON COLUMN etl.changed_rows.columns IS 'Columns by which they are found.';
 COMMENT ON COLUMN etl.changed_rows.key IS 'Values of these.';
+COMMENT ON TABLE etl.row_checks IS 'Checks that judge rows, as of their last time. Grain: one row for each check.';
+COMMENT ON COLUMN etl.row_checks.check_id IS 'Surrogate key.';
+COMMENT ON COLUMN etl.row_checks.check_name IS 'File of the check below sql/checks, without .sql.';
+COMMENT ON COLUMN etl.row_checks.table_name IS 'Table whose rows it judges.';
+COMMENT ON COLUMN etl.row_checks.digest IS 'Hash over the check; with another one all rows are judged again.';
+COMMENT ON COLUMN etl.row_checks.day IS 'Day of the run that judged.';
+COMMENT ON COLUMN etl.row_checks.findings IS 'Number of its rows in etl.findings.';
+COMMENT ON TABLE etl.findings IS 'What row checks found. Grain: one row for each check and offending row.';
+COMMENT ON COLUMN etl.findings.check_id IS 'The check.';
+COMMENT ON COLUMN etl.findings.key IS 'Primary key of the offending row, column by column.';
 
 CREATE OR REPLACE FUNCTION etl.count_later(of_place text, of_table text) RETURNS void
 LANGUAGE plpgsql AS $$
