@@ -32,6 +32,13 @@ ANALYZE_IS_DUE = """
     FROM pg_class WHERE oid = %s::regclass
 """
 CHECKING = {module.__name__ for module in (checks, check_reads, row_checks)}
+# Up to this share of a table, rows that change are looked up one by one.
+BY_KEY_TO_SHARE = 0.1
+IS_SMALL = """
+    SELECT %(incoming)s + coalesce(sum(rows) FILTER (WHERE batch_id IN (SELECT batch_id FROM withdrawn_batches)), 0)
+        <= %(share)s * coalesce(sum(rows), 0)
+    FROM etl.row_counts WHERE place = 'processed' AND table_name = %(table)s
+"""
 INCOMING_ROWS = """
     SELECT coalesce(sum(rows_loaded), 0)::bigint FROM etl.batches
     WHERE batch_id IN (SELECT batch_id FROM incoming_batches)
@@ -107,6 +114,10 @@ def _merge_batches(load: Load, table: Table) -> bool:
         execute_file(cursor, "merge/stray_rows.sql", parts=parts)
     _define_incoming(cursor, table)
     incoming_rows = fetch_value(cursor, INCOMING_ROWS)
+    # Else the planner takes a table for something on a disk that turns, and would rather read all of it.
+    cursor.execute("SET LOCAL random_page_cost = 1.1")
+    is_small = fetch_value(cursor, IS_SMALL, {"table": table.name, "incoming": incoming_rows, "share": BY_KEY_TO_SHARE})
+    parts = parts_of(table, by_key=is_small)
     if is_empty:
         with _without_indexes_and_keys(cursor, table):
             rest = _fill(cursor, table, parts, incoming_rows)

@@ -9,8 +9,8 @@ from psycopg2.extensions import cursor as Cursor
 
 from pipeline.contract.register import children, csv_tables
 from pipeline.contract.table import Reference, Table
-from pipeline.contract.typing import define_staging
-from pipeline.warehouse.statements import execute_file, fetch_value, identifiers
+from pipeline.contract.typing import FENCE, define_staging
+from pipeline.warehouse.statements import by_index, execute_file, fetch_value, identifiers
 
 Parts = dict[str, sql.Composable]
 
@@ -22,9 +22,15 @@ def as_text(names: Iterable[str], alias: str) -> sql.Composable:
     )
 
 
-def parts_of(table: Table) -> Parts:
-    """Return what the SQL files of a merge leave open, by name: what follows from the declaration of the table."""
+def parts_of(table: Table, *, by_key: bool = False) -> Parts:
+    """Return what the SQL files of a merge leave open, by name: what follows from the declaration of the table.
+
+    Args:
+        table: the declaration.
+        by_key: have rows looked up one by one, by index; else the planner may read whole tables.
+    """
     columns, key = table.column_names, table.key
+    fence = sql.SQL(FENCE if by_key else "")
     return {
         "name": sql.Literal(table.name),
         "raw": table.raw_sql,
@@ -34,13 +40,15 @@ def parts_of(table: Table) -> Parts:
         "key_text": as_text(key, "staged"),
         **{f"columns_{alias}": identifiers(columns, alias) for alias in ("staged", "target", "excluded")},
         **{
-            f"key_{alias}": identifiers(key, alias) for alias in ("target", "deleted", "removed", "winners", "affected")
+            f"key_{alias}": identifiers(key, alias)
+            for alias in ("target", "deleted", "removed", "winners", "affected", "one")
         },
-        **_parents(table),
+        "by_key": fence,
+        **_parents(table, fence if by_key else None),
     }
 
 
-def _parents(table: Table) -> Parts:
+def _parents(table: Table, fence: sql.SQL | None) -> Parts:
     """Return the parts that join the rows `staged` to their parents, and say which of these is missing first."""
     by_parent = {reference.parent: _came(table, reference) for reference in table.references}.values()
     joins, has_parents, waits_for, parent_key = [], [], [], []
@@ -51,12 +59,19 @@ def _parents(table: Table) -> Parts:
         missing = [sql.SQL("{} IS NULL").format(sql.Identifier(parent, reference.parent_columns[0]))]
         missing += [sql.SQL("{} IS NOT NULL").format(sql.Identifier("staged", name)) for name in nullable]
         absent = [sql.SQL("{} IS NULL").format(sql.Identifier("staged", name)) for name in nullable]
+        join = "LEFT JOIN processed.{table} AS {parent} ON ({theirs}) = ({own})"
+        if fence:
+            one_by_one = (
+                "LEFT JOIN LATERAL (SELECT * FROM processed.{table} AS {parent} WHERE ({theirs}) = ({own}) {fence})"
+            )
+            join = f"{one_by_one} AS {{parent}} ON true"
         joins.append(
-            sql.SQL("LEFT JOIN processed.{table} AS {parent} ON ({theirs}) = ({own})").format(
+            sql.SQL(join).format(
                 table=sql.Identifier(reference.parent),
                 parent=sql.Identifier(parent),
                 theirs=identifiers(reference.parent_columns, parent),
                 own=identifiers(reference.columns, "staged"),
+                fence=fence or sql.SQL(""),
             )
         )
         has_parents.append(sql.SQL(" AND ({})").format(sql.SQL(" OR ").join([found, *absent])))
@@ -114,7 +129,8 @@ def merge_rows(cursor: Cursor, table: Table, incoming: str, parts: Parts, enforc
     define_staging(cursor, table, "stg_reconsidered", "reconsidered_rows")
     execute_file(cursor, "merge/winners.sql", parts=parts)
     withdraw_children(cursor, table, "deleted_keys")
-    execute_file(cursor, "merge/upsert.sql", parts=parts)
+    with by_index(cursor, wanted=parts["by_key"] != sql.SQL("")):
+        execute_file(cursor, "merge/upsert.sql", parts=parts)
 
 
 def withdraw_children(cursor: Cursor, parent: Table, leaving: str, depth: int = 0) -> None:

@@ -13,9 +13,10 @@ from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 
 from pipeline.contract.table import Table
+from pipeline.contract.typing import FENCE
 from pipeline.warehouse.check_reads import RowCheck, note_reads
 from pipeline.warehouse.definitions import index_on
-from pipeline.warehouse.statements import fetch_value, identifiers
+from pipeline.warehouse.statements import by_index, fetch_value, identifiers
 
 EXAMPLES = 5
 # From this share of a table on it takes less time to judge all rows than to find those that changed.
@@ -27,13 +28,21 @@ TAKE_NOTES = """
     INSERT INTO noted_rows SELECT DISTINCT columns, key FROM noted
 """
 FORGET = "DELETE FROM etl.findings WHERE check_id = {id}"
-OF_JUDGED = "AND key IN (SELECT {key_text} FROM {judged} AS found)"
-JUDGE = "INSERT INTO etl.findings SELECT {id}, {key_text} FROM ({query}) AS found {of_changed} ON CONFLICT DO NOTHING"
-OF_CHANGED = "WHERE ({key}) IN (SELECT {key} FROM {judged})"
-FOUND = """
-    SELECT found.* FROM ({query}) AS found
-    WHERE ({key}) IN (SELECT {typed} FROM etl.findings WHERE check_id = {id} ORDER BY key {limit})
+FORGET_JUDGED = """
+    DELETE FROM etl.findings USING {judged} AS found WHERE findings.check_id = {id} AND findings.key = {key_text}
 """
+JUDGE = "INSERT INTO etl.findings SELECT {id}, {key_text} FROM {found} ON CONFLICT DO NOTHING"
+OF_ALL = "({query}) AS found"
+# Row by row by the index of the key, whatever the planner thinks of the number of rows.
+OF_JUDGED = """
+    {judged} AS judged
+    CROSS JOIN LATERAL (SELECT * FROM ({query}) AS one WHERE ({key_one}) = ({key_judged}) {fence}) AS found
+"""
+NOTED_BY_REFERENCE = """
+    SELECT {key} FROM ({noted}) AS noted
+    CROSS JOIN LATERAL (SELECT {key_one} FROM {table} AS one WHERE ({own}) = ({theirs}) {fence}) AS found
+"""
+KEYS_FOUND = "(SELECT {typed} FROM etl.findings WHERE check_id = {id} ORDER BY key {limit})"
 KEEP = "UPDATE etl.row_checks SET digest = %s, day = %s, findings = findings + %s WHERE check_id = %s"
 
 
@@ -77,8 +86,6 @@ def judge(cursor: Cursor, table: Table, checks: Sequence[RowCheck], *, anew: boo
         known = _known(cursor, table)
     if not checks:
         return {}
-    # Otherwise the planner would rather read a whole table, for it thinks of it as lying on a disk that turns.
-    cursor.execute("SET LOCAL random_page_cost = 1.1")
     anew = not _find_changed_rows(cursor, table, anew=anew)
     today = fetch_value(cursor, "SELECT current_setting('pipeline.run_day')::date")
     found = {}
@@ -140,15 +147,21 @@ def _keys_of_noted(cursor: Cursor, table: Table, columns: list[str]) -> sql.Comp
     if tuple(columns) == table.key:
         return noted
     cursor.execute(index_on(table, columns))
-    return sql.SQL("SELECT {key} FROM {table} WHERE ({columns}) IN ({noted})").format(
-        key=identifiers(table.key), table=table.processed_sql, columns=identifiers(columns), noted=noted
+    return sql.SQL(NOTED_BY_REFERENCE).format(
+        key=identifiers(table.key, "found"),
+        key_one=identifiers(table.key, "one"),
+        table=table.processed_sql,
+        own=identifiers(columns, "one"),
+        theirs=identifiers(columns, "noted"),
+        noted=noted,
+        fence=sql.SQL(FENCE),
     )
 
 
 def _judge_all(cursor: Cursor, parts: dict[str, sql.Composable]) -> int:
     """Judge all rows; return the number of findings."""
     cursor.execute(sql.SQL(FORGET).format(**parts))
-    cursor.execute(sql.SQL(JUDGE).format(**parts, of_changed=sql.SQL("")))
+    cursor.execute(sql.SQL(JUDGE).format(**parts, found=sql.SQL(OF_ALL).format(**parts)))
     return int(cursor.rowcount)
 
 
@@ -162,9 +175,10 @@ def _judge_changed(cursor: Cursor, check: RowCheck, parts: dict[str, sql.Composa
         )
         cursor.execute(sql.SQL(fill).format(**parts))
         judged["judged"] = sql.Identifier("judged_keys")
-    cursor.execute(sql.SQL(f"{FORGET} {OF_JUDGED}").format(**judged))
-    gone = cursor.rowcount
-    cursor.execute(sql.SQL(JUDGE).format(**judged, of_changed=sql.SQL(OF_CHANGED).format(**judged)))
+    with by_index(cursor):
+        cursor.execute(sql.SQL(FORGET_JUDGED).format(**judged))
+        gone = cursor.rowcount
+    cursor.execute(sql.SQL(JUDGE).format(**judged, found=sql.SQL(OF_JUDGED).format(**judged)))
     more = int(cursor.rowcount) - gone
     if check.by_day:
         cursor.execute("DROP TABLE judged_keys")
@@ -174,13 +188,16 @@ def _judge_changed(cursor: Cursor, check: RowCheck, parts: dict[str, sql.Composa
 def _found(cursor: Cursor, count: int, parts: dict[str, sql.Composable]) -> Findings:
     if not count:
         return Findings(0, [], ())
-    first = sql.SQL(FOUND).format(**parts, limit=sql.SQL(f"LIMIT {EXAMPLES}"))
-    query = sql.SQL("SELECT jsonb_agg(f ORDER BY {key}) FROM ({rows}) AS f").format(key=parts["key"], rows=first)
-    examples = fetch_value(cursor, query) or []
+
+    def rows(limit: str) -> sql.Composable:
+        judged = sql.SQL(KEYS_FOUND).format(**parts, limit=sql.SQL(limit))
+        return sql.SQL(OF_JUDGED).format(**parts, judged=judged)
+
+    first = sql.SQL("SELECT jsonb_agg(found ORDER BY {key}) FROM {rows}")
+    examples = fetch_value(cursor, first.format(key=parts["key_found"], rows=rows(f"LIMIT {EXAMPLES}"))) or []
     redo: list[str] = []
     if examples and "redo" in examples[0]:
-        rows = sql.SQL(FOUND).format(**parts, limit=sql.SQL(""))
-        redo = fetch_value(cursor, sql.SQL("SELECT array_agg(DISTINCT redo) FROM ({}) AS f").format(rows))
+        redo = fetch_value(cursor, sql.SQL("SELECT array_agg(DISTINCT found.redo) FROM {}").format(rows("")))
     return Findings(count, examples, tuple(redo))
 
 
@@ -189,8 +206,9 @@ def _parts(table: Table, check: RowCheck, check_id: int) -> dict[str, sql.Compos
     return {
         "id": sql.Literal(check_id),
         "query": sql.SQL(check.query),
-        "key": identifiers(table.key),
+        **{f"key_{alias}": identifiers(table.key, alias) for alias in ("found", "judged", "one")},
         "key_text": sql.SQL("ARRAY[{}]").format(sql.SQL(", ").join(texts)),
+        "fence": sql.SQL(FENCE),
         "typed": _typed(table, table.key),
     }
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from psycopg2 import sql
@@ -76,6 +77,22 @@ def execute_file(
     text = (get_settings().sql_path / file).read_text(encoding="utf-8")
     query: str | sql.Composed = sql.SQL(text).format(**parts) if parts else text
     cursor.execute(query, parameters)
+
+
+@contextmanager
+def by_index(cursor: Cursor, *, wanted: bool = True) -> Iterator[None]:
+    """Have statements that join a few rows with a large table find them there by index, whatever the planner expects.
+
+    Args:
+        cursor: in a transaction.
+        wanted: False leaves the choice to the planner.
+    """
+    switches = ("enable_hashjoin", "enable_mergejoin")
+    if wanted:
+        cursor.execute("; ".join(f"SET LOCAL {switch} = off" for switch in switches))
+    yield
+    if wanted:
+        cursor.execute("; ".join(f"SET LOCAL {switch} = on" for switch in switches))
 
 
 def identifiers(names: Iterable[str], qualifier: str | None = None) -> sql.Composed:

@@ -36,13 +36,16 @@ ANALYZE invalid_rows;
 
 -- Held rows of affected keys, and those whose parent came.
 CREATE TEMP TABLE reconsidered ON COMMIT DROP AS
+SELECT found.batch_id, found._row
+FROM (SELECT key FROM vacated_keys UNION SELECT {key_text} FROM candidates AS staged) AS affected
+CROSS JOIN LATERAL (
+    SELECT held.batch_id, held._row FROM etl.held_rows AS held
+    WHERE held.table_name = {name} AND held.key = affected.key {by_key}
+) AS found
+UNION
 SELECT held.batch_id, held._row
 FROM etl.held_rows AS held
-WHERE held.table_name = {name} AND (
-    held.key IN (SELECT key FROM vacated_keys)
-    OR held.key IN (SELECT {key_text} FROM candidates AS staged)
-    OR (held.status = 'waiting' AND CASE held.waits_for {parent_came} ELSE false END)
-);
+WHERE held.table_name = {name} AND held.status = 'waiting' AND CASE held.waits_for {parent_came} ELSE false END;
 
 ANALYZE reconsidered;
 

@@ -9,10 +9,12 @@ CREATE TEMP TABLE duplicates ON COMMIT DROP AS
 WITH contenders AS (
     SELECT {key}, _batch_id, _row FROM candidates
     UNION ALL
-    SELECT {key}, _batch_id, _row
-    FROM {target}
-    WHERE ({key}) IN (SELECT {key} FROM candidates)
-        AND _batch_id NOT IN (SELECT batch_id FROM withdrawn_batches)
+    SELECT {key_target}, target._batch_id, target._row
+    FROM (SELECT DISTINCT {key} FROM candidates) AS affected
+    CROSS JOIN LATERAL (
+        SELECT {key}, _batch_id, _row FROM {target} AS one WHERE ({key_one}) = ({key_affected}) {by_key}
+    ) AS target
+    WHERE target._batch_id NOT IN (SELECT batch_id FROM withdrawn_batches)
 ),
 
 repeated AS (
@@ -60,7 +62,13 @@ CREATE TEMP TABLE deleted_keys ON COMMIT DROP AS
 WITH affected AS (
     SELECT {key} FROM {target} WHERE _batch_id IN (SELECT batch_id FROM withdrawn_batches)
     UNION
-    SELECT {key} FROM {target} INNER JOIN duplicates USING ({key}, _batch_id, _row) WHERE NOT _wins
+    SELECT {key_target}
+    FROM duplicates AS affected
+    CROSS JOIN LATERAL (
+        SELECT * FROM {target} AS one
+        WHERE ({key_one}, one._batch_id, one._row) = ({key_affected}, affected._batch_id, affected._row) {by_key}
+    ) AS target
+    WHERE NOT affected._wins
 )
 
 SELECT {key} FROM affected
