@@ -16,7 +16,7 @@ from pipeline.contract.table import Table
 from pipeline.contract.typing import FENCE
 from pipeline.warehouse.check_reads import RowCheck, note_reads
 from pipeline.warehouse.definitions import index_on
-from pipeline.warehouse.statements import by_index, fetch_value, identifiers
+from pipeline.warehouse.statements import fetch_value, identifiers
 
 EXAMPLES = 5
 # From this share of a table on it takes less time to judge all rows than to find those that changed.
@@ -29,7 +29,12 @@ TAKE_NOTES = """
 """
 FORGET = "DELETE FROM etl.findings WHERE check_id = {id}"
 FORGET_JUDGED = """
-    DELETE FROM etl.findings USING {judged} AS found WHERE findings.check_id = {id} AND findings.key = {key_text}
+    DELETE FROM etl.findings WHERE ctid = ANY (ARRAY(
+        SELECT known.ctid FROM {judged} AS found
+        CROSS JOIN LATERAL (
+            SELECT ctid FROM etl.findings WHERE check_id = {id} AND key = {key_text} {fence}
+        ) AS known
+    ))
 """
 JUDGE = "INSERT INTO etl.findings SELECT {id}, {key_text} FROM {found} ON CONFLICT DO NOTHING"
 OF_ALL = "({query}) AS found"
@@ -175,9 +180,8 @@ def _judge_changed(cursor: Cursor, check: RowCheck, parts: dict[str, sql.Composa
         )
         cursor.execute(sql.SQL(fill).format(**parts))
         judged["judged"] = sql.Identifier("judged_keys")
-    with by_index(cursor):
-        cursor.execute(sql.SQL(FORGET_JUDGED).format(**judged))
-        gone = cursor.rowcount
+    cursor.execute(sql.SQL(FORGET_JUDGED).format(**judged))
+    gone = cursor.rowcount
     cursor.execute(sql.SQL(JUDGE).format(**judged, found=sql.SQL(OF_JUDGED).format(**judged)))
     more = int(cursor.rowcount) - gone
     if check.by_day:
