@@ -27,6 +27,12 @@ TAKE_NOTES = """
     WITH noted AS (DELETE FROM etl.changed_rows WHERE table_name = %s RETURNING columns, key)
     INSERT INTO noted_rows SELECT DISTINCT columns, key FROM noted
 """
+FORGET_CHECKS = """
+    WITH gone AS (
+        DELETE FROM etl.row_checks WHERE table_name = %s AND check_name <> ALL (%s) RETURNING check_id
+    )
+    DELETE FROM etl.findings USING gone WHERE findings.check_id = gone.check_id
+"""
 FORGET = "DELETE FROM etl.findings WHERE check_id = {id}"
 FORGET_JUDGED = """
     DELETE FROM etl.findings WHERE ctid = ANY (ARRAY(
@@ -36,7 +42,8 @@ FORGET_JUDGED = """
         ) AS known
     ))
 """
-JUDGE = "INSERT INTO etl.findings SELECT {id}, {key_text} FROM {found} ON CONFLICT DO NOTHING"
+# Distinct and in the order of the index: half of what ON CONFLICT takes where there are many.
+JUDGE = "INSERT INTO etl.findings SELECT DISTINCT {id}, {key_text} FROM {found} ORDER BY 2"
 OF_ALL = "({query}) AS found"
 # Row by row by the index of the key, whatever the planner thinks of the number of rows.
 OF_JUDGED = """
@@ -116,7 +123,7 @@ def _known(cursor: Cursor, table: Table) -> dict[str, Known]:
 def _bring_up_to_date(cursor: Cursor, table: Table, checks: Sequence[RowCheck]) -> None:
     """Write down which checks there are, and what they read."""
     names = [check.name for check in checks]
-    cursor.execute("DELETE FROM etl.row_checks WHERE table_name = %s AND check_name <> ALL (%s)", (table.name, names))
+    cursor.execute(FORGET_CHECKS, (table.name, names))
     cursor.execute(
         "INSERT INTO etl.row_checks (check_name, table_name) SELECT unnest(%s), %s ON CONFLICT DO NOTHING",
         (names, table.name),

@@ -43,7 +43,7 @@ CREATE TABLE IF NOT EXISTS etl.row_checks (
 );
 
 CREATE TABLE IF NOT EXISTS etl.findings (
-    check_id integer NOT NULL REFERENCES etl.row_checks (check_id) ON DELETE CASCADE,
+    check_id integer NOT NULL,
     key      text[] NOT NULL,
     PRIMARY KEY (check_id, key)
 );
