@@ -18,7 +18,7 @@ run: $(VENV)/.installed ## load the warehouse: sample data if data/raw is empty,
 	@$(BIN)/luigi --module pipeline RunAll
 
 test: $(VENV)/.installed tests/node_modules/.installed ## run all tests against real servers
-	$(BIN)/python -m pytest -n 5 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder
 
 bench: $(VENV)/.installed ## measure speed and memory beside hand-written SQL; BENCH='--sessions 500000' for less
 	$(BIN)/python -m tests.benchmarks $(BENCH)

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import shutil
+import tempfile
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
+from functools import cache
+from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
 import luigi
 import luigi.configuration
 from luigi.task_register import Register
+from typer.testing import CliRunner
 
-from pipeline.contract import mapping, register
+from pipeline.__main__ import app
+from pipeline.contract import collections, mapping, register
+from pipeline.errors import PipelineError
 from pipeline.settings import get_settings
 from pipeline.sources import inventory
 from pipeline.start import begin_run
@@ -20,12 +30,19 @@ from pipeline.state import code, fingerprints, markers
 from pipeline.state.marker import Store
 from pipeline.tasks import land_csv, land_json, raw_folder, refused, run_all, table_files
 from pipeline.tasks.publish import BuildReport
-from tests.project import DAY, REPOSITORY, Project
+from pipeline.watching.context import name_of
+from tests.project import DAY, REPOSITORY, Project, Run, causes_by_task
+from tests.small_input import write_all
+
+REFUSED = 30  # exit code of a run in which a task failed
 
 # What a process decides once. The digests of code stay: nobody edits it meanwhile.
 FROZEN = (
     get_settings,
     mapping.mappings,
+    collections.collections,
+    collections.identity_fields,
+    collections.document_fields,
     register.tables,
     inventory.inventory,
     markers.run_number,
@@ -42,35 +59,42 @@ FROZEN = (
     refused.refused_contents,
     run_all.day_to_reach,
 )
-
+OF_CODE = (
+    fingerprints.sql_digests,
+    code.source_of,
+    code.modules_behind,
+    code.sql_named_in,
+    code._module,
+    code._file,
+)
 
 begin_run()
 # Luigi would open its log in the folder of the first project, and keep it open.
 luigi.configuration.get_config().set("core", "no_configure_logging", "true")
+logging.getLogger("pipeline").setLevel(logging.INFO)
 
 
 def thaw(*, edited: bool = False) -> None:
     """Forget what a process decides once: settings, digests of files, markers, tasks; of code where it is edited."""
-    if edited:
-        fingerprints.sql_digests.cache_clear()
-        code.source_of.cache_clear()
-        code.modules_behind.cache_clear()
-        code.sql_named_in.cache_clear()
-    Store.forget()
-    for function in FROZEN:
+    for function in (*FROZEN, *(OF_CODE if edited else ())):
         function.cache_clear()
+    Store.forget()
     Register.clear_instance_cache()
 
 
 @contextmanager
-def settings_of(project: Project) -> Iterator[None]:
-    """Have the pipeline work in this process with the settings of a project."""
-    with patch.dict(os.environ, project.env, clear=True):
-        thaw(edited=project.env["PROJECT_ROOT"] != str(REPOSITORY))
+def settings_of(project: Project, **env: str) -> Iterator[None]:
+    """Have the pipeline work in this process with the settings of a project, and `env` over them.
+
+    Of a copy of the code (`Project.copy_code`) the digests count and the SQL; the Python that runs is the repository's.
+    """
+    root = Path(project.env["PROJECT_ROOT"])
+    with patch.dict(os.environ, {**project.env, **env}, clear=True), patch.object(code, "PACKAGE_ROOT", root):
+        thaw(edited=root != REPOSITORY)
         try:
             yield
         finally:
-            thaw(edited=project.env["PROJECT_ROOT"] != str(REPOSITORY))
+            thaw(edited=root != REPOSITORY)
     thaw()
 
 
@@ -81,8 +105,9 @@ def settle(
     only: type[luigi.Task] | None = None,
     report: bool = False,
     allow_empty: bool = False,
+    **env: str,
 ) -> list[str]:
-    """Bring everything up to date, and return the tasks that did.
+    """Bring everything up to date, and return the tasks that did, each named with its file, if any.
 
     Args:
         project: whose input and databases.
@@ -90,30 +115,124 @@ def settle(
         only: run this task alone, with what it requires.
         report: build the report too, which takes longer than the rest.
         allow_empty: let the last rows of a table leave.
+        env: settings of this run alone.
     """
+    run = attempt(project, day, only=only, report=report, allow_empty=allow_empty, **env)
+    if run.failures:
+        raise run.failures[0]
+    assert run.code == 0, run.output
+    return run.ran
+
+
+def attempt(
+    project: Project,
+    day: str = DAY,
+    *,
+    only: type[luigi.Task] | None = None,
+    report: bool = False,
+    allow_empty: bool = False,
+    **env: str,
+) -> Run:
+    """Do what `settle` does, which may fail: then the code is 30. The output is what is logged and why tasks fail."""
     ran: list[str] = []
     failures: list[Exception] = []
+    said = Said()
 
     def started(task: luigi.Task) -> None:
-        ran.append(task.task_family)
+        if not isinstance(task, luigi.WrapperTask):
+            ran.append(name_of(task))
 
-    def failed(_: luigi.Task, error: Exception) -> None:
+    def failed(task: luigi.Task, error: Exception) -> None:
         failures.append(error)
+        said.lines.append(f"{name_of(task)} failed: {error}")
+        if not isinstance(error, PipelineError):
+            said.lines += traceback.format_exception(error)
 
-    with settings_of(project):
-        everything = run_all.RunAll(date=date.fromisoformat(day), allow_empty=allow_empty).requires()
-        wanted = only or luigi.Task
-        tasks = [
-            task for task in everything if isinstance(task, wanted) and (report or not isinstance(task, BuildReport))
-        ]
-        luigi.Task.event_handler(luigi.Event.START)(started)
-        luigi.Task.event_handler(luigi.Event.FAILURE)(failed)
+    handlers = {luigi.Event.START: started, luigi.Event.FAILURE: failed, luigi.Event.BROKEN_TASK: failed}
+    with settings_of(project, **env), said:
+        main = run_all.RunAll(date=date.fromisoformat(day), allow_empty=allow_empty)
+        wanted = {only.__name__} if only else {task.task_family for task in main.requires()}
+        left_out = set() if report else {BuildReport.__name__}
+        tasks = [task for task in main.requires() if task.task_family in wanted - left_out]
+        assert tasks, "nothing was asked for"
+        for event, handler in handlers.items():
+            luigi.Task.event_handler(event)(handler)
         try:
             done = luigi.build(tasks, local_scheduler=True, workers=1, detailed_summary=True)
+            is_done = done.status == luigi.LuigiStatusCode.SUCCESS
+            if is_done and only is None:
+                main.run()
+        except PipelineError as error:
+            failed(main, error)
+            is_done = False
         finally:
-            luigi.Task.remove_event_handler(luigi.Event.START, started)
-            luigi.Task.remove_event_handler(luigi.Event.FAILURE, failed)
-    if failures:
-        raise failures[0]
-    assert done.status == luigi.LuigiStatusCode.SUCCESS, done.summary_text
-    return ran
+            for event, handler in handlers.items():
+                luigi.Task.remove_event_handler(event, handler)
+    return Run(0 if is_done else REFUSED, sorted(ran), "\n".join(said.lines), failures=failures)
+
+
+class Said(logging.Handler):
+    """Keeps what the pipeline logs while this is entered."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.INFO)
+        self.lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.lines.append(record.getMessage())
+
+    def __enter__(self) -> None:
+        logging.getLogger("pipeline").addHandler(self)
+
+    def __exit__(self, *_: object) -> None:
+        logging.getLogger("pipeline").removeHandler(self)
+
+
+def ask(project: Project, *arguments: str, **env: str) -> Run:
+    """Run an operator command: `python -m pipeline <arguments>`."""
+    with settings_of(project, **env):
+        result = CliRunner().invoke(app, arguments)
+    if isinstance(result.exception, PipelineError):
+        return Run(1, [], f"{result.output}error: {result.exception}\n")
+    if result.exception and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return Run(result.exit_code, [], result.output, answer=result.stdout)
+
+
+def explain(project: Project, task: str = "RunAll", day: str = DAY, **env: str) -> dict[str, list[str]]:
+    """Return the tasks that a run would run, as `settle` names them, each with its causes."""
+    told = ask(project, "explain", task, "--date", day, "--json", **env)
+    assert told.code == 0, told.output
+    return causes_by_task(told.answer)
+
+
+def load_all(project: Project) -> None:
+    """Do `write_all` and `settle`, by copying a project where that was done: a sixth of the work.
+
+    All that begin so use one database of MongoDB: of two such projects only the newer one can be run.
+    """
+    first, kept = _loaded(Path(project.env["EMBEDDED_PATH"]))
+    shutil.copytree(first.folder, project.folder, dirs_exist_ok=True)
+    first.branch(project.env["POSTGRES_DB"])
+    project.env["MONGO_DB"] = first.env["MONGO_DB"]
+    with project.mongo() as db:
+        db.client.drop_database(db.name)
+        for name, (options, indexes, documents) in kept.items():
+            db.create_collection(name, **options)
+            for index, facts in indexes.items():
+                if index != "_id_":
+                    more = {fact: value for fact, value in facts.items() if fact not in ("key", "v", "ns")}
+                    db[name].create_index(facts["key"], name=index, **more)
+            if documents:
+                db[name].insert_many(documents)
+
+
+@cache
+def _loaded(embedded: Path) -> tuple[Project, dict[str, tuple[Any, Any, list[dict[str, Any]]]]]:
+    """Return the project that is copied; and of its collections the options, the indexes and the documents."""
+    first = Project(Path(tempfile.mkdtemp()) / "project", embedded, f"loaded_{os.getpid()}")
+    write_all(first)
+    settle(first)
+    with first.mongo() as db:
+        found = [db[name] for name in db.list_collection_names()]
+        return first, {each.name: (each.options(), each.index_information(), [*each.find()]) for each in found}

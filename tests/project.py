@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import gzip
 import json
 import os
@@ -11,8 +12,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 from unittest.mock import patch
@@ -22,7 +23,8 @@ from pymongo import MongoClient
 from pymongo.database import Database
 
 from pipeline.servers import postgres
-from pipeline.servers.embedded import ensure_mongo, ensure_postgres
+from pipeline.servers.embedded import ADMIN, ensure_mongo, ensure_postgres
+from pipeline.servers.embedded.cluster import prepared_mark
 from pipeline.servers.libpq import Role
 from pipeline.settings import Settings, get_settings
 from tests.warm_start import run_module
@@ -48,7 +50,7 @@ DAY = "2026-03-02"
 class Run:
     """A command that has ended: its exit code, the tasks it ran, all it printed, what it logged, its answer.
 
-    The answer is what it printed on standard output alone.
+    The answer is what it printed on standard output alone, the failures are those of a run in this process.
     """
 
     code: int
@@ -56,6 +58,7 @@ class Run:
     output: str
     log: str = ""
     answer: str = ""
+    failures: list[Exception] = field(default_factory=list)
 
 
 class Project:
@@ -134,6 +137,24 @@ class Project:
         self.env |= {"PROJECT_ROOT": str(code), "PYTHONPATH": str(code)}
         return code
 
+    def branch(self, name: str) -> Project:
+        """Return a project with the same files and the same MongoDB, on a copy of the database of PostgreSQL."""
+        branch = copy.copy(self)
+        branch.env, branch._dsns = {**self.env, "POSTGRES_DB": name}, {}
+        embedded = Path(self.env["EMBEDDED_PATH"])
+        settings = Settings(_env_file=None, embedded_path=embedded, postgres_db=name)  # type: ignore[call-arg]
+        server = ensure_postgres(settings.model_copy(update={"postgres_db": self.env["POSTGRES_DB"]}))
+        connection = psycopg2.connect(host=server.host, port=server.port, user=ADMIN, dbname="postgres")
+        connection.autocommit = True  # a database is not made in a transaction
+        with closing(connection), connection.cursor() as cursor:
+            cursor.execute(f"CREATE DATABASE {name} OWNER pipeline TEMPLATE {self.env['POSTGRES_DB']}")
+            # What the role setup does beside what is copied; it would give the tables rights of their own.
+            cursor.execute(
+                f"REVOKE ALL ON DATABASE {name} FROM PUBLIC; GRANT CONNECT ON DATABASE {name} TO data_analyst"
+            )
+        prepared_mark(settings, embedded / "postgres").touch()
+        return branch
+
     def move(self, folder: Path) -> None:
         """Move the project with all it holds to another place."""
         old, new = str(self.folder), str(folder)
@@ -171,12 +192,7 @@ class Project:
         """Return the tasks that a run would run, as `task` names them, each with its causes."""
         told = self.pipeline("explain", task, "--date", date, "--json", **env)
         assert told.code == 0, told.output
-        verdicts = [each for each in json.loads(told.answer) if each["task"] not in WRAPPERS]
-        return {
-            f"{each['task']} {each['file']}" if each["file"] else each["task"]: each["causes"]
-            for each in verdicts
-            if each["state"] == "will run"
-        }
+        return causes_by_task(told.answer)
 
     def run_all(self, *arguments: str, date: str = DAY, **env: str) -> Run:
         """Run the main job."""
@@ -264,3 +280,12 @@ class Project:
 
 
 WRAPPERS = {"RunAll", "LoadCsvsToPostgres", "LoadJsonsToMongo"}
+
+
+def causes_by_task(explained: str) -> dict[str, list[str]]:
+    """Return from what `explain --json` prints the tasks that will run, with their files, and why."""
+    return {
+        f"{each['task']} {each['file']}" if each["file"] else each["task"]: each["causes"]
+        for each in json.loads(explained)
+        if each["task"] not in WRAPPERS and each["state"] == "will run"
+    }

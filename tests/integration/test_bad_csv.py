@@ -15,6 +15,8 @@ from typing import Any
 
 import pytest
 
+from pipeline.tasks.load import LoadUsers
+from tests.in_process import attempt
 from tests.project import DAY, REPOSITORY, Project, Run
 from tests.small_input import ANN, BOB, SESSION_COLUMNS, USER_COLUMNS, movie, session, write_sessions, write_users
 
@@ -30,8 +32,8 @@ def land(project: Project, name: str = "users.csv", *arguments: str, **env: str)
     return project.task("LoadCsvToPostgres", "--path", name, *arguments, **env)
 
 
-def load_users(project: Project, **env: str) -> Run:
-    run = project.task("LoadUsers", **env)
+def load_users(project: Project, **env: Any) -> Run:
+    run = attempt(project, only=LoadUsers, **env)
     assert run.code == 0, run.output
     return run
 

@@ -13,6 +13,8 @@ import pytest
 from bson import Decimal128, Int64, ObjectId, Regex, Timestamp
 from pymongo.database import Database
 
+from pipeline.tasks.load import LoadNormalizedJsonsToPostgres
+from tests.in_process import attempt, settle
 from tests.project import DAY, Project, Run
 
 NEXT_DAY, THIRD_DAY = "2026-03-03", "2026-03-04"
@@ -175,9 +177,9 @@ def ids(project: Project, where: str = "removed_at IS NULL") -> set[str]:
     return {row[0] for row in project.rows(f"SELECT content_id FROM processed.content WHERE {where}")}
 
 
-def load_catalogue(project: Project, day: str, *arguments: str, **env: str) -> Run:
+def load_catalogue(project: Project, day: str, *, allow_empty: bool = False, **env: Any) -> Run:
     """Run the catalogue's load and all that it needs."""
-    return project.task("LoadNormalizedJsonsToPostgres", "--date", day, *arguments, **env)
+    return attempt(project, day, only=LoadNormalizedJsonsToPostgres, allow_empty=allow_empty, **env)
 
 
 def rejections(project: Project, stage: str) -> list[tuple[Any, ...]]:
@@ -464,7 +466,7 @@ def test_titles_leave_return_and_change_their_type(project: Project) -> None:
         ],
         series=[{"content_id": "S1", "title": "Series", "seasons": 1, "episodes_per_season": [3]}],
     )
-    project.must_run()
+    settle(project)
     tables = ("content", "movie_details", "series_details", "genres", "seasons")
     versions = {
         table: project.rows(f"SELECT xmin::text, xmax::text, ctid::text FROM processed.{table}") for table in tables
@@ -483,7 +485,7 @@ def test_titles_leave_return_and_change_their_type(project: Project) -> None:
         [removed] = db.movies.find({"content_id": "M1"})
         db.movies.delete_many({"content_id": {"$in": ["M1", "M3"]}})
         db.series.insert_one({"content_id": "M3", "title": "Became a series", "seasons": 2})
-    project.must_run(date=THIRD_DAY)
+    settle(project, THIRD_DAY)
     assert ids(project) == {"M2", "M3", "S1"}
     assert ids(project, "removed_at IS NOT NULL") == {"M1"}
     assert project.rows("SELECT * FROM processed.genres") == []
@@ -507,7 +509,7 @@ def test_titles_leave_return_and_change_their_type(project: Project) -> None:
     assert refused.code == 30
     assert "2 documents of series are loaded, but their collection in MongoDB has none any more" in refused.output
     assert ids(project) == {"M2", "M3", "S1"}
-    meant = load_catalogue(project, "2026-03-05", "--allow-empty")
+    meant = load_catalogue(project, "2026-03-05", allow_empty=True)
     assert meant.code == 0, meant.output
     assert ids(project) == {"M1", "M2"}
     assert project.rows("SELECT * FROM processed.genres") == [("M1", "Drama")]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from datetime import date
 
+from tests.in_process import ask, attempt, settle
 from tests.project import Project
 from tests.small_input import ANN, movie, series, session, write_sessions, write_users
 
@@ -92,7 +93,8 @@ def test_a_collection_of_its_own_is_a_table_and_a_mapping(project: Project) -> N
     write_users(project, ANN)
     project.write_titles(movies=[movie("M1", director="Fritz Lang")], series=[series("T1")])
     project.write("live_events.json", json.dumps(EVENTS))
-    run = project.must_run()
+    run = attempt(project)
+    assert run.code == 0, run.output
     assert project.rows(
         "SELECT event_id, name, starts_on, venue, capacity, extra FROM processed.live_events ORDER BY 1"
     ) == [
@@ -142,7 +144,7 @@ def test_a_collection_of_its_own_is_a_table_and_a_mapping(project: Project) -> N
     declared = content.read_text().replace("    extra  ", "    director          text,\n    extra  ")
     comment = "COMMENT ON COLUMN processed.content.director IS 'Who directed it.';\n"
     content.write_text(f"{declared}\n{comment}")
-    project.must_run(date="2026-03-03")
+    settle(project, "2026-03-03")
     assert project.rows("SELECT content_id, director, extra FROM processed.content ORDER BY 1") == [
         ("M1", "Fritz Lang", None),
         ("T1", None, None),
@@ -163,9 +165,9 @@ def test_a_collection_of_its_own_is_a_table_and_a_mapping(project: Project) -> N
     for name in ("streams", "old_streams"):
         mapping = f'values = {{ site = "{name}" }}\n{STREAMS_MAPPING}'
         (code / "sql" / "collections" / f"{name}.toml").write_text(mapping)
-    told = project.pipeline("explain", "LoadNormalizedJsonsToPostgres", "--date", "2026-03-03").answer
+    told = ask(project, "explain", "LoadNormalizedJsonsToPostgres", "--date", "2026-03-03").answer
     assert "type of capacity changed from integer to bigint: the table is rebuilt" in told
-    project.must_run(date="2026-03-03")
+    settle(project, "2026-03-03")
     types = "SELECT pg_typeof(capacity)::text FROM processed.live_events"
     assert project.rows(types) == [("bigint",), ("bigint",)]
     assert project.rows(present) == [("E1", True), ("E2", False)]
@@ -186,7 +188,7 @@ def test_a_collection_of_its_own_is_a_table_and_a_mapping(project: Project) -> N
         for name in ("live_events", "old_streams"):
             (project.raw / f"{name}.json").unlink()
             db[name].delete_many({})
-    refused = project.run_all(date="2026-03-04")
+    refused = attempt(project, "2026-03-04")
     assert refused.code == 30
     assert "1 documents of live_events and 1 documents of old_streams are loaded, but their" in refused.output
 
@@ -198,7 +200,7 @@ def test_long_keys_and_blanks_are_the_same_for_documents_and_files(project: Proj
     project.write_titles(movies=[movie(each, title=f"\u3000Title {n}\u200b") for n, each in enumerate(ids)])
     lines = [session(number, title=each) for number, each in enumerate(ids, start=1)]
     write_sessions(project, *lines, session(5, title="N" * 513))
-    project.must_run()
+    settle(project)
     assert project.rows("SELECT title, length(content_id) FROM processed.content ORDER BY title") == [
         ("Title 0", 400),
         ("Title 1", 201),

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.in_process import settle
+from tests.in_process import ask, explain, settle
 from tests.project import DAY, Project
 from tests.small_input import ANN, movie, session, write_all, write_sessions, write_users
 
@@ -34,15 +34,15 @@ def append(project: Project, file: str, line: str) -> None:
 
 def test_explain_on_empty_databases_says_that_nothing_ever_ran(project: Project) -> None:
     write_all(project)
-    explained = project.explain()
-    ran = project.must_run().ran
+    explained = explain(project)
+    ran = settle(project, report=True)
     assert sorted(explained) == ran
     assert set(map(tuple, explained.values())) == {("never ran",)}
 
 
 def test_explain_draws_the_tree_of_one_task(loaded: Project) -> None:
     write_users(loaded, ANN)
-    text = loaded.pipeline("explain", "LoadUsers", "--date", DAY).output
+    text = ask(loaded, "explain", "LoadUsers", "--date", DAY).output
     lines = text.splitlines()
     assert lines[0].split() == ["LoadUsers", "will", "run:", "upstream:", "users.csv", "changed"]
     assert [line.split()[:2] for line in lines[1:-1]] == [
@@ -55,7 +55,7 @@ def test_explain_draws_the_tree_of_one_task(loaded: Project) -> None:
 
 
 def test_explain_offers_the_task_that_was_meant(loaded: Project) -> None:
-    told = loaded.pipeline("explain", "LoadUser")
+    told = ask(loaded, "explain", "LoadUser")
     assert told.code == 1
     assert "did you mean LoadUsers?" in told.output
     assert len(told.output.strip().splitlines()) == 1
@@ -69,8 +69,8 @@ def test_status_tells_loads_rejects_waiting_and_findings(loaded: Project) -> Non
         session(5, user="U9"),
         name="viewing_sessions-2.csv",
     )
-    loaded.must_run()
-    told = loaded.pipeline("status", "--json")
+    settle(loaded)
+    told = ask(loaded, "status", "--json")
     assert told.code == 0
     state = json.loads(told.output)
     last = {load["source"]: load for load in state["loads"] if load["task"] == "LoadCsvToPostgres"}
@@ -80,14 +80,14 @@ def test_status_tells_loads_rejects_waiting_and_findings(loaded: Project) -> Non
     files = {file["source"]: file for file in state["files"]}
     assert (files["viewing_sessions-2.csv"]["rejected"], files["viewing_sessions-2.csv"]["waiting"]) == (1, 1)
     assert state["waiting"] == [{"table_name": "viewing_sessions", "waits_for": "users", "rows": 1}]
-    text = loaded.pipeline("status").output
+    text = ask(loaded, "status").output
     assert "viewing_sessions: 1 for users" in text
     assert "viewing_sessions-2.csv" in text
 
 
 def test_status_before_the_first_run(project: Project) -> None:
-    assert "nothing was loaded yet" in project.pipeline("status").output
-    assert json.loads(project.pipeline("status", "--json").output) == {}
+    assert "nothing was loaded yet" in ask(project, "status").output
+    assert json.loads(ask(project, "status", "--json").output) == {}
 
 
 @pytest.mark.parametrize(
@@ -105,21 +105,21 @@ def test_status_before_the_first_run(project: Project) -> None:
     ],
 )
 def test_redo_has_one_task_done_again(redone: Project, task: str) -> None:
-    told = redone.pipeline("redo", task, "--date", DAY)
+    told = ask(redone, "redo", task, "--date", DAY)
     assert told.output.strip() == f"{task}: the next run does it again"
-    assert redone.explain() == {task: ["to be done again, as asked by redo"]}
-    assert redone.must_run().ran == [task]
+    assert explain(redone) == {task: ["to be done again, as asked by redo"]}
+    assert settle(redone, report=True) == [task]
     assert settle(redone, report=True) == []
 
 
 def test_redo_of_the_extraction_loads_what_mongodb_holds_by_now(redone: Project) -> None:
     with redone.mongo() as db:
         db.movies.insert_one(movie("M7", title="Added by another program"))
-    redone.pipeline("redo", "ExtractMongoToCsv", "--date", DAY)
-    explained = redone.explain()
+    ask(redone, "redo", "ExtractMongoToCsv", "--date", DAY)
+    explained = explain(redone)
     assert explained["ExtractMongoToCsv"][0] == "to be done again, as asked by redo"
     assert explained["LoadNormalizedJsonsToPostgres"] == ["upstream: ExtractMongoToCsv changed"]
-    assert redone.must_run().ran == sorted(["ExtractMongoToCsv", "LoadNormalizedJsonsToPostgres", *AFTER_USERS])
+    assert settle(redone, report=True) == sorted(["ExtractMongoToCsv", "LoadNormalizedJsonsToPostgres", *AFTER_USERS])
     assert titles(redone, "M7") == ["Added by another program"]
     assert settle(redone, report=True) == []
 
@@ -128,9 +128,9 @@ def test_a_deleted_extraction_is_made_anew_from_what_mongodb_holds_by_now(redone
     shutil.rmtree(redone.folder / "processed" / DAY)
     with redone.mongo() as db:
         db.movies.insert_one(movie("M8", title="Added later"))
-    explained = redone.explain()
+    explained = explain(redone)
     assert explained["ExtractMongoToCsv"][0] == f"processed/{DAY} is missing"
-    assert redone.must_run().ran == sorted(explained)
+    assert settle(redone, report=True) == sorted(explained)
     assert titles(redone, "M8") == ["Added later"]
     assert settle(redone, report=True) == []
 
@@ -151,8 +151,8 @@ def redone(tmp_path_factory: pytest.TempPathFactory, embedded: Path) -> Project:
 
 
 def test_redo_of_a_family_takes_all_its_files(redone: Project) -> None:
-    redone.pipeline("redo", "LoadCsvToPostgres", "--date", DAY)
-    assert redone.must_run().ran == [
+    ask(redone, "redo", "LoadCsvToPostgres", "--date", DAY)
+    assert settle(redone, report=True) == [
         "LoadCsvToPostgres users.csv",
         "LoadCsvToPostgres viewing_sessions-2.csv",
         "LoadCsvToPostgres viewing_sessions.csv",
@@ -161,85 +161,85 @@ def test_redo_of_a_family_takes_all_its_files(redone: Project) -> None:
 
 
 def test_redo_downstream_has_all_done_again_that_builds_on_it(redone: Project) -> None:
-    redone.pipeline("redo", "LoadUsers", "--downstream", "--date", DAY)
-    assert redone.must_run().ran == sorted([*AFTER_USERS, "LoadUsers"])
+    ask(redone, "redo", "LoadUsers", "--downstream", "--date", DAY)
+    assert settle(redone, report=True) == sorted([*AFTER_USERS, "LoadUsers"])
 
 
 def test_redo_mends_rows_that_were_changed_by_hand(loaded: Project) -> None:
     loaded.rows("UPDATE processed.users SET country = 'Atlantis'")
     loaded.rows("UPDATE raw.users SET country = 'Atlantis'")
-    loaded.pipeline("redo", "LoadCsvToPostgres users.csv", "--downstream", "--date", DAY)
-    loaded.must_run()
+    ask(loaded, "redo", "LoadCsvToPostgres users.csv", "--downstream", "--date", DAY)
+    settle(loaded)
     assert loaded.rows("SELECT DISTINCT country FROM processed.users ORDER BY 1") == [("Chile",), ("Peru",)]
     assert loaded.rows("SELECT country FROM trusted.country_engagement ORDER BY 1") == [("Chile",), ("Peru",)]
 
 
 def test_an_accepted_code_change_reruns_nothing_downstream_neither(loaded: Project) -> None:
     append(loaded, "pipeline/documents/extraction.py", "NEW_LOGIC = 1")
-    assert set(loaded.explain()) == {"ExtractMongoToCsv", "LoadNormalizedJsonsToPostgres", *AFTER_USERS}
-    told = loaded.pipeline("accept", "ExtractMongoToCsv", "--date", DAY)
+    assert set(explain(loaded)) == {"ExtractMongoToCsv", "LoadNormalizedJsonsToPostgres", *AFTER_USERS}
+    told = ask(loaded, "accept", "ExtractMongoToCsv", "--date", DAY)
     assert told.code == 0
     assert "ExtractMongoToCsv: accepted as it is" in told.output
-    assert loaded.explain() == {}
-    assert loaded.must_run().ran == []
-    assert "is current already" in loaded.pipeline("accept", "ExtractMongoToCsv", "--date", DAY).output
+    assert explain(loaded) == {}
+    assert settle(loaded, report=True) == []
+    assert "is current already" in ask(loaded, "accept", "ExtractMongoToCsv", "--date", DAY).output
 
 
 def test_what_changed_for_another_reason_runs_although_upstream_was_accepted(loaded: Project) -> None:
     append(loaded, "sql/checks/users/registered_in_future.sql", "-- Reviewed.")
     write_sessions(loaded, session(4), name="viewing_sessions-3.csv")
-    loaded.pipeline("accept", "LoadUsers", "--date", DAY)
-    assert loaded.must_run().ran == sorted([*AFTER_USERS, "LoadCsvToPostgres viewing_sessions-3.csv"])
+    ask(loaded, "accept", "LoadUsers", "--date", DAY)
+    assert settle(loaded, report=True) == sorted([*AFTER_USERS, "LoadCsvToPostgres viewing_sessions-3.csv"])
 
 
 def test_accept_keeps_what_is_to_be_redone(loaded: Project) -> None:
     append(loaded, "sql/checks/users/registered_in_future.sql", "-- Reviewed.")
-    loaded.pipeline("redo", "PublishTrusted", "--date", DAY)
-    assert loaded.pipeline("accept", "LoadUsers", "--date", DAY).code == 0
-    assert "PublishTrusted" in loaded.must_run().ran
+    ask(loaded, "redo", "PublishTrusted", "--date", DAY)
+    assert ask(loaded, "accept", "LoadUsers", "--date", DAY).code == 0
+    assert "PublishTrusted" in settle(loaded, report=True)
 
 
 def test_changed_content_is_not_accepted(loaded: Project) -> None:
     write_users(loaded, ANN)
     for task in ("LoadCsvToPostgres users.csv", "LoadUsers"):
-        told = loaded.pipeline("accept", task, "--date", DAY)
+        told = ask(loaded, "accept", task, "--date", DAY)
         assert told.code == 1
         assert f"{task} cannot be accepted" in told.output
-    assert "LoadUsers" in loaded.must_run().ran
+    assert "LoadUsers" in settle(loaded, report=True)
 
 
 def test_a_load_whose_table_was_emptied_is_not_accepted(loaded: Project) -> None:
     loaded.rows("TRUNCATE processed.users CASCADE")
     append(loaded, "sql/checks/users/registered_in_future.sql", "-- Reviewed.")
-    assert loaded.pipeline("accept", "LoadUsers", "--date", DAY).code == 1
+    assert ask(loaded, "accept", "LoadUsers", "--date", DAY).code == 1
 
 
 def test_gc_deletes_what_no_marker_needs_and_says_so_before(loaded: Project) -> None:
     rejected = "S4,U1,M1,31/12/2024,1,1,TV,HD"
     write_sessions(loaded, rejected, name="viewing_sessions-3.csv")
-    loaded.must_run()
-    loaded.must_run(date=NEXT_DAY)
+    settle(loaded)
+    settle(loaded, NEXT_DAY, report=True)
     current = {*(loaded.folder / "rejected").glob("*.csv")}
     assert len(current) == 1
     edited = loaded.folder / "rejected/users-rejected-999999.csv"
     old_log = loaded.folder / "logs/luigi.log.1"
     young_log = loaded.folder / "logs/luigi.log"
-    for path in (edited, old_log):
+    for path in (edited, old_log, young_log):
         path.write_text("old")
     month_ago = time.time() - 31 * 86_400
     for path in (edited, old_log, *current):
         os.utime(path, (month_ago, month_ago))
-    listed = loaded.pipeline("gc", "--keep-days", "0")
+    listed = ask(loaded, "gc", "--keep-days", "0")
     doomed = [loaded.folder / "processed" / DAY, loaded.folder / "reports" / DAY, old_log]
     assert all(str(path) in listed.output for path in doomed)
     assert not any(str(path) in listed.output for path in (*current, NEXT_DAY))
     assert f"kept, since it was edited: {edited}" in listed.output
     assert all(path.exists() for path in doomed), "without an answer nothing is deleted"
-    done = loaded.pipeline("gc", "--keep-days", "1", "--yes")
+    done = ask(loaded, "gc", "--keep-days", "1", "--yes")
     assert done.code == 0
     assert not any(path.exists() for path in doomed)
     assert all(path.exists() for path in (*current, edited, young_log))
-    assert loaded.must_run(date=NEXT_DAY).ran == []
-    assert loaded.must_run(date=DAY).ran == []
+    assert settle(loaded, NEXT_DAY, report=True) == []
+    assert settle(loaded, DAY, report=True) == []
     edited.unlink()
-    assert loaded.pipeline("gc", "--keep-days", "1").output.strip() == "nothing to delete"
+    assert ask(loaded, "gc", "--keep-days", "1").output.strip() == "nothing to delete"

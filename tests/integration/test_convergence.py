@@ -35,8 +35,8 @@ from tests.oracle import Warehouse, expected
 from tests.project import DAY, Project
 from tests.small_input import SESSION_COLUMNS, USER_COLUMNS, movie, series
 
-EXAMPLES = int(os.environ.get("CONVERGENCE_EXAMPLES", "5"))
-STEPS = int(os.environ.get("CONVERGENCE_STEPS", "10"))
+EXAMPLES = int(os.environ.get("CONVERGENCE_EXAMPLES", "3"))
+STEPS = int(os.environ.get("CONVERGENCE_STEPS", "8"))
 
 CSV_NAMES = {
     "users": ("users.csv", "users-2.csv.gz", "users/archive.csv"),
@@ -277,7 +277,7 @@ class Convergence(RuleBasedStateMachine):
         return warehouse
 
 
-@pytest.mark.timeout(60 + 3 * EXAMPLES * STEPS)
+@pytest.mark.timeout(60 + 10 * EXAMPLES * STEPS)
 def test_any_sequence_of_changes_converges(embedded: Path) -> None:
     machine = type("ConvergenceHere", (Convergence,), {"embedded": embedded})
     run_state_machine_as_test(

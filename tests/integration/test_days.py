@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from pipeline import __all__ as task_names
-from tests.in_process import settle
+from tests.in_process import ask, attempt, explain, settle
 from tests.project import Project
 from tests.small_input import write_all
 
@@ -60,7 +60,7 @@ def test_what_is_no_day_is_refused_in_one_line(project: Project) -> None:
 
 @pytest.mark.parametrize("command", [("explain",), ("redo", "LoadUsers"), ("accept", "LoadUsers")])
 def test_no_command_takes_a_day_after_today(project: Project, command: tuple[str, ...]) -> None:
-    told = project.pipeline(*command, "--date", TOMORROW, PIPELINE_TIMEZONE="UTC")
+    told = ask(project, *command, "--date", TOMORROW, PIPELINE_TIMEZONE="UTC")
     assert told.code == 1
     assert told.output.startswith(f"error: date {TOMORROW} is after today")
     assert len(told.output.splitlines()) == 1
@@ -85,10 +85,10 @@ def test_an_unknown_zone_is_named(project: Project) -> None:
 
 def test_the_first_day_of_all_loads_and_is_no_obstacle(project: Project) -> None:
     write_all(project)
-    project.must_run(date="0001-01-01")
-    assert project.must_run(date="0001-01-01").ran == []
-    assert "ExtractMongoToCsv" in project.must_run().ran
-    assert settle(project, report=True) == []
+    settle(project, "0001-01-01", report=True)
+    assert settle(project, "0001-01-01", report=True) == []
+    assert "ExtractMongoToCsv" in settle(project)
+    assert settle(project) == []
 
 
 def test_a_day_to_come_that_an_earlier_version_loaded_is_left_behind(project: Project) -> None:
@@ -105,9 +105,9 @@ def test_a_day_to_come_that_an_earlier_version_loaded_is_left_behind(project: Pr
     (processed / "2962-11-26").mkdir()
     (reports / "2962-11-26").mkdir()
     (reports / "2962-11-26/index.html").touch()
-    [cause] = project.explain()["ExtractMongoToCsv"]
+    [cause] = explain(project)["ExtractMongoToCsv"]
     assert re.fullmatch(r"takes the place of batch \d+", cause)
-    run = project.must_run()
+    run = attempt(project, report=True)
     assert "2962-11-26 is loaded, a day that has not come" in run.output
     title = "SELECT title FROM trusted.content_summary WHERE content_id = 'M1'"
     assert project.value(title) == "Of the day that has not come"
@@ -117,7 +117,7 @@ def test_a_day_to_come_that_an_earlier_version_loaded_is_left_behind(project: Pr
         db.movies.update_one({"content_id": "M1"}, {"$set": {"title": "Of the day after"}})
     settle(project, "2026-03-03")
     assert project.value(title) == "Of the day after"
-    told = project.pipeline("gc", "--keep-days", "100000", "--yes")
+    told = ask(project, "gc", "--keep-days", "100000", "--yes")
     assert f"{processed / '2962-11-26'}" in told.output
     assert not (processed / "2962-11-26").exists()
     assert not (reports / "2962-11-26").exists()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.in_process import settle
+from tests.in_process import ask, attempt, explain, settle
 from tests.project import DAY, Project
 from tests.small_input import ANN, movie, series, write_all, write_users
 
@@ -49,13 +49,14 @@ def test_changed_code_lands_nothing_again(project: Project) -> None:
     for module in ("documents/extraction.py", "documents/landing.py"):
         with (code / "pipeline" / module).open("a") as file:
             file.write("\nNEW = 1\n")
-    run = project.must_run()
+    run = attempt(project)
+    assert run.code == 0, run.output
     assert {"ExtractMongoToCsv", "LoadNormalizedJsonsToPostgres"} <= {*run.ran}
     assert not [task for task in run.ran if task.startswith("LoadJsonToMongo")]
     assert titles(project, "M1", "M2") == ["Corrected", "Edited"]
     assert published(project, "M1", "M2") == ["Corrected", "Edited"]
-    assert "909" in project.pipeline("rejects").answer
-    assert project.must_run().ran == []
+    assert "909" in ask(project, "rejects").answer
+    assert settle(project) == []
 
 
 def test_lost_documents_land_again_in_the_order_in_which_they_came(project: Project) -> None:
@@ -67,26 +68,28 @@ def test_lost_documents_land_again_in_the_order_in_which_they_came(project: Proj
     assert project.task("LoadJsonToMongo", "--path", "b.json").code == 0
     assert titles(project, "M1", "T1") == ["First", "Edited"]
     assert project.rows(LAST + " ORDER BY batch_id DESC LIMIT 1", "b.json") == [("loaded", 4, 2, 1, 1)]
-    run = project.must_run()
+    run = attempt(project)
+    assert run.code == 0, run.output
     assert "a.json: lands again, since MongoDB has lost movies" in run.output
     assert titles(project, "M1", "T1") == ["Corrected", "Edited"]
     assert published(project, "M1", "T1") == ["Corrected", "Edited"]
-    assert settle(project, report=True) == []
+    assert settle(project) == []
 
     with project.mongo() as db:
         db.client.drop_database(db.name)
-    assert project.explain()["LoadJsonToMongo a.json"] == ["MongoDB has lost it"]
-    project.must_run()
+    assert explain(project)["LoadJsonToMongo a.json"] == ["MongoDB has lost it"]
+    settle(project)
     assert titles(project, "M1", "T1") == ["Corrected", "The Wire"]
     assert published(project, "M1", "T1") == ["Corrected", "The Wire"]
-    assert settle(project, report=True) == []
+    assert settle(project) == []
 
 
 def test_what_postgresql_lost_is_kept_again_without_landing(project: Project) -> None:
     deliver_twice(project)
     edit(project, "movies", "M2", "Edited")
     project.rows("DROP SCHEMA etl, raw, processed CASCADE")
-    run = project.must_run()
+    run = attempt(project)
+    assert run.code == 0, run.output
     assert {"LoadJsonToMongo a.json", "LoadJsonToMongo b.json"} <= {*run.ran}
     assert titles(project, "M1", "M2") == ["Corrected", "Edited"]
     assert project.rows("SELECT source, document_id, reason FROM etl.rejected_rows") == [("b.json", "909", "not text")]
@@ -97,24 +100,24 @@ def test_what_postgresql_lost_is_kept_again_without_landing(project: Project) ->
         ("a.json",),
         ("b.json",),
     ]
-    assert settle(project, report=True) == []
+    assert settle(project) == []
     # The order was in MongoDB, and is in PostgreSQL again.
     with project.mongo() as db:
         db.client.drop_database(db.name)
-    project.must_run()
+    settle(project)
     assert titles(project, "M1") == ["Corrected"]
 
 
 def test_redo_lands_one_file_over_what_is_newer(project: Project) -> None:
     deliver_twice(project)
-    told = project.pipeline("redo", "LoadJsonToMongo b.json")
+    told = ask(project, "redo", "LoadJsonToMongo b.json")
     assert told.answer == (
         "LoadJsonToMongo b.json: the next run does it again; what is newer in MongoDB is overwritten\n"
     )
-    assert "LoadJsonToMongo b.json" in project.must_run().ran
+    assert "LoadJsonToMongo b.json" in settle(project)
     assert titles(project, "M1") == ["First"]
     assert published(project, "M1") == ["First"]
-    assert settle(project, report=True) == []
+    assert settle(project) == []
 
 
 def test_a_refused_version_keeps_the_old_rejects(project: Project) -> None:
@@ -123,16 +126,16 @@ def test_a_refused_version_keeps_the_old_rejects(project: Project) -> None:
     settle(project)
     project.write_titles(movies=[movie("M1", "New"), *({"content_id": n} for n in range(99))])
     for _ in range(2):
-        refused = project.run_all()
+        refused = attempt(project)
         assert refused.code == 30
         assert "CheckQuality failed" not in refused.output
         assert project.rows("SELECT count(*), count(DISTINCT batch_id) FROM etl.rejected_rows") == [(100, 2)]
     (project.raw / "content.json").write_text('{"movies": [{"content_id": 909}, {')
-    assert project.run_all().code == 30
+    assert attempt(project).code == 30
     assert project.value("SELECT count(*) FROM etl.rejected_rows WHERE document_id = '909'") == 1
     assert titles(project, "M1") == ["Metropolis"]
     assert project.task("CheckQuality", "--date", DAY).code == 30  # for the refused file, and nothing else
     project.write_titles(movies=[movie("M1", "New")])
-    project.must_run()
+    settle(project)
     assert published(project, "M1", "T1") == ["New", "The Wire"]
     assert project.rows("SELECT * FROM etl.rejected_rows") == []

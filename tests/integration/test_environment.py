@@ -11,7 +11,7 @@ import pytest
 from pipeline.cli.psql import choose_psql
 from pipeline.servers.embedded import find_binaries
 from tests.comparing import assert_loaded
-from tests.in_process import settings_of, settle
+from tests.in_process import load_all, settings_of, settle
 from tests.oracle import expected
 from tests.project import DAY, Project
 from tests.small_input import ANN, BOB, session, write_all, write_sessions, write_users
@@ -82,8 +82,7 @@ def test_hostile_variables_change_nothing(project: Project) -> None:
 @pytest.fixture
 def hostile_database(project: Project) -> Project:
     """A loaded project in whose database both roles begin with hostile settings."""
-    write_all(project)
-    settle(project)
+    load_all(project)
     database = project.env["POSTGRES_DB"]
     with project.connection() as connection, connection.cursor() as cursor:
         for name, value in HOSTILE_SETTINGS.items():

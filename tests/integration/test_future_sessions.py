@@ -30,7 +30,7 @@ def test_sessions_of_days_to_come_count_when_their_day_comes(project: Project) -
     write_all(project)
     ahead = (on(4, NEXT_DAY), on(5, "2026-03-31", title="T1"), on(6, "2099-12-31", user="U2"))
     write_sessions(project, *ahead, name="viewing_sessions-ahead.csv")
-    project.must_run()
+    settle(project, report=True)
     assert project.value("SELECT count(*) FROM trusted.session_details") == 6
     assert months(project) == [MAY]
     assert project.value("SELECT max(watch_date) FROM trusted.daily_viewing") == date(2024, 5, 3)

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from tests.in_process import settle
+from tests.in_process import load_all, settle
 from tests.project import Project
-from tests.small_input import ANN, BOB, movie, series, session, write_all, write_sessions, write_users
+from tests.small_input import ANN, BOB, movie, series, session, write_sessions, write_users
 
 NEXT_DAY, DAY_AFTER = "2026-03-03", "2026-03-04"
 CAROL = "U3,25,Japan,Basic,2023-03-01,0"
@@ -16,8 +16,7 @@ CAROL = "U3,25,Japan,Basic,2023-03-01,0"
 
 @pytest.fixture
 def loaded(project: Project) -> Project:
-    write_all(project)
-    settle(project)
+    load_all(project)
     return project
 
 

@@ -7,17 +7,15 @@ import time
 import pytest
 
 from pipeline.state.locks import SPACE
-from tests.in_process import settle
+from tests.in_process import load_all
 from tests.project import Project
-from tests.small_input import write_all
 
 
 @pytest.fixture
 def changed(project: Project) -> Project:
     """A loaded project two of whose views have another definition now."""
     project.copy_code()
-    write_all(project)
-    settle(project)
+    load_all(project)
     for view in ("country_engagement", "daily_viewing"):
         path = project.folder / f"code/sql/trusted/{view}.sql"
         path.write_text(path.read_text() + f"\nCOMMENT ON MATERIALIZED VIEW trusted.{view} IS 'Another text.';\n")

@@ -43,7 +43,7 @@ def test_long_names_of_groups_are_published_by_their_beginning(project: Project)
         assert shown.startswith(value[:200] + "… ")
         assert len(shown) == 234
     project.write("users-2.csv", "user_id,age,country,subscription_type,registration_date,total_watch_time_hours\n")
-    assert "PublishTrusted" in project.must_run().ran
+    assert "PublishTrusted" in settle(project)
 
 
 def test_a_file_whose_name_is_not_utf8_is_skipped_with_a_warning(project: Project) -> None:

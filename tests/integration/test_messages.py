@@ -9,9 +9,8 @@ import pytest
 from pipeline.state import executor
 from pipeline.state.spec import Load, SupersededError
 from pipeline.tasks.load import LoadUsers
-from tests.in_process import settings_of, settle
+from tests.in_process import load_all, settings_of
 from tests.project import Project, Run
-from tests.small_input import write_all
 
 ADVICE = (
     "put files there, point DATA_RAW_PATH elsewhere, or make some with 'python -m pipeline sample --sessions 20000'"
@@ -34,8 +33,7 @@ def test_a_raw_folder_that_is_absent(project: Project) -> None:
 
 
 def test_a_raw_folder_without_input_withdraws_nothing(project: Project) -> None:
-    write_all(project)
-    settle(project)
+    load_all(project)
     for path in project.raw.iterdir():
         path.unlink()
     run = project.run_all()
@@ -45,8 +43,7 @@ def test_a_raw_folder_without_input_withdraws_nothing(project: Project) -> None:
 
 
 def test_what_an_orphan_of_an_older_run_would_load_is_refused(project: Project) -> None:
-    write_all(project)
-    settle(project)
+    load_all(project)
     with settings_of(project):
         spec = LoadUsers().load_spec()
         stale = replace(spec, fingerprint="of older input", run_number=0)

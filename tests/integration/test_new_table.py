@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from pipeline.tasks.create import CreatePostgresTables
+from tests.in_process import ask, explain, settle
 from tests.project import Project
 from tests.small_input import ANN, BOB, movie, series, write_all, write_users
 
@@ -100,8 +102,7 @@ def declared(project: Project) -> Project:
 
 
 def test_ratings_load_reject_supersede_wait_and_reconcile(declared: Project) -> None:
-    run = declared.must_run()
-    assert "LoadRatings" in run.ran
+    assert "LoadRatings" in settle(declared, report=True)
     assert ratings(declared) == LOADED
     assert declared.rows("SELECT record, column_name, value, reason FROM etl.rejected_rows ORDER BY record") == [
         (5, "stars", "6", "out of range: 1 to 5"),
@@ -121,24 +122,24 @@ def test_ratings_load_reject_supersede_wait_and_reconcile(declared: Project) -> 
         made_from
         for (made_from,) in declared.rows("SELECT made_from FROM trusted.lineage WHERE object = 'processed.ratings'")
     } == {"raw.ratings", "processed.users", "processed.content"}
-    status = declared.pipeline("status").output
+    status = ask(declared, "status").output
     assert "LoadRatings" in status
     assert "ratings: 1 for content" in status
     assert "ratings: 1 for users" in status
     page = (declared.folder / "reports/2026-03-02/index.html").read_text()
     assert "ratings.csv" in page
-    assert declared.must_run().ran == []
+    assert settle(declared) == []
     # Who comes releases what waits, who leaves takes it along.
     write_users(declared, BOB, CAROL)
-    declared.must_run()
+    settle(declared)
     assert ratings(declared) == [("U2", "M1", 2), ("U2", "T1", 3), ("U9", "M1", 4)]
     assert ("ratings", "U1 M1", "waiting", "users", "U1") in held(declared)
     write_users(declared, ANN, BOB)
-    declared.must_run()
+    settle(declared)
     assert ratings(declared) == LOADED
-    declared.pipeline("redo", "LoadRatings")
-    assert declared.explain()["LoadRatings"] == ["to be done again, as asked by redo"]
-    assert "LoadRatings" in declared.must_run().ran
+    ask(declared, "redo", "LoadRatings")
+    assert explain(declared)["LoadRatings"] == ["to be done again, as asked by redo"]
+    assert "LoadRatings" in settle(declared)
     assert ratings(declared) == LOADED
 
 
@@ -146,24 +147,24 @@ def test_replies_to_ratings_wait_with_them_at_any_depth(declared: Project) -> No
     declare(declared, "replies", REPLIES)
     lines = ["1,U1,M1,2024-06-01", "2,U2,M1,2024-06-01", "3,,,2024-06-01", "4,U1,M9,2024-06-01", "5,U1,,2024-06-01"]
     declared.write_rows("replies.csv", ["reply,user_id,content_id,said_on", *lines])
-    declared.must_run()
+    settle(declared)
     assert replies(declared) == [1, 2, 3, 5]
     write_users(declared, BOB)
-    declared.must_run()
+    settle(declared)
     assert ratings(declared) == [("U2", "M1", 2), ("U2", "T1", 3)]
     assert replies(declared) == [2, 3, 5]
     assert ("replies", "1", "waiting", "ratings", "U1 M1") in held(declared)
     write_users(declared, ANN, BOB)
-    declared.must_run()
+    settle(declared)
     assert ratings(declared) == LOADED
     assert replies(declared) == [1, 2, 3, 5]
-    assert declared.must_run().ran == []
+    assert settle(declared) == []
     # A table that is declared no more is gone, with what was held back of it; its file is raw text again.
     (declared.folder / "code/sql/processed/replies.sql").unlink()
-    declared.must_run()
+    settle(declared)
     assert declared.value("SELECT to_regclass('processed.replies')") is None
     assert [row for row in held(declared) if row[0] == "replies"] == []
-    assert declared.must_run().ran == []
+    assert settle(declared) == []
 
 
 def test_a_changed_declaration_brings_the_live_table_along(declared: Project) -> None:
@@ -176,20 +177,20 @@ def test_a_changed_declaration_brings_the_live_table_along(declared: Project) ->
     declare(declared, "notes", "CREATE TABLE processed.notes (note integer PRIMARY KEY, user_id text)")
     declared.write_rows("notes.csv", ["note,user_id", "1,U1", "2,U9"])
     declared.write_titles(movies=[movie("M1", rating=7.5)], series=[series("T1")])
-    declared.must_run()
+    settle(declared)
     engagement = "SELECT user_id, sessions FROM trusted.user_engagement ORDER BY 1"
     before = declared.rows(engagement)
     # A column more, filled from the history in raw; another type and a narrower check.
     edit(declared, "users", "    country  ", "    plan text,\n    country  ")
     edit(declared, "users", "age BETWEEN 0 AND 120", "age BETWEEN 0 AND 40")
     edit(declared, "users", "smallint", "integer")
-    assert declared.explain()["LoadUsers"] == [
+    assert explain(declared)["LoadUsers"] == [
         "processed.users: column plan added",
         "processed.users: type of age changed from smallint to integer: the table is rebuilt",
         "processed.users: check ((age >= 0) AND (age <= 40)) added: the table is rebuilt",
         "processed.users: check ((age >= 0) AND (age <= 120)) dropped: the table is rebuilt",
     ]
-    declared.must_run()
+    settle(declared)
     assert declared.rows("SELECT user_id, plan FROM processed.users ORDER BY 1") == [("U1", "gold")]
     assert ratings(declared) == [("U1", "M1", 5)]
     assert declared.rows("SELECT gift FROM processed.gifts") == [(2,)]
@@ -207,9 +208,9 @@ def test_a_changed_declaration_brings_the_live_table_along(declared: Project) ->
     edit(declared, "ratings", "COMMENT ON COLUMN processed.ratings.rated_on IS 'Day of the rating.';\n", "")
     # A reference that rows are against: they stay, for readers, until the load has sorted them out.
     edit(declared, "notes", "user_id text", "user_id text REFERENCES processed.users")
-    assert declared.task("CreatePostgresTables").code == 0
+    settle(declared, only=CreatePostgresTables)
     assert declared.rows("SELECT note FROM processed.notes ORDER BY 1") == [(1,), (2,)]
-    declared.must_run()
+    settle(declared)
     assert declared.rows("SELECT note FROM processed.notes") == [(1,)]
     assert ("notes", "2", "waiting", "users", "U9") in held(declared)
     assert ratings(declared) == [("U1", "M1", 5), ("U2", "M1", 1), ("U2", "M1", 2), ("U2", "T1", 3)]
@@ -218,7 +219,7 @@ def test_a_changed_declaration_brings_the_live_table_along(declared: Project) ->
     assert declared.rows(engagement) == before
     assert declared.value("SELECT scale(rating) FROM processed.content WHERE content_id = 'M1'") == 2
     assert declared.value("SELECT count(*) FROM processed.genres") == 2
-    assert declared.must_run().ran == []
+    assert settle(declared) == []
 
 
 def test_a_table_that_refers_to_itself_is_refused(project: Project) -> None:
@@ -227,7 +228,7 @@ def test_a_table_that_refers_to_itself_is_refused(project: Project) -> None:
     declare(
         project, "staff", "CREATE TABLE processed.staff (id text PRIMARY KEY, boss text REFERENCES processed.staff)"
     )
-    run = project.pipeline("explain")
+    run = ask(project, "explain")
     assert (run.code, run.output.splitlines()[-1]) == (
         1,
         "error: sql/processed/staff.sql: processed.staff must not refer to itself",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 
-from tests.in_process import settle
+from tests.in_process import ask, load_all, settle
 from tests.project import Project
 from tests.small_input import ANN, BOB, write_all, write_users
 
@@ -16,8 +16,7 @@ def users(project: Project) -> list[str]:
 
 
 def test_a_clock_that_was_ahead_holds_nothing_up(project: Project) -> None:
-    write_all(project)
-    settle(project)
+    load_all(project)
     project.rows("UPDATE etl.table_updates SET inserted = inserted + interval '1 hour'")
     write_users(project, ANN, BOB, CAT)
     settle(project)
@@ -25,8 +24,7 @@ def test_a_clock_that_was_ahead_holds_nothing_up(project: Project) -> None:
 
 
 def test_markers_ordered_by_a_clock_are_brought_along(project: Project) -> None:
-    write_all(project)
-    settle(project)
+    load_all(project)
     # As an earlier version had them, its clock a day ahead.
     project.rows(
         """
@@ -44,8 +42,7 @@ def test_markers_ordered_by_a_clock_are_brought_along(project: Project) -> None:
 
 
 def test_numbers_that_were_lost_go_on_after_those_in_use(project: Project) -> None:
-    write_all(project)
-    settle(project)
+    load_all(project)
     project.rows("UPDATE etl.table_updates SET run_number = 1000; DROP SEQUENCE etl.run_numbers")
     write_users(project, ANN, BOB, CAT)
     settle(project)
@@ -54,10 +51,9 @@ def test_numbers_that_were_lost_go_on_after_those_in_use(project: Project) -> No
 
 
 def test_a_marker_that_stands_before_all_runs_yields_to_redo(project: Project) -> None:
-    write_all(project)
-    settle(project)
+    load_all(project)
     project.rows("UPDATE etl.table_updates SET run_number = 1000000 WHERE update_id = 'LoadUsers'")
-    assert project.pipeline("redo", "LoadUsers").code == 0
+    assert ask(project, "redo", "LoadUsers").code == 0
     assert "LoadUsers" in settle(project)
 
 

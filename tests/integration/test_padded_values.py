@@ -7,7 +7,10 @@ from typing import Any
 import pytest
 
 from pipeline.sources.text_rules import BLANKS
-from tests.project import DAY, Project
+from pipeline.tasks.create import CreatePostgresTables
+from pipeline.tasks.load import LoadViewingSessions
+from tests.in_process import settle
+from tests.project import Project
 from tests.small_input import ANN, BOB, movie, session, write_sessions, write_users
 
 # The third and the fourth could pass as they are, as values of a text column without a foreign key.
@@ -37,7 +40,7 @@ def typed(session: str) -> tuple[Any, ...]:
 
 
 def load(project: Project) -> None:
-    assert project.task("LoadViewingSessions", "--date", DAY).code == 0
+    settle(project, only=LoadViewingSessions)
 
 
 @pytest.fixture
@@ -62,7 +65,8 @@ def test_padded_values_of_one_file_among_others(parents: Project) -> None:
 
 
 def test_blanks_are_the_same_in_sql_and_in_python(project: Project) -> None:
-    assert project.task("CreatePostgresTables").code == 0
+    write_users(project, ANN)
+    settle(project, only=CreatePostgresTables)
     query = (
         "SELECT array_agg(n ORDER BY n) FROM generate_series(1, 1114111) AS n WHERE n NOT BETWEEN 55296 AND 57343 AND "
     )

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from tests.in_process import settle
+from tests.in_process import ask, attempt, explain, load_all, settle
 from tests.project import Project
 from tests.small_input import ANN, BOB, movie, series, session, write_all, write_sessions, write_users
 
@@ -19,7 +19,7 @@ def test_the_other_files_reach_the_analysts(project: Project) -> None:
     write_all(project)
     project.write("viewing_sessions-3.csv", "id,minutes\nS9,10\n")
     project.write("broken.json", '{"movies": [{"content_id": ')
-    run = project.run_all()
+    run = attempt(project)
     assert run.code == 30
     assert "viewing_sessions-3.csv: declared columns are missing: session_id" in run.output
     assert "broken.json" in run.output
@@ -29,12 +29,12 @@ def test_the_other_files_reach_the_analysts(project: Project) -> None:
     assert "Traceback" not in run.output
     assert sessions(project) == ["S1", "S2", "S3"]
 
-    again = project.run_all()
+    again = attempt(project)
     assert again.code == 30
     assert sessions(project) == ["S1", "S2", "S3"]
     # What was refused is tried again, but nothing else has to be done after that.
-    project.run_all()
-    last = project.run_all()
+    attempt(project)
+    last = attempt(project)
     assert last.code == 30
     assert last.ran == ["LoadCsvToPostgres viewing_sessions-3.csv", "LoadJsonToMongo broken.json"]
 
@@ -47,19 +47,18 @@ def test_the_other_files_reach_the_analysts(project: Project) -> None:
 
 
 def test_a_new_version_that_is_refused_leaves_the_old_rows(project: Project) -> None:
-    write_all(project)
-    settle(project)
+    load_all(project)
     write_users(project, ANN.replace("30", "31"), BOB, name="users.csv")
     (project.raw / "users.csv").write_text("age\n31\n")
     write_sessions(project, session(4), name="viewing_sessions-3.csv")
-    assert project.run_all().code == 30
+    assert attempt(project).code == 30
     assert project.rows("SELECT user_id, age FROM processed.users ORDER BY 1") == [("U1", 30), ("U2", 41)]
     assert sessions(project) == ["S1", "S2", "S3", "S4"]
-    assert "FAILED users.csv: " in project.pipeline("status").output
+    assert "FAILED users.csv: " in ask(project, "status").output
     # What is loaded is delivered once more.
     write_users(project, ANN, BOB)
     settle(project)
-    assert "FAILED" not in project.pipeline("status").output
+    assert "FAILED" not in ask(project, "status").output
 
 
 def test_a_file_that_is_accepted_under_other_rules_reaches_the_analysts(project: Project) -> None:
@@ -72,21 +71,20 @@ def test_a_file_that_is_accepted_under_other_rules_reaches_the_analysts(project:
     broken[1:11] = [line + ",too,many" for line in broken[1:11]]
     project.write_rows("users-2.csv", broken)
     for _ in range(2):
-        refused = project.run_all()
+        refused = attempt(project)
         assert refused.code == 30
         assert "10 of 100 records were rejected, more than the 5% that MAX_REJECT_RATIO allows" in refused.output
         assert project.rows(users) == []
-    project.must_run(MAX_REJECT_RATIO="0.1")
+    settle(project, MAX_REJECT_RATIO="0.1")
     assert project.rows(users) == [(90,)]
-    assert project.must_run(MAX_REJECT_RATIO="0.1").ran == []
+    assert settle(project, MAX_REJECT_RATIO="0.1") == []
 
 
 def test_an_emptied_file_is_taken_on_request_all_the_way(project: Project) -> None:
-    write_all(project)
-    settle(project)
+    load_all(project)
     write_sessions(project, name="viewing_sessions-2.csv")
     for _ in range(3):
-        last = project.run_all()
+        last = attempt(project)
         assert last.code == 30
         assert sessions(project) == ["S1", "S2", "S3"]
     assert last.ran == ["LoadCsvToPostgres viewing_sessions-2.csv"]
@@ -157,13 +155,13 @@ def test_a_file_whose_values_are_bad_holds_only_itself(project: Project, is_firs
     assert project.value("SELECT count(*) FROM raw.viewing_sessions") == 4
     assert rejected(project) == [("users-bad.csv", 100), ("viewing_sessions.partner.csv", 100)]
     assert len(reject_files(project)) == 2
-    told = project.pipeline("status").output
+    told = ask(project, "status").output
     assert "FAILED viewing_sessions.partner.csv: TooManyRejectsError: viewing_sessions.partner.csv: 100 of 102" in told
-    assert project.explain()["LoadCsvToPostgres users-bad.csv"] == ["it was refused, and is tried again"]
+    assert explain(project)["LoadCsvToPostgres users-bad.csv"] == ["it was refused, and is tried again"]
 
     # Later runs say the same, and soon try nothing but the two files again.
-    assert project.run_all().code == 30
-    last = project.run_all()
+    assert attempt(project).code == 30
+    last = attempt(project)
     assert last.code == 30
     assert last.ran == ["LoadCsvToPostgres users-bad.csv", "LoadCsvToPostgres viewing_sessions.partner.csv"]
     assert sessions(project) == ["S1", "S2", "S3", "S4"]
@@ -172,7 +170,7 @@ def test_a_file_whose_values_are_bad_holds_only_itself(project: Project, is_firs
 
     (project.raw / "users-bad.csv").unlink()
     bad_sessions(project, "viewing_sessions.partner.csv", bad=0, good=100)
-    project.must_run()
+    settle(project)
     assert len(sessions(project)) == 104
     assert rejected(project) == []
     assert reject_files(project) == []
@@ -188,7 +186,7 @@ def test_a_new_version_with_bad_values_leaves_the_old_rows(project: Project) -> 
     write_users(project, *(f"X{number},{'old' if number < 6 else 31},,,," for number in range(100)), name="users-x.csv")
     write_sessions(project, session(4, user="X7"), name="viewing_sessions-good.csv")
     for _ in range(2):
-        run = project.run_all()
+        run = attempt(project)
         assert run.code == 30
         assert "users-x.csv: 6 of 100 records were rejected" in run.output
         assert "viewing_sessions-partner.csv: 6 of 106 records were rejected" in run.output
@@ -202,25 +200,24 @@ def test_a_new_version_with_bad_values_leaves_the_old_rows(project: Project) -> 
     # The versions that are loaded are back.
     bad_sessions(project, "viewing_sessions-partner.csv", bad=5, good=100)
     write_users(project, *(f"X{number},30,,,," for number in range(100)), name="users-x.csv")
-    project.must_run()
+    settle(project)
     assert rejected(project) == [("viewing_sessions-partner.csv", 5)]
     assert len(reject_files(project)) == 1
     for name, content in bad.items():
         project.write(name, content)
-    project.must_run(MAX_REJECT_RATIO="0.1")
+    settle(project, MAX_REJECT_RATIO="0.1")
     assert project.value("SELECT count(*) FROM processed.users WHERE age = 31") == 94
     assert rejected(project) == [("users-x.csv", 6), ("viewing_sessions-partner.csv", 6)]
     assert len(reject_files(project)) == 2
 
 
 def test_rows_stay_if_the_only_file_in_their_place_is_bad(project: Project) -> None:
-    write_all(project)
-    settle(project)
+    load_all(project)
     for name in ("viewing_sessions.csv", "viewing_sessions-2.csv"):
         (project.raw / name).unlink()
     bad_sessions(project, "viewing_sessions-new.csv")
     for _ in range(2):
-        run = project.run_all()
+        run = attempt(project)
         assert run.code == 30
         assert "viewing_sessions-new.csv: 100 of 100 records were rejected" in run.output
         assert sessions(project) == ["S1", "S2", "S3"]

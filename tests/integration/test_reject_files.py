@@ -5,18 +5,22 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
+from pipeline.tasks.load import LoadUsers
 from tests.comparing import assert_same_rows, table_rows
+from tests.in_process import ask, attempt
 from tests.oracle import expected
-from tests.project import Project
+from tests.project import Project, Run
 from tests.small_input import ANN, BOB, write_users
 
 BAD = ["W1,300,Peru,Basic,2024-05-01,1", "W2,old,Peru,Basic,2024-05-01,1", "W3,30"]
 
 
-def load_users(project: Project, **env: str) -> None:
-    run = project.task("LoadUsers", **env)
+def load_users(project: Project, **env: Any) -> Run:
+    run = attempt(project, only=LoadUsers, **env)
     assert run.code == 0, run.output
+    return run
 
 
 def reject_files(project: Project) -> list[Path]:
@@ -42,19 +46,19 @@ def test_an_edited_file_is_neither_replaced_nor_deleted(project: Project) -> Non
     [edited] = reject_files(project)
     text = edit(edited)
     # Loaded again, and other reasons for the same records: these are written beside.
-    assert project.pipeline("redo", "LoadUsers").code == 0
+    assert ask(project, "redo", "LoadUsers").code == 0
     load_users(project)
     assert reject_files(project) == [edited]
     other = '[{"column": null, "value": null, "reason": "other"}]'
     project.rows("UPDATE etl.rejected_rows SET problems = %s WHERE stage = 'land'", other)
-    assert project.pipeline("redo", "LoadUsers").code == 0
+    assert ask(project, "redo", "LoadUsers").code == 0
     load_users(project)
     beside = edited.with_name(f"{edited.stem}-2.csv")
     assert reject_files(project) == [edited, beside]
     assert ",other," in beside.read_text()
     edit(beside)
     project.rows("UPDATE etl.rejected_rows SET problems = %s WHERE stage = 'land'", other.replace("other", "third"))
-    assert project.pipeline("redo", "LoadUsers").code == 0
+    assert ask(project, "redo", "LoadUsers").code == 0
     load_users(project)
     assert reject_files(project) == [edited, beside, edited.with_name(f"{edited.stem}-3.csv")]
     beside.unlink()
@@ -70,13 +74,13 @@ def test_an_edited_file_is_neither_replaced_nor_deleted(project: Project) -> Non
     load_users(project)
     moved = reject_file(project, "users-2.csv")
     moved.rename(project.folder / "mine.csv")
-    assert project.pipeline("redo", "LoadUsers").code == 0
+    assert ask(project, "redo", "LoadUsers").code == 0
     load_users(project)
     assert reject_files(project) == [edited, second]
     write_users(project, ANN)
-    load_users(project)
+    run = load_users(project)
     assert reject_files(project) == [edited, second]
-    assert f"{second}: kept, since it was edited" in project.logged()
+    assert f"{second}: kept, since it was edited" in run.output
 
 
 def test_unwritten_reject_files_are_written(project: Project) -> None:
@@ -125,7 +129,7 @@ def test_corrected_records_come_back_and_a_newer_delivery_wins(project: Project)
     load_users(project)
     ages = project.rows("SELECT age, count(*) FROM processed.users GROUP BY 1 ORDER BY 1")
     assert ages == [(30, 101), (40, 198), (50, 1)]
-    told = project.pipeline("status").output
+    told = ask(project, "status").output
     assert f"{corrected.name}: 180, such as U0, U1, U10" in told
     assert f"{again.name}: 19, such as " in told
     assert_same_rows(table_rows(project, "processed.users"), expected(project.raw).users, "users")

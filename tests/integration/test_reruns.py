@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.comparing import TABLES
-from tests.in_process import settle
+from tests.in_process import explain, settle
 from tests.project import DAY, Project
 from tests.small_input import ANN, BOB, session, write_all, write_sessions, write_users
 
@@ -334,9 +334,8 @@ def settled(tmp_path_factory: pytest.TempPathFactory, embedded: Path) -> Callabl
 def test_exactly_what_changed_is_done_again_and_explained_before(settled: Callable[[int], Project], place: int) -> None:
     scenario, project = SCENARIOS[place], settled(place)
     scenario.change(project)
-    explained = project.explain(date=scenario.date)
-    run = project.must_run(date=scenario.date)
-    assert run.ran == sorted(scenario.runs)
+    explained = explain(project, day=scenario.date)
+    assert settle(project, scenario.date, report=True) == sorted(scenario.runs)
     assert explained.keys() == scenario.runs.keys()
     for task, patterns in scenario.runs.items():
         causes = explained[task]
@@ -344,44 +343,42 @@ def test_exactly_what_changed_is_done_again_and_explained_before(settled: Callab
         assert all(any(re.fullmatch(pattern, cause) for cause in causes) for pattern in patterns), (
             f"{task}: {causes} instead of {patterns}"
         )
-    assert project.must_run(date=scenario.date).ran == []
+    assert settle(project, scenario.date, report=True) == []
 
 
 def test_a_run_of_an_older_date_changes_nothing(loaded: Project) -> None:
-    loaded.must_run(date=NEXT_DAY)
+    settle(loaded, NEXT_DAY, report=True)
     before = everything(loaded)
-    assert loaded.explain(date=DAY) == {}
-    assert loaded.must_run(date=DAY).ran == []
-    assert loaded.must_run(date="2020-02-29").ran == []
+    assert explain(loaded, day=DAY) == {}
+    assert settle(loaded, DAY, report=True) == []
+    assert settle(loaded, "2020-02-29", report=True) == []
     assert everything(loaded) == before
     assert sorted(path.name for path in (loaded.folder / "processed").iterdir()) == [DAY, NEXT_DAY]
 
 
 def test_an_older_date_takes_up_a_changed_file(loaded: Project) -> None:
-    loaded.must_run(date=NEXT_DAY)
+    settle(loaded, NEXT_DAY)
     write_sessions(loaded, session(4), name="viewing_sessions-3.csv")
-    run = loaded.must_run(date=DAY)
-    assert run.ran == [
-        "BuildReport",
+    assert settle(loaded, DAY) == [
         "CheckQuality",
         "LoadCsvToPostgres viewing_sessions-3.csv",
         "LoadViewingSessions",
         "PublishTrusted",
     ]
     assert loaded.value("SELECT count(*) FROM trusted.session_details") == 4
-    assert loaded.must_run(date=NEXT_DAY).ran == []
+    assert settle(loaded, NEXT_DAY) == []
 
 
 def test_another_day_with_the_same_catalogue_rewrites_no_row(loaded: Project) -> None:
     before = versions(loaded)
-    assert "LoadNormalizedJsonsToPostgres" in loaded.must_run(date=NEXT_DAY).ran
+    assert "LoadNormalizedJsonsToPostgres" in settle(loaded, NEXT_DAY)
     assert versions(loaded) == before
 
 
 def test_code_that_makes_the_same_rows_rewrites_no_row(loaded: Project) -> None:
     before = versions(loaded)
     edit(loaded, "sql/merge/upsert.sql", "FROM winners", "FROM winners  -- of each key")
-    assert {"LoadUsers", "LoadViewingSessions"} <= set(loaded.must_run().ran)
+    assert {"LoadUsers", "LoadViewingSessions"} <= set(settle(loaded))
     assert versions(loaded) == before
 
 

@@ -16,10 +16,10 @@ from typing import Any
 
 from luigi.rpc import RemoteScheduler
 
-from pipeline import LoadUsers
+from pipeline import CreatePostgresTables, LoadUsers
 from pipeline.sample import write_sample
 from tests.comparing import assert_loaded
-from tests.in_process import settle
+from tests.in_process import ask, load_all, settle
 from tests.oracle import expected
 from tests.project import DAY, Project, Run
 from tests.small_input import movie, session, write_all, write_sessions
@@ -43,8 +43,7 @@ def assert_loaded_once(project: Project) -> None:
     )
     assert loads == []
     assert_loaded(project, expected(project.raw))
-    again = project.must_run()
-    assert again.ran == []
+    assert settle(project, report=True) == []
 
 
 def test_two_runs_at_once_on_empty_databases_load_everything_once(project: Project) -> None:
@@ -56,8 +55,7 @@ def test_two_runs_at_once_on_empty_databases_load_everything_once(project: Proje
 
 
 def test_two_runs_at_once_take_up_a_change_once(project: Project) -> None:
-    write_all(project)
-    settle(project)
+    load_all(project)
     write_sessions(project, session(1), session(4))
     (project.raw / "viewing_sessions-2.csv").unlink()
     known = project.value("SELECT max(batch_id) FROM etl.batches")
@@ -85,12 +83,11 @@ def test_two_runs_at_once_with_a_central_scheduler_load_everything_once(schedule
     assert_loaded_once(scheduler)
 
 
-def assert_a_change_is_taken_up_at_once(project: Project) -> None:
-    write_all(project)
-    settle(project)
+def test_a_change_right_after_a_run(scheduler: Project) -> None:
+    load_all(scheduler)
     for minutes in (51, 52):
-        write_sessions(project, session(3, user="U2", minutes=minutes), name="viewing_sessions-2.csv")
-        run = project.must_run()
+        write_sessions(scheduler, session(3, user="U2", minutes=minutes), name="viewing_sessions-2.csv")
+        run = scheduler.must_run()
         assert run.ran == [
             "BuildReport",
             "CheckQuality",
@@ -99,22 +96,13 @@ def assert_a_change_is_taken_up_at_once(project: Project) -> None:
             "PublishTrusted",
         ]
         changed = "SELECT watch_duration_minutes FROM trusted.session_details WHERE session_id = 'S3'"
-        assert project.value(changed) == minutes
-
-
-def test_a_change_right_after_a_run_is_taken_up(project: Project) -> None:
-    assert_a_change_is_taken_up_at_once(project)
-
-
-def test_a_change_right_after_a_run(scheduler: Project) -> None:
-    assert_a_change_is_taken_up_at_once(scheduler)
+        assert scheduler.value(changed) == minutes
 
 
 def test_a_task_left_running_by_a_killed_run(
     scheduler: Project,
 ) -> None:
-    write_all(scheduler)
-    scheduler.must_run(LUIGID_HOST="")
+    load_all(scheduler)
     central: Any = RemoteScheduler(f"http://{scheduler.env['LUIGID_HOST']}:{scheduler.env['LUIGID_PORT']}/")
     central.add_task(worker="killed", task_id=LoadUsers().task_id, family="LoadUsers", module="pipeline")
     assert central.get_work(worker="killed")["task_id"] == LoadUsers().task_id
@@ -124,12 +112,11 @@ def test_a_task_left_running_by_a_killed_run(
         assert process.wait(60) == 0
     finally:
         process.kill()
-    assert scheduler.must_run().ran == []
+    assert settle(scheduler, report=True) == []
 
 
 def test_two_runs_that_began_together_repeat_an_extraction_once(project: Project) -> None:
-    write_all(project)
-    settle(project)
+    load_all(project)
     shutil.rmtree(project.folder / "processed" / DAY)
     with project.mongo() as db:
         db.movies.insert_one(movie("M7", title="Added by another program"))
@@ -164,17 +151,15 @@ def kill(process: subprocess.Popen[bytes]) -> None:
 
 
 def test_a_run_after_a_killed_one(scheduler: Project) -> None:
-    write_all(scheduler)
-    settle(scheduler)
+    load_all(scheduler)
     for _ in range(2):
-        assert scheduler.pipeline("redo", "LoadUsers").code == 0
+        assert ask(scheduler, "redo", "LoadUsers").code == 0
         with held_up(scheduler, "etl.merged_batches"):
             kill(start_and_wait_for(scheduler, "LoadUsers"))
         assert "LoadUsers" in scheduler.must_run().ran
-    assert scheduler.pipeline("redo", "BuildReport", "--date", DAY).code == 0
+    assert ask(scheduler, "redo", "BuildReport", "--date", DAY).code == 0
     kill(start_and_wait_for(scheduler, "BuildReport"))
     assert scheduler.must_run().ran == ["BuildReport"]
-    assert scheduler.must_run().ran == []
 
 
 def test_what_failed_is_tried_again_when_it_is_asked_for_alone(scheduler: Project) -> None:
@@ -190,9 +175,8 @@ def test_what_failed_is_tried_again_when_it_is_asked_for_alone(scheduler: Projec
 
 
 def test_a_run_waits_for_another(scheduler: Project) -> None:
-    write_all(scheduler)
-    settle(scheduler)
-    assert scheduler.pipeline("redo", "LoadUsers").code == 0
+    load_all(scheduler)
+    assert ask(scheduler, "redo", "LoadUsers").code == 0
     known = scheduler.logged().count("Running Worker")
     with ThreadPoolExecutor(1) as meanwhile:
         with held_up(scheduler, "etl.merged_batches"):
@@ -207,12 +191,12 @@ def test_a_run_waits_for_another(scheduler: Project) -> None:
     assert run.code in DOCUMENTED, run.output
     told = f"LoadUsers: another run is at it (process {killed.pid} on {socket.gethostname()}) and is waited for\n"
     assert told in run.output
-    assert scheduler.must_run().ran == []
+    assert settle(scheduler, report=True) == []
 
 
 def assert_a_task_that_failed_is_left_to_the_next_run(project: Project) -> None:
     write_all(project)
-    assert project.task("CreatePostgresTables").code == 0
+    settle(project, only=CreatePostgresTables)
     project.rows("ALTER TABLE processed.users RENAME COLUMN country TO land")
     with held_up(project, "raw.viewing_sessions"):
         process = start_and_wait_for(project, "LoadUsers")
@@ -234,7 +218,7 @@ def test_a_failed_task_is_left_to_the_next_run(scheduler: Project) -> None:
 
 def test_a_killed_task_is_left_to_the_next_run(scheduler: Project) -> None:
     write_all(scheduler)
-    assert scheduler.task("CreatePostgresTables").code == 0
+    settle(scheduler, only=CreatePostgresTables)
     with held_up(scheduler, "raw.viewing_sessions"):
         with held_up(scheduler, "etl.merged_batches"):
             process = start_and_wait_for(scheduler, "LoadUsers")

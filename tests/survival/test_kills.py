@@ -26,7 +26,7 @@ from tests.scheduler import central_scheduler
 from tests.small_input import USER_COLUMNS, movie
 from tests.survival.aftermath import assert_right
 
-KILLS = int(os.environ.get("KILLS", "16"))
+KILLS = int(os.environ.get("KILLS", "12"))
 ATTEMPTS = 10  # runs in which a task that is made due may turn out to be done already
 TASKS = (
     "CreatePostgresTables",

@@ -6,13 +6,13 @@ import json
 
 import pytest
 
-from tests.in_process import settle
+from tests.in_process import ask, explain, settle
 from tests.project import Project
 from tests.small_input import session, write_all, write_sessions
 
 pytestmark = pytest.mark.survival
 
-ARRIVING, STAYING = 150, 120  # more than the locks that PostgreSQL sets apart for a transaction (64)
+ARRIVING, STAYING = 100, 70  # more than the locks that PostgreSQL sets apart for a transaction (64)
 DOWNSTREAM = {"LoadViewingSessions", "CheckQuality", "PublishTrusted", "BuildReport"}
 
 
@@ -32,14 +32,14 @@ def test_many_files_arrive_and_leave(project: Project) -> None:
     project.must_run("--workers", "1")
     assert sessions(project) == [(f"L{number:04}", number) for number in range(ARRIVING)] + small
 
-    write_sessions(project, session(9), name="viewing_sessions/0100.csv")
-    assert set(project.explain()) == {"LoadCsvToPostgres viewing_sessions/0100.csv", *DOWNSTREAM}
+    write_sessions(project, session(9), name="viewing_sessions/0050.csv")
+    assert set(explain(project)) == {"LoadCsvToPostgres viewing_sessions/0050.csv", *DOWNSTREAM}
     files[0].unlink()
     for file in files[STAYING + 1 :]:
         file.unlink()
     run = project.must_run("--workers", "1")
     assert len(run.ran) == 1 + ARRIVING - STAYING + len(DOWNSTREAM)
-    kept = [(f"L{number:04}", number) for number in range(1, STAYING + 1) if number != 100]
+    kept = [(f"L{number:04}", number) for number in range(1, STAYING + 1) if number != 50]
     assert sessions(project) == [*kept, *small, ("S9", 50)]
-    assert len(json.loads(project.pipeline("status", "--json").answer)["files"]) == STAYING + 3
+    assert len(json.loads(ask(project, "status", "--json").answer)["files"]) == STAYING + 3
     assert settle(project, report=True) == []
