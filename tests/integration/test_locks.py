@@ -18,7 +18,7 @@ def changed(project: Project) -> Project:
     load_all(project)
     for view in ("country_engagement", "daily_viewing"):
         path = project.folder / f"code/sql/trusted/{view}.sql"
-        path.write_text(path.read_text() + f"\nCOMMENT ON MATERIALIZED VIEW trusted.{view} IS 'Another text.';\n")
+        path.write_text(path.read_text() + f"\nCOMMENT ON VIEW trusted.{view} IS 'Another text.';\n")
     return project
 
 

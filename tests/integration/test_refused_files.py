@@ -19,7 +19,7 @@ def test_the_other_files_reach_the_analysts(project: Project) -> None:
     write_all(project)
     project.write("viewing_sessions-3.csv", "id,minutes\nS9,10\n")
     project.write("broken.json", '{"movies": [{"content_id": ')
-    run = attempt(project)
+    run = project.run_all()
     assert run.code == 30
     assert "viewing_sessions-3.csv: declared columns are missing: session_id" in run.output
     assert "broken.json" in run.output
