@@ -107,6 +107,7 @@ def test_a_month_is_compared_with_as_many_days_of_the_one_before(
     known: Project, last: str, now: tuple[str, str], before: tuple[str, str]
 ) -> None:
     with known.connection() as connection, connection.cursor() as cursor:
+        connection.autocommit = False
         cursor.execute("UPDATE etl.rollup_day SET watch_date = %s, sessions = 1", (last,))
         cursor.execute("SELECT first_date::text, last_date::text FROM trusted.month_to_date ORDER BY 1 DESC")
         compared = cursor.fetchall()
