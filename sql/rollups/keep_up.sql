@@ -37,7 +37,7 @@ ON CONFLICT (user_id, device_type, quality_level) DO UPDATE SET
     completion_hundredths = kept.completion_hundredths + excluded.completion_hundredths,
     completions = kept.completions + excluded.completions;
 
--- Titles. A viewer counts who has a session now, or had one before: the number now less the difference.
+-- Titles. A viewer counts who has a session now, or had one before: more now than the difference. No more are looked at.
 INSERT INTO etl.rollup_title_bucket AS kept
 SELECT
     content_id, bucket, sum(sessions), sum(minutes), sum(durations), sum(completion_hundredths), sum(completions)
@@ -54,8 +54,11 @@ INSERT INTO etl.rollup_title AS kept
 SELECT pairs.content_id, sum((now.sessions > 0)::integer - (now.sessions > pairs.difference)::integer)
 FROM (SELECT content_id, user_id, sum(sign) AS difference FROM changes GROUP BY content_id, user_id) AS pairs
 CROSS JOIN LATERAL (
-    SELECT count(*) AS sessions FROM processed.viewing_sessions
-    WHERE content_id = pairs.content_id AND user_id = pairs.user_id
+    SELECT count(*) AS sessions FROM (
+        SELECT FROM processed.viewing_sessions
+        WHERE content_id = pairs.content_id AND user_id = pairs.user_id
+        LIMIT greatest(pairs.difference, 0) + 1
+    ) AS found
 ) AS now
 GROUP BY pairs.content_id
 ON CONFLICT (content_id) DO UPDATE SET viewers = kept.viewers + excluded.viewers;
@@ -121,8 +124,11 @@ LEFT JOIN (
     SELECT pairs.watch_date, sum((now.sessions > 0)::integer - (now.sessions > pairs.difference)::integer) AS viewers
     FROM (SELECT watch_date, user_id, sum(sign) AS difference FROM changes GROUP BY watch_date, user_id) AS pairs
     CROSS JOIN LATERAL (
-        SELECT count(*) AS sessions FROM processed.viewing_sessions
-        WHERE user_id = pairs.user_id AND watch_date = pairs.watch_date
+        SELECT count(*) AS sessions FROM (
+            SELECT FROM processed.viewing_sessions
+            WHERE user_id = pairs.user_id AND watch_date = pairs.watch_date
+            LIMIT greatest(pairs.difference, 0) + 1
+        ) AS found
     ) AS now
     GROUP BY pairs.watch_date
 ) AS differences USING (watch_date)

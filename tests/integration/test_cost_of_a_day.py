@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from pipeline.tasks.publish import CheckQuality
 from tests.in_process import settle
 from tests.project import Project
 from tests.small_input import movie, series, write_sessions, write_users
@@ -24,6 +23,8 @@ FEW = 20
 """Sessions of the user and the title that are edited."""
 HISTORIES = {"short": 400, "long": 4000}
 """Sessions of each file of the history."""
+SUMS = 300
+"""Rows by which small tables of sums may differ, which are read as a whole."""
 READ = "coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0)"
 WRITTEN = "n_tup_ins + n_tup_upd + n_tup_del"
 STATISTICS = f"""
@@ -65,10 +66,10 @@ def histories(tmp_path_factory: pytest.TempPathFactory, embedded: Path) -> list[
             write_sessions(project, *sessions(f"{number}", rows), name=f"viewing_sessions-{number}.csv")
         write_sessions(project, *sessions("L", DAY), name="viewing_sessions-leaving.csv")
         write_sessions(project, *sessions("F", FEW, "FEW", "FEW"), name="viewing_sessions-few.csv")
-        settle(project, only=CheckQuality)
+        settle(project, report=True)
         # The first edit of a title has the sessions indexed by it.
         write_catalogue(project, 90)
-        settle(project, only=CheckQuality)
+        settle(project, report=True)
         projects.append(project)
     return projects
 
@@ -76,7 +77,7 @@ def histories(tmp_path_factory: pytest.TempPathFactory, embedded: Path) -> list[
 def cost(project: Project) -> dict[str, tuple[int, int]]:
     """Return the rows that a run reads and writes, by table."""
     before = {name: counts for name, *counts in project.rows(STATISTICS)}
-    settle(project, only=CheckQuality)
+    settle(project, report=True)
     return {
         name: (read - before[name][0], written - before[name][1])
         for name, read, written in project.rows(STATISTICS)
@@ -124,8 +125,9 @@ def test_a_run_costs_what_the_change_weighs(
     short, long = costs
     for table in short.keys() | long.keys():
         for few, many in zip(short[table], long[table], strict=True):
-            assert abs(many - few) <= max(10, 0.1 * few), f"{table}: {short[table]}, {long[table]} with more history"
+            slack = 10 if table in GROWING else SUMS
+            assert abs(many - few) <= max(slack, 0.1 * few), f"{table}: {short[table]}, {long[table]} with more history"
     for table in GROWING:
         read, written = long[table]
-        assert read <= 30 + 12 * rows, table
+        assert read <= 100 + 12 * rows, table
         assert written <= 2 * rows, table
