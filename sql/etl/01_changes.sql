@@ -105,7 +105,7 @@ END;
 COMMENT ON FUNCTION etl.groups_of(text, text) IS 'By what the rows of a table are counted, as a list of expressions.';
 
 CREATE OR REPLACE FUNCTION etl.count_rows() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog AS $$
 DECLARE
     place text := CASE TG_TABLE_SCHEMA WHEN 'etl' THEN TG_TABLE_NAME ELSE TG_TABLE_SCHEMA END;
     groups text := etl.groups_of(TG_TABLE_SCHEMA, TG_TABLE_NAME);
@@ -131,7 +131,7 @@ END $$;
 COMMENT ON FUNCTION etl.count_rows() IS 'Trigger: keeps the numbers of rows by batch up.';
 
 CREATE OR REPLACE FUNCTION etl.note_changed_rows() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog AS $$
 DECLARE
     reader record;
     read text;

@@ -14,7 +14,7 @@ COMMENT ON COLUMN etl.session_counts.sessions IS 'Sessions that came, or, below 
 COMMENT ON COLUMN etl.session_counts.completions IS 'Those of them that have a completion.';
 
 CREATE OR REPLACE FUNCTION etl.sum_up_viewing_sessions() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog AS $$
 BEGIN
     IF TG_OP = 'TRUNCATE' THEN
         DELETE FROM etl.session_counts;
