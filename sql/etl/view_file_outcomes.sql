@@ -4,20 +4,18 @@ SELECT
     substr(updates.target_table, 5) AS table_name,
     batches.batch_id,
     batches.rows_read AS read,
-    batches.rows_read - rejected.rejected - held.superseded - held.waiting AS loaded,
-    rejected.rejected, held.superseded, held.waiting
+    batches.rows_read - kept.rejected - kept.superseded - kept.waiting AS loaded,
+    kept.rejected, kept.superseded, kept.waiting
 FROM etl.table_updates AS updates
 INNER JOIN etl.batches AS batches ON batches.batch_id = updates.batch_id
 CROSS JOIN LATERAL (
-    SELECT count(*) AS rejected FROM etl.rejected_rows WHERE rejected_rows.batch_id = batches.batch_id
-) AS rejected
-CROSS JOIN LATERAL (
     SELECT
-        count(*) FILTER (WHERE status = 'superseded') AS superseded,
-        count(*) FILTER (WHERE status = 'waiting') AS waiting
-    FROM etl.held_rows
-    WHERE held_rows.batch_id = batches.batch_id
-) AS held
+        coalesce(sum(rows) FILTER (WHERE place = 'rejected_rows'), 0)::bigint AS rejected,
+        coalesce(sum(rows) FILTER (WHERE kind = 'superseded'), 0)::bigint AS superseded,
+        coalesce(sum(rows) FILTER (WHERE kind = 'waiting'), 0)::bigint AS waiting
+    FROM etl.row_counts
+    WHERE row_counts.batch_id = batches.batch_id
+) AS kept
 WHERE updates.target_table LIKE 'raw.%';
 
 COMMENT ON VIEW etl.file_outcomes IS 'What became of the records of each file by now. Grain: one row for each CSV file that is landed.';
