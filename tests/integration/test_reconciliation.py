@@ -83,3 +83,24 @@ def test_the_run_after_a_failed_reconciliation_mends_what_it_found(
     assert contents(loaded) == whole
     assert loaded.rows(findings) == []
     assert settle(loaded) == []
+
+
+PAST_THE_TRIGGERS = """
+    ALTER TABLE processed.viewing_sessions DISABLE TRIGGER USER;
+    DELETE FROM processed.viewing_sessions WHERE session_id = 'S1';
+    ALTER TABLE processed.viewing_sessions ENABLE TRIGGER USER
+"""
+
+
+def test_what_went_past_the_triggers_is_found_on_request(loaded: Project) -> None:
+    whole = contents(loaded)
+    loaded.rows(PAST_THE_TRIGGERS)
+    loaded.rows("UPDATE etl.table_updates SET fingerprint = 'other' WHERE update_id = 'CheckQuality'")
+    settle(loaded)
+    assert loaded.value("SELECT count(*) FROM processed.viewing_sessions") == 3
+    assert loaded.pipeline("redo", "CheckQuality").code == 0
+    with pytest.raises(CheckFailedError, match=f"check {SESSIONS}"):
+        settle(loaded)
+    settle(loaded)
+    assert contents(loaded) == whole
+    assert settle(loaded) == []
