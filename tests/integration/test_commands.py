@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.in_process import ask, explain, settle
+from tests.in_process import ask, explain, load_all, settle
 from tests.project import DAY, Project
 from tests.small_input import ANN, movie, session, write_all, write_sessions, write_users
 
@@ -22,7 +22,7 @@ AFTER_USERS = ["BuildReport", "CheckQuality", "LoadViewingSessions", "PublishTru
 def loaded(project: Project) -> Project:
     """A loaded project with a copy of the code, which a test may edit."""
     project.copy_code()
-    write_all(project)
+    load_all(project)
     settle(project, report=True)
     return project
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.comparing import TABLES
-from tests.in_process import explain, settle
+from tests.in_process import explain, load_all, settle
 from tests.project import DAY, Project
 from tests.small_input import ANN, BOB, session, write_all, write_sessions, write_users
 
@@ -303,7 +303,7 @@ GROUPS = 4
 def loaded(project: Project) -> Project:
     """A loaded project with a copy of the code, which a test may edit."""
     project.copy_code()
-    write_all(project)
+    load_all(project)
     settle(project, report=True)
     return project
 
