@@ -1,6 +1,6 @@
 -- Materialized, since analysts may not count in the tables.
 CREATE MATERIALIZED VIEW trusted.file_reconciliation AS
--- Counted in the tables, not taken from the audit: what that says is what is to be verified.
+-- Numbers of rows kept up as they change, not taken from the audit: what that says is what is to be verified.
 WITH loaded AS MATERIALIZED (
     SELECT table_name, batch_id, row_count FROM etl.rows_by_batch('processed')
 ),
