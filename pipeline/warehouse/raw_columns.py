@@ -88,3 +88,11 @@ def add_columns(cursor: Cursor, name: str, comments: Mapping[str, str]) -> None:
     add = sql.SQL("ALTER TABLE {} {}").format(sql.Identifier("raw", name), sql.SQL(", ").join(clauses))
     cursor.execute(add)
     comment_on_columns(cursor, "raw", name, comments)
+
+
+def delete_batch(cursor: Cursor, table: str, batch_id: int) -> None:
+    """Delete the rows of a batch from a table of `raw`, and their number."""
+    # Without parameters, since a table may be called %s.
+    delete = sql.SQL("DELETE FROM {table} WHERE _batch_id = {batch}")
+    cursor.execute(delete.format(table=sql.Identifier("raw", table), batch=sql.Literal(batch_id)))
+    cursor.execute("DELETE FROM etl.row_counts WHERE place = 'raw' AND batch_id = %s", (batch_id,))

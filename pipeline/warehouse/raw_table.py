@@ -22,7 +22,7 @@ from pipeline.state.marker import Marker
 from pipeline.state.spec import Load
 from pipeline.warehouse.drift import in_words, missing_columns, new_columns, vanished_columns
 from pipeline.warehouse.header_match import match_columns
-from pipeline.warehouse.raw_columns import drop_if_unused, index_raw, raw_table_of
+from pipeline.warehouse.raw_columns import delete_batch, drop_if_unused, index_raw, raw_table_of
 from pipeline.warehouse.reject_files import is_reject_file, mark_due, write_due
 from pipeline.warehouse.reject_limit import enforce_limit, enforce_limit_on_values
 from pipeline.warehouse.rejects import Rejects, digests_of, forget_refused
@@ -167,10 +167,7 @@ def remove(cursor: Cursor, table: str, marker: Marker | None, *, keep_later_reje
     if marker is None or marker.batch_id is None:
         return
     batch_id = marker.batch_id
-    # Without parameters, since a table may be called %s.
-    delete = sql.SQL("DELETE FROM {table} WHERE _batch_id = {batch}")
-    cursor.execute(delete.format(table=sql.Identifier("raw", table), batch=sql.Literal(batch_id)))
-    cursor.execute("DELETE FROM etl.row_counts WHERE place = 'raw' AND batch_id = %s", (batch_id,))
+    delete_batch(cursor, table, batch_id)
     cursor.execute(
         "DELETE FROM etl.rejected_rows WHERE batch_id = %s AND (stage = 'land' OR NOT %s)",
         (batch_id, keep_later_rejects),

@@ -12,6 +12,7 @@ from pipeline.contract.typing import define_staging
 from pipeline.errors import RefusedInputError
 from pipeline.settings import get_settings
 from pipeline.state.spec import RefusedLoadError
+from pipeline.warehouse.raw_columns import delete_batch
 from pipeline.warehouse.reject_files import mark_due, reject_file
 from pipeline.warehouse.rejects import COLUMNS, forget_refused
 from pipeline.warehouse.statements import execute_file, fetch_value
@@ -142,7 +143,7 @@ def refuse_landed(cursor: Cursor, table: str, error: TooManyRejectsError) -> Non
     """
     batch_id = error.batch_id
     error.keep(cursor)
-    cursor.execute(sql.SQL("DELETE FROM {} WHERE _batch_id = %s").format(sql.Identifier("raw", table)), (batch_id,))
+    delete_batch(cursor, table, batch_id)
     cursor.execute(
         """
         WITH marker AS (

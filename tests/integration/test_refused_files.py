@@ -7,7 +7,8 @@ import re
 import pytest
 
 from tests.in_process import ask, attempt, explain, load_all, settle
-from tests.project import Project
+from tests.kept import assert_kept_is_right
+from tests.project import DAY, Project
 from tests.small_input import ANN, BOB, movie, series, session, write_all, write_sessions, write_users
 
 
@@ -153,6 +154,7 @@ def test_a_file_whose_values_are_bad_holds_only_itself(project: Project, is_firs
     assert project.rows("SELECT user_id FROM processed.users ORDER BY 1") == [("U1",), ("U2",), ("U3",)]
     assert project.rows("SELECT * FROM etl.held_rows") == []
     assert project.value("SELECT count(*) FROM raw.viewing_sessions") == 4
+    assert_kept_is_right(project, DAY)
     assert rejected(project) == [("users-bad.csv", 100), ("viewing_sessions.partner.csv", 100)]
     assert len(reject_files(project)) == 2
     told = ask(project, "status").output
