@@ -69,7 +69,7 @@ def index_on(table: Table, columns: Sequence[str]) -> sql.Composable:
 
 def forget_rollups(cursor: Cursor) -> None:
     """Have what is published next built from all rows: no trigger tells which ones came."""
-    cursor.execute("DELETE FROM etl.rollup_state")
+    cursor.execute("UPDATE etl.rollup_state SET is_current = false")
 
 
 def addition(cursor: Cursor, table: Table, query: str) -> sql.Composable:

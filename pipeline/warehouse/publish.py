@@ -60,7 +60,7 @@ def publish(load: Load) -> None:
             count = sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier("trusted", name))
             load.holds[f"trusted.{name}"] = fetch_value(load.cursor, count)
     load.rows_read = load.rows_loaded = sum(load.holds.values())
-    for name in rollups.names(load.cursor):
+    for name in [*rollups.names(load.cursor), "rollup_state"]:
         some = sql.SQL("SELECT count(*) FROM (SELECT FROM {} LIMIT 1) AS found").format(sql.Identifier("etl", name))
         load.holds[f"etl.{name}"] = fetch_value(load.cursor, some)
 

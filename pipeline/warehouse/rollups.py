@@ -38,6 +38,14 @@ CHANGES = """
         (SELECT count(*) FROM etl.session_changes), (SELECT coalesce(sum(sessions), 0) FROM etl.rollup_audience),
         (SELECT count(*) FROM etl.user_changes), (SELECT coalesce(sum(users), 0) FROM etl.rollup_audience)
 """
+LOOKUPS = """
+    SELECT to_regclass(name) IS NOT NULL
+    FROM unnest('{processed.viewing_sessions_user_day_idx, processed.viewing_sessions_title_user_idx}'::text[]) AS name
+"""
+# A transaction leaves an index alone that it made where somebody may still see a row as before an update in place.
+USABLE_LOOKUPS = (
+    "SELECT bool_and(NOT indcheckxmin) FROM pg_index WHERE indrelid = 'processed.viewing_sessions'::regclass"
+)
 WHOLE = {
     "sessions": sql.SQL("processed.viewing_sessions"),
     "sign": sql.SQL(""),
@@ -55,13 +63,8 @@ def bring_up_to_date(cursor: Cursor, day: date, *, rebuild: bool) -> None:
         rebuild: build them afresh in any case.
     """
     given = {"day": sql.Literal(day)}
-    if rebuild or not _can_be_kept_up(cursor, day):
+    if rebuild or not (_can_be_kept_up(cursor, day) and _keep_up(cursor, given)):
         _rebuild(cursor, given)
-    else:
-        execute_file(cursor, "rollups/begin_changes.sql", parts=given)
-        if fetch_value(cursor, "SELECT EXISTS (SELECT FROM changed_users)"):
-            execute_file(cursor, "rollups/sums.sql", parts=DIFFERENCES)
-            execute_file(cursor, "rollups/keep_up.sql", parts=given)
     execute_file(cursor, "rollups/finish.sql", parts=given)
 
 
@@ -83,7 +86,7 @@ def drop_earlier(cursor: Cursor) -> None:
 
 def _can_be_kept_up(cursor: Cursor, day: date) -> bool:
     """Tell whether the rollups are there, of no later day, and not too much has changed."""
-    if not fetch_value(cursor, "SELECT EXISTS (SELECT FROM etl.rollup_state WHERE day <= %s)", (day,)):
+    if not fetch_value(cursor, "SELECT EXISTS (SELECT FROM etl.rollup_state WHERE is_current AND day <= %s)", (day,)):
         return False
     cursor.execute(CHANGES)
     [(session_changes, sessions, user_changes, users)] = cursor.fetchall()
@@ -92,6 +95,26 @@ def _can_be_kept_up(cursor: Cursor, day: date) -> bool:
             logger.info("trusted: %s changes of %s %s: all sums are built afresh", f"{changed:,}", f"{present:,}", what)
             return False
     return True
+
+
+def _keep_up(cursor: Cursor, given: Mapping[str, sql.Composable]) -> bool:
+    """Add what changed; tell whether that was possible."""
+    execute_file(cursor, "rollups/begin_changes.sql", parts=given)
+    if fetch_value(cursor, "SELECT EXISTS (SELECT FROM changed_users)"):
+        if not _has_lookups(cursor):
+            return False
+        execute_file(cursor, "rollups/sums.sql", parts=DIFFERENCES)
+        execute_file(cursor, "rollups/keep_up.sql", parts=given)
+    return True
+
+
+def _has_lookups(cursor: Cursor) -> bool:
+    """Make the indexes by which sessions are looked up, if missing; tell whether this transaction can use them."""
+    cursor.execute(LOOKUPS)
+    if all(is_there for (is_there,) in cursor.fetchall()):
+        return True
+    execute_file(cursor, "rollups/lookups.sql")
+    return bool(fetch_value(cursor, USABLE_LOOKUPS))
 
 
 def _rebuild(cursor: Cursor, given: Mapping[str, sql.Composable]) -> None:

@@ -1,5 +1,5 @@
 -- What the views of trusted are made from: sums over sessions at the grains they share, kept up by key from what changed
--- since they were published last. They are derived: without etl.rollup_state they are built afresh.
+-- since they were published last. They are derived: while etl.rollup_state is not current they are built afresh.
 
 CREATE TABLE IF NOT EXISTS etl.session_changes (
     sign                   smallint NOT NULL,
@@ -18,6 +18,7 @@ CREATE TABLE IF NOT EXISTS etl.rollup_state (built timestamptz NOT NULL DEFAULT 
 
 -- What earlier versions did not have, or do not have any more.
 ALTER TABLE etl.rollup_state ADD COLUMN IF NOT EXISTS day date;
+ALTER TABLE etl.rollup_state ADD COLUMN IF NOT EXISTS is_current boolean NOT NULL DEFAULT true;
 ALTER TABLE etl.rollup_state ADD COLUMN IF NOT EXISTS light_minutes bigint;
 ALTER TABLE etl.rollup_state ADD COLUMN IF NOT EXISTS regular_minutes bigint;
 ALTER TABLE etl.rollup_state DROP COLUMN IF EXISTS title_rows;
@@ -84,7 +85,7 @@ CREATE OR REPLACE FUNCTION etl.log_session_changes() RETURNS trigger
 LANGUAGE plpgsql AS $$
 BEGIN
     IF TG_OP = 'TRUNCATE' THEN
-        DELETE FROM etl.rollup_state;
+        UPDATE etl.rollup_state SET is_current = false;
         DELETE FROM etl.session_changes;
         RETURN NULL;
     END IF;
@@ -122,7 +123,7 @@ CREATE OR REPLACE FUNCTION etl.log_user_changes() RETURNS trigger
 LANGUAGE plpgsql AS $$
 BEGIN
     IF TG_OP = 'TRUNCATE' THEN
-        DELETE FROM etl.rollup_state;
+        UPDATE etl.rollup_state SET is_current = false;
     ELSIF TG_OP = 'INSERT' THEN
         INSERT INTO etl.user_changes SELECT user_id FROM new_rows;
     ELSIF TG_OP = 'DELETE' THEN
@@ -150,7 +151,8 @@ COMMENT ON TABLE etl.session_changes IS
 COMMENT ON TABLE etl.user_changes IS
     'Users who came, left or got another country or plan since the rollups were made. Grain: one row for each change.';
 COMMENT ON TABLE etl.rollup_state IS
-    'One row while the rollups, with etl.session_changes and etl.user_changes added, say what processed says; else none.';
+    'What was published last. While it is current, the rollups, with etl.session_changes and etl.user_changes added, say '
+    'what processed says. Grain: one row.';
 COMMENT ON TABLE etl.rollup_user IS 'Grain: one row for each user, also without a session.';
 COMMENT ON TABLE etl.rollup_user_device IS 'Grain: user, device_type and quality_level.';
 COMMENT ON TABLE etl.rollup_user_month IS 'Sessions up to the day that is published. Grain: user and month.';
@@ -207,6 +209,7 @@ BEGIN
             ('favourite_device',
                 'Device with the most sessions, then the most minutes, then the first by name; null if none is known.'),
             ('built', 'When they were built afresh.'),
+            ('is_current', 'Whether what changed since is noted: else they are built afresh.'),
             ('day', 'Day of the run that published: what is dated after it counts in no day and month.'),
             ('light_minutes', 'Most minutes of a user whose percent_rank among active users is below 0.5.'),
             ('regular_minutes', 'Most minutes of a user whose percent_rank among active users is below 0.9.')

@@ -18,7 +18,3 @@ COMMENT ON COLUMN processed.viewing_sessions.watch_duration_minutes IS 'Minutes 
 COMMENT ON COLUMN processed.viewing_sessions.completion_percentage IS 'Share of the title watched, in percent.';
 COMMENT ON COLUMN processed.viewing_sessions.device_type IS 'Kind of device.';
 COMMENT ON COLUMN processed.viewing_sessions.quality_level IS 'Picture quality.';
-
--- To find whether a user has other sessions on a day, and other sessions of a title, when one comes or leaves.
-CREATE INDEX viewing_sessions_user_day ON processed.viewing_sessions (user_id, watch_date);
-CREATE INDEX viewing_sessions_title_user ON processed.viewing_sessions (content_id, user_id);

@@ -67,8 +67,9 @@ def histories(tmp_path_factory: pytest.TempPathFactory, embedded: Path) -> list[
         write_sessions(project, *sessions("L", DAY), name="viewing_sessions-leaving.csv")
         write_sessions(project, *sessions("F", FEW, "FEW", "FEW"), name="viewing_sessions-few.csv")
         settle(project, report=True)
-        # The first edit of a title has the sessions indexed by it.
+        # The first edit of a title has the sessions indexed by it, the first change of sessions for publication.
         write_catalogue(project, 90)
+        write_sessions(project, *sessions("X", 1), name="viewing_sessions-x.csv")
         settle(project, report=True)
         projects.append(project)
     return projects

@@ -21,7 +21,7 @@ from psycopg2.extensions import cursor as Cursor
 from pipeline import CreatePostgresTables
 from pipeline.warehouse import rollups
 from tests.in_process import settle
-from tests.project import Project
+from tests.project import REPOSITORY, Project
 
 EXAMPLES = int(os.environ.get("CONVERGENCE_EXAMPLES", "20"))
 USERS, TITLES = ("U1", "U2", "U3", "U4"), ("M1", "M2", "M3")
@@ -88,6 +88,7 @@ def tables(tmp_path_factory: pytest.TempPathFactory, embedded: Path) -> Project:
     project = Project(tmp_path_factory.mktemp("kept_up"), embedded, f"test_{uuid.uuid4().hex[:12]}")
     project.write_rows("users.csv", ["user_id"])
     settle(project, only=CreatePostgresTables)
+    project.rows((REPOSITORY / "sql/rollups/lookups.sql").read_text())
     for title in TITLES:
         project.rows(f"INSERT INTO processed.content (content_id, title, type) VALUES ('{title}', '{title}', 'movie')")
     for user in USERS:
