@@ -1,6 +1,6 @@
 """Row checks: a row is judged with the rows that it refers to, and judged again only where one of these changed.
 
-Triggers note what changed (`sql/etl/01_changes.sql`). What was found is kept by key; findings of other rows stay.
+Triggers note what changed (`sql/etl/02_row_checks.sql`). What was found is kept by key; findings of other rows stay.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
-from hypothesis import HealthCheck, note, settings
+from hypothesis import HealthCheck, Phase, note, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -284,6 +284,8 @@ def test_any_sequence_of_changes_converges(embedded: Path) -> None:
         machine,
         settings=settings(
             max_examples=EXAMPLES,
+            # A failing sequence is short enough to read, and would take minutes to shorten.
+            phases=(Phase.reuse, Phase.generate),
             stateful_step_count=STEPS,
             deadline=None,
             suppress_health_check=list(HealthCheck),
