@@ -51,8 +51,12 @@ class Settings(BaseSettings):
     postgres_password: SecretStr = SecretStr("")
     postgres_db: str = "video_streaming"
     postgres_password_file: Path | None = None
+    data_analyst_user: str = "analyst"
     data_analyst_password: SecretStr = SecretStr("")
     data_analyst_password_file: Path | None = None
+    report_user: str = "pipeline_report"
+    report_password: SecretStr = SecretStr("")
+    report_password_file: Path | None = None
     # TLS, as libpq names it; without a mode libpq prefers TLS and checks nothing.
     postgres_sslmode: Literal["disable", "allow", "prefer", "require", "verify-ca", "verify-full"] | None = None
     postgres_sslrootcert: Literal["system"] | FilePath | None = None

@@ -38,7 +38,7 @@ OWN_SETTINGS = (
     "LUIGI",
     "DATA_",
     "PROJECT_ROOT",
-    "REPORTS_PATH",
+    "REPORT",
     "LOGS_PATH",
     "EMBEDDED_",
     "MAX_REJECT",

@@ -32,7 +32,7 @@ RoleName = Annotated[
     str,
     typer.Option(
         "--role",
-        help="pipeline, or analyst for the read-only role data_analyst",
+        help="pipeline, or analyst, who may read the views of trusted alone",
         autocompletion=lambda: [*ROLES],
     ),
 ]

@@ -1,4 +1,4 @@
-"""What the page shows, read from `trusted` as `data_analyst`: all of it from one snapshot."""
+"""What the page shows, read from `trusted` with the rights of analysts: all of it from one snapshot."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Warehouse:
 
 def read() -> Warehouse:
     """Read everything in one transaction, so that all figures are those of one load."""
-    with session("analyst") as cursor:
+    with session("report") as cursor:
         cursor.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
         frames = {name: _frame(cursor, query, LIMITS) for name, query in QUERIES.items()}
         views, tables = _views(cursor), _described(cursor, TABLES)

@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from typing import Literal
 
-Role = Literal["pipeline", "analyst"]
+Role = Literal["pipeline", "analyst", "report"]
 ENCODING = "UTF8"
 # What results depend on. As part of the connection's start it costs nothing, and wins over what is set for the
 # role, the database and the server; what only a superuser may set is not here.
@@ -31,6 +31,7 @@ RESULTS = {
     "idle_session_timeout": "0",
     "synchronous_commit": "on",
 }
+_READER = {"search_path": "trusted", "default_transaction_read_only": "on", "work_mem": "64MB"}
 # A load whose client died must not go on: the server looks every second whether it is still there. Compiling (jit)
 # the expressions of a merge takes longer than it saves.
 OF_ROLE = {
@@ -42,7 +43,8 @@ OF_ROLE = {
         "maintenance_work_mem": "256MB",
         "jit": "off",
     },
-    "analyst": {"search_path": "trusted", "default_transaction_read_only": "on", "work_mem": "64MB"},
+    "analyst": _READER,
+    "report": _READER,
 }
 # How somebody proves who he is to a server of his own; everything else says where a server is, or how it answers.
 CREDENTIALS = ("PGPASS", "PGSSL", "PGGSS", "PGKRB", "PGREQUIREAUTH", "PGCHANNELBINDING")

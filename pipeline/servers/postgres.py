@@ -11,6 +11,7 @@ from urllib.parse import quote, urlencode
 import psycopg2
 from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import cursor as Cursor
+from pydantic import SecretStr
 from tenacity import (
     RetryCallState,
     retry,
@@ -53,8 +54,8 @@ class PostgresError(PipelineError):
 def connection_parameters(role: Role = "pipeline") -> dict[str, Any]:
     """Return what `psycopg2.connect` needs for a role, starting the embedded server if that is the one."""
     settings = get_settings()
-    secret = settings.data_analyst_password if role == "analyst" else settings.postgres_password
-    user, password = _user_of(role), secret.get_secret_value()
+    user, secret = _login(settings, role)
+    password = secret.get_secret_value()
     parameters: dict[str, Any] = {"user": user, "dbname": settings.postgres_db}
     if settings.postgres_host is None:
         address = ensure_postgres(settings)
@@ -75,8 +76,17 @@ def _tls(settings: Settings) -> dict[str, str]:
     return {name: str(value) for name, value in given.items() if value is not None}
 
 
+def _login(settings: Settings, role: Role) -> tuple[str, SecretStr]:
+    """Return the user and the password of a role."""
+    return {
+        "pipeline": (settings.postgres_user, settings.postgres_password),
+        "analyst": (settings.data_analyst_user, settings.data_analyst_password),
+        "report": (settings.report_user, settings.report_password),
+    }[role]
+
+
 def _user_of(role: Role) -> str:
-    return "data_analyst" if role == "analyst" else get_settings().postgres_user
+    return _login(get_settings(), role)[0]
 
 
 @contextmanager
@@ -154,7 +164,7 @@ def connect(role: Role = "pipeline") -> Connection:
         connection = _connect(role)
     except psycopg2.OperationalError as error:
         reason = " ".join(str(error).split())
-        raise PostgresError(postgres_refusal(reason, server_name(), _user_of(role))) from error
+        raise PostgresError(postgres_refusal(reason, server_name(), _user_of(role), role)) from error
     if connection.server_version < MINIMUM_VERSION:
         version = connection.server_version // 10000
         connection.close()

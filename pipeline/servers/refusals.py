@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pipeline.servers.libpq import Role
+
 if TYPE_CHECKING:
     from pymongo.errors import OperationFailure
 
@@ -17,25 +19,35 @@ POSTGRES_LOGIN = (
 )
 POSTGRES_DATABASE = ('database "',)
 MONGO_TLS = ("ssl", "certificate", "tls")
+# Who logs in, by the variables that say with which name and password.
+LOGINS: dict[Role, str] = {
+    "pipeline": "POSTGRES_USER and POSTGRES_PASSWORD",
+    "analyst": "DATA_ANALYST_USER and DATA_ANALYST_PASSWORD",
+    "report": "REPORT_USER and REPORT_PASSWORD",
+}
 # Codes of MongoDB's errors; hosted services answer a wrong login with one of their own.
 UNAUTHORIZED = 13
 WRONG_LOGIN = (18, 8000)
 
 
-def postgres_refusal(reason: str, server: str, user: str) -> str:
+def postgres_refusal(reason: str, server: str, user: str, role: Role) -> str:
     """Return what to say of a connection that PostgreSQL or libpq refused, with what to do.
 
     Args:
         reason: the whole message of libpq.
         server: what `server_name` says.
-        user: the role that logs in.
+        user: the name that logs in.
+        role: as what.
     """
     told = reason.lower()
     # A server that takes no connection without encryption says so as if the login were at fault.
     if "pg_hba" in told and "no encryption" in told:
         return f"PostgreSQL ({server}) wants TLS or knows no such login: {reason}; set POSTGRES_SSLMODE=require"
     if any(phrase in told for phrase in POSTGRES_LOGIN):
-        return f"PostgreSQL ({server}) refused the login of {user}: {reason}; check the user and its password"
+        return (
+            f"PostgreSQL ({server}) refused the login of {user}: {reason}; check {LOGINS[role]};"
+            " an administrator makes the login, and sets its password, by running init-postgres.sh"
+        )
     if any(phrase in told for phrase in POSTGRES_DATABASE):
         return (
             f"PostgreSQL ({server}) has no such database for {user}: {reason};"

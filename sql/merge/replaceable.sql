@@ -22,7 +22,8 @@ SELECT
     (relkind, relpersistence, relreplident, reltablespace, reloftype) = ('r', 'p', 'd', 0, 0)
     AND NOT relrowsecurity
     AND NOT relispartition
-    AND relacl IS NULL
+    -- Rights of its owner alone, be they written down or not.
+    AND coalesce(relacl, acldefault('r', relowner)) = acldefault('r', relowner)
     AND reloptions IS NULL
     AND pg_get_userbyid(relowner) = current_user
     AND relam = (SELECT oid FROM pg_am WHERE amname = current_setting('default_table_access_method'))

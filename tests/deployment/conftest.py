@@ -24,6 +24,7 @@ PASSWORDS = {
     "POSTGRES_SUPERUSER_PASSWORD": servers.ADMIN_PASSWORD,
     "POSTGRES_PASSWORD": "of the pipeline: é'\"$\\",
     "DATA_ANALYST_PASSWORD": "of the analyst /?#@",
+    "REPORT_PASSWORD": "of the report %20",
     "MONGO_ROOT_PASSWORD": servers.ROOT_PASSWORD,
     "MONGO_PASSWORD": "of the pipeline @:/",
     "AIRFLOW_DB_PASSWORD": "of-airflow",
@@ -54,6 +55,7 @@ class RealServers:
             "POSTGRES_SSLMODE": "verify-full",
             "POSTGRES_SSLROOTCERT": str(self.authority.ca),
             "DATA_ANALYST_PASSWORD": PASSWORDS["DATA_ANALYST_PASSWORD"],
+            "REPORT_PASSWORD": PASSWORDS["REPORT_PASSWORD"],
             "MONGO_HOST": "127.0.0.1",
             "MONGO_PORT": str(self.mongo_port),
             "MONGO_USER": "pipeline",
@@ -83,7 +85,7 @@ def real_servers(place: Path) -> Iterator[RealServers]:
         servers.postgres(place / "postgres", authority) as postgres_port,
         servers.mongo(place / "mongodb", authority, "video_streaming", users) as mongo_port,
     ):
-        roles = {name: PASSWORDS[name] for name in ("POSTGRES_PASSWORD", "DATA_ANALYST_PASSWORD")}
+        roles = {name: PASSWORDS[name] for name in ("POSTGRES_PASSWORD", "DATA_ANALYST_PASSWORD", "REPORT_PASSWORD")}
         first = servers.run_init_script(postgres_port, authority, **roles)
         assert servers.run_init_script(postgres_port, authority, **roles) == first
         yield RealServers(authority, postgres_port, mongo_port)
@@ -119,7 +121,7 @@ def remote(place: Path, real_servers: RealServers) -> Project:
 @pytest.fixture(scope="package")
 def site(place: Path, real_servers: RealServers) -> Iterator[Site]:
     """The services of docker-compose.yml: luigid and Airflow's, prepared and started in the order of the file."""
-    roles = {name: PASSWORDS[name] for name in ("POSTGRES_PASSWORD", "DATA_ANALYST_PASSWORD")}
+    roles = {name: PASSWORDS[name] for name in ("POSTGRES_PASSWORD", "DATA_ANALYST_PASSWORD", "REPORT_PASSWORD")}
     servers.run_init_script(real_servers.postgres_port, real_servers.authority, POSTGRES_DB="site", **roles)
     with administrator(real_servers) as cursor:
         cursor.execute("CREATE ROLE airflow LOGIN PASSWORD %s", (PASSWORDS["AIRFLOW_DB_PASSWORD"],))

@@ -7,13 +7,16 @@ from urllib.parse import quote
 import pytest
 
 from pipeline.servers import mongo, postgres
+from pipeline.servers.libpq import Role
 from tests.comparing import assert_loaded
 from tests.deployment.conftest import PASSWORDS, RealServers
 from tests.in_process import settings_of
 from tests.oracle import expected
 from tests.project import Project
 
-SECRETS = [PASSWORDS[name] for name in ("POSTGRES_PASSWORD", "DATA_ANALYST_PASSWORD", "MONGO_PASSWORD")]
+SECRETS = [
+    PASSWORDS[name] for name in ("POSTGRES_PASSWORD", "DATA_ANALYST_PASSWORD", "REPORT_PASSWORD", "MONGO_PASSWORD")
+]
 
 
 @pytest.fixture(scope="package")
@@ -27,7 +30,7 @@ def test_a_run_by_settings_alone_loads_what_the_files_hold(loaded: Project) -> N
     assert_loaded(loaded, expected(loaded.raw))
     facts = "SELECT rolname, rolsuper, ssl FROM pg_stat_ssl, pg_roles WHERE pid = pg_backend_pid() AND rolname = user"
     assert loaded.rows(facts) == [("pipeline", False, True)]
-    assert loaded.rows(facts, role="analyst") == [("data_analyst", False, True)]
+    assert loaded.rows(facts, role="analyst") == [("analyst", False, True)]
 
 
 def test_no_password_reaches_a_log_or_a_marker(loaded: Project) -> None:
@@ -71,7 +74,19 @@ def test_why_postgres_cannot_be_used_is_told_apart(
     assert not [secret for secret in SECRETS if secret in message]
 
 
-def refusal_of_postgres(remote: Project, real_servers: RealServers, changed: dict[str, str]) -> str:
+def test_a_report_without_its_login_says_what_to_run(remote: Project, real_servers: RealServers) -> None:
+    # As on a server that an earlier version prepared.
+    message = refusal_of_postgres(remote, real_servers, {"REPORT_USER": "nobody_yet"}, "report")
+    assert "refused the login of nobody_yet" in message
+    assert message.endswith(
+        "check REPORT_USER and REPORT_PASSWORD; an administrator makes the login, and sets its password,"
+        " by running init-postgres.sh"
+    )
+
+
+def refusal_of_postgres(
+    remote: Project, real_servers: RealServers, changed: dict[str, str], role: Role = "pipeline"
+) -> str:
     """Return what is said when PostgreSQL is to be reached with some settings changed."""
     stand_ins = {"OTHER_CA": str(real_servers.authority.other_ca), "CLOSED": "1"}
     different = Project.__new__(Project)
@@ -84,15 +99,15 @@ def refusal_of_postgres(remote: Project, real_servers: RealServers, changed: dic
         pytest.raises(postgres.PostgresError) as caught,
     ):
         patch.setattr(postgres, "_connect", connect)
-        postgres.connect()
+        postgres.connect(role)
     return str(caught.value)
 
 
 def test_a_right_that_is_lacking_is_told_apart(loaded: Project) -> None:
-    analyst = {"POSTGRES_USER": "data_analyst", "POSTGRES_PASSWORD": PASSWORDS["DATA_ANALYST_PASSWORD"]}
+    analyst = {"POSTGRES_USER": "analyst", "POSTGRES_PASSWORD": PASSWORDS["DATA_ANALYST_PASSWORD"]}
     told = loaded.pipeline("status", **analyst)
     assert told.code == 1
-    assert "does not permit this to data_analyst: permission denied for schema etl" in told.output
+    assert "does not permit this to analyst: permission denied for schema etl" in told.output
     assert "Traceback" not in told.output
 
 

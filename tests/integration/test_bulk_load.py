@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from psycopg2.errors import CheckViolation
 
+from pipeline.servers.embedded.cluster import prepared_mark
+from pipeline.settings import Settings
 from pipeline.tasks.load import LoadNormalizedJsonsToPostgres, LoadUsers, LoadViewingSessions
 from tests.in_process import settle
 from tests.project import Project
@@ -104,6 +106,18 @@ def test_the_first_load_replaces_the_empty_table(created: Project) -> None:
         "viewing_sessions_watch_date_not_null",
         "viewing_sessions_watch_duration_minutes_check",
     ]
+
+
+def test_an_empty_table_is_replaced_after_the_role_setup_ran_again(created: Project) -> None:
+    before, empty = definition(created), identity(created)
+    embedded = Path(created.env["EMBEDDED_PATH"])
+    name = created.env["POSTGRES_DB"]
+    settings = Settings(_env_file=None, embedded_path=embedded, postgres_db=name)  # type: ignore[call-arg]
+    prepared_mark(settings, embedded / "postgres").unlink()
+    created.dsn()
+    load(created)
+    assert identity(created) != empty
+    assert definition(created) == before
 
 
 @pytest.mark.parametrize(

@@ -29,6 +29,7 @@ from pymongo import MongoClient, WriteConcern
 from pipeline.servers import embedded
 from pipeline.servers.embedded import mongo as local_mongo
 from pipeline.servers.embedded import postgres as local_postgres
+from pipeline.servers.embedded.cluster import prepared_mark
 from pipeline.settings import PACKAGE_ROOT, Settings
 
 SCRIPT = PACKAGE_ROOT / "init-postgres.sh"
@@ -469,7 +470,7 @@ def test_the_script_twice_gives_the_same_result(settings: Settings) -> None:
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     assert query(settings, STATE, user="postgres") == before
-    assert query(settings, "SELECT one FROM trusted.made_before", user="data_analyst") == [(1,)]
+    assert query(settings, "SELECT one FROM trusted.made_before", user="analyst") == [(1,)]
 
 
 def is_password(verifier: str, password: str) -> bool:
@@ -483,26 +484,125 @@ def is_password(verifier: str, password: str) -> bool:
 
 
 def test_passwords_follow_the_environment_and_reach_no_log(settings: Settings, tmp_path: Path) -> None:
-    verifiers = "SELECT rolname, rolpassword FROM pg_authid WHERE rolname IN ('pipeline', 'data_analyst')"
-    assert dict(query(settings, verifiers, user="postgres")) == {"pipeline": None, "data_analyst": None}
+    verifiers = "SELECT rolname, rolpassword FROM pg_authid WHERE rolname IN ('pipeline', 'analyst', 'pipeline_report')"
+    none = {"pipeline": None, "analyst": None, "pipeline_report": None}
+    assert dict(query(settings, verifiers, user="postgres")) == none
     query(settings, "ALTER ROLE postgres SET log_statement = 'all'", user="postgres")
 
     (tmp_path / "secret").write_text("second-secret\n")
     awkward = "it's $HOME \\ \"x\" :'y' ; é"
     outputs = [
-        run_script(settings, POSTGRES_PASSWORD=awkward, DATA_ANALYST_PASSWORD="first-secret"),
+        run_script(
+            settings,
+            POSTGRES_PASSWORD=awkward,
+            DATA_ANALYST_PASSWORD="first-secret",
+            REPORT_PASSWORD="report-secret",
+        ),
         run_script(settings, DATA_ANALYST_PASSWORD_FILE=str(tmp_path / "secret")),
     ]
     assert [done.returncode for done in outputs] == [0, 0]
 
     now = dict(query(settings, verifiers, user="postgres"))
     assert is_password(now["pipeline"], awkward)
-    assert is_password(now["data_analyst"], "second-secret")
+    assert is_password(now["analyst"], "second-secret")
+    assert is_password(now["pipeline_report"], "report-secret")
     log = (local_postgres.server(settings).folder / "server.log").read_text()
     assert "CREATE SCHEMA IF NOT EXISTS" in log
-    for secret in ("$HOME", "first-secret", "second-secret"):
+    for secret in ("$HOME", "first-secret", "second-secret", "report-secret"):
         assert secret not in log
         assert not any(secret in done.stdout + done.stderr for done in outputs)
+
+
+LOGINS = """
+    SELECT rolname, rolcanlogin, rolconnlimit, rolconfig FROM pg_roles
+    WHERE rolname !~ '^pg_' AND rolname NOT IN ('postgres', 'pipeline') ORDER BY 1
+"""
+SET_FOR_LOGINS = [
+    "temp_file_limit=4GB",
+    "default_transaction_read_only=on",
+    "search_path=trusted",
+    "idle_in_transaction_session_timeout=10min",
+]
+
+
+def test_each_analyst_has_a_login_and_settings_of_their_own(settings: Settings) -> None:
+    query(settings, "CREATE VIEW trusted.one AS SELECT 1 AS one")
+    made = run_script(settings, DATA_ANALYST_USER="Bea", DATA_ANALYST_PASSWORD="of-bea")
+    assert (made.returncode, made.stderr) == (0, "")
+    by_hand = "CREATE ROLE carl LOGIN IN ROLE data_analyst; CREATE ROLE chief SUPERUSER LOGIN IN ROLE data_analyst"
+    query(settings, f"{by_hand}; CREATE ROLE team IN ROLE data_analyst", user="postgres")
+    for where in ("", "IN DATABASE video_streaming"):
+        spoilt = f"ALTER ROLE analyst {where} SET statement_timeout = '1ms'; ALTER ROLE analyst {where} SET role = 'x'"
+        query(settings, f"SET TRANSACTION READ WRITE; {spoilt}", user="analyst")
+    assert query(settings, "SELECT one FROM one", user="Bea") == [(1,)]
+    again = run_script(settings, DATA_ANALYST_USER="Bea")
+    assert (again.returncode, again.stderr) == (0, "")
+    assert query(settings, LOGINS, user="postgres") == [
+        ("Bea", True, 16, SET_FOR_LOGINS),
+        ("analyst", True, 16, SET_FOR_LOGINS),
+        ("carl", True, 16, SET_FOR_LOGINS),
+        ("chief", True, -1, None),
+        ("data_analyst", False, -1, None),
+        ("pipeline_report", True, -1, SET_FOR_LOGINS),
+        ("team", False, -1, None),
+    ]
+    for name in ("Bea", "analyst", "carl"):
+        assert query(settings, "SHOW statement_timeout; SELECT one FROM one", user=name) == [(1,)]
+        with pytest.raises(errors.InsufficientPrivilege):
+            query(settings, "SET ROLE data_analyst", user=name)
+    kept = "SELECT rolpassword FROM pg_authid WHERE rolname = 'Bea'"
+    assert is_password(query(settings, kept, user="postgres")[0][0], "of-bea")
+
+
+def test_roles_of_an_earlier_version_are_brought_along(settings: Settings) -> None:
+    query(
+        settings,
+        """
+        CREATE VIEW trusted.one AS SELECT 1 AS one;
+        REVOKE analyst, pipeline_report FROM pipeline;
+        DROP ROLE analyst, pipeline_report;
+        CREATE ROLE other; CREATE ROLE other_pipeline LOGIN;
+        GRANT data_analyst TO pipeline, other_pipeline WITH INHERIT TRUE, SET FALSE;
+        ALTER ROLE data_analyst LOGIN PASSWORD 'of-all' CONNECTION LIMIT 50;
+        ALTER ROLE data_analyst SET search_path = trusted;
+        ALTER ROLE data_analyst IN DATABASE video_streaming SET statement_timeout = '1ms';
+        """,
+        user="postgres",
+    )
+    query_alone(settings, "CREATE DATABASE other OWNER other_pipeline")
+    prepared_mark(settings, local_postgres.server(settings).folder).unlink()  # it was that of the script of then
+    assert query(settings, "SELECT one FROM one", user="analyst") == [(1,)]
+    assert query(settings, "SELECT one FROM one", user="pipeline_report") == [(1,)]
+    with pytest.raises(psycopg2.OperationalError, match="not permitted to log in"):
+        query(settings, "SELECT 1", user="data_analyst")
+    assert query(settings, LOGINS, user="postgres") == [
+        ("analyst", True, 50, SET_FOR_LOGINS),
+        ("data_analyst", False, -1, None),
+        ("other", False, -1, None),
+        ("other_pipeline", True, -1, None),
+        ("pipeline_report", True, -1, SET_FOR_LOGINS),
+    ]
+    assert query(settings, "SELECT rolpassword FROM pg_authid WHERE rolname = 'data_analyst'", user="postgres") == [
+        (None,)
+    ]
+    members = "SELECT member::regrole::text FROM pg_auth_members WHERE roleid = 'data_analyst'::regrole ORDER BY 1"
+    assert query(settings, members) == [("analyst",), ("other_pipeline",), ("pipeline_report",)]
+
+
+@pytest.mark.parametrize(
+    ("names", "told"),
+    [
+        ({"DATA_ANALYST_USER": "data_analyst"}, "data_analyst must be four"),
+        ({"REPORT_USER": "analyst"}, "the roles pipeline, analyst, analyst and data_analyst must be four"),
+        ({"DATA_ANALYST_USER": "postgres"}, "postgres and pipeline_report must be ordinary roles"),
+    ],
+)
+def test_roles_that_cannot_be_analysts_are_refused(settings: Settings, names: dict[str, str], told: str) -> None:
+    before = query(settings, STATE, user="postgres")
+    refused = run_script(settings, **names)
+    assert refused.returncode == 1
+    assert told in refused.stderr
+    assert query(settings, STATE, user="postgres") == before
 
 
 def test_names_of_roles_in_a_container(
@@ -558,10 +658,10 @@ def test_the_analyst_reads_trusted_and_nothing_else(settings: Settings) -> None:
         CREATE FUNCTION trusted.helper() RETURNS text LANGUAGE sql AS $$ SELECT 'x' $$;
         """,
     )
-    assert query(settings, "SELECT user_id FROM user_engagement", user="data_analyst") == [("u1",)]
-    assert query(settings, "SELECT users FROM trusted.totals", user="data_analyst") == [(1,)]
+    assert query(settings, "SELECT user_id FROM user_engagement", user="analyst") == [("u1",)]
+    assert query(settings, "SELECT users FROM trusted.totals", user="analyst") == [(1,)]
     with pytest.raises(errors.ReadOnlySqlTransaction):
-        query(settings, "CREATE TABLE public.t (id int)", user="data_analyst")
+        query(settings, "CREATE TABLE public.t (id int)", user="analyst")
 
     forbidden = [
         "SELECT * FROM processed.users",
@@ -585,13 +685,13 @@ def test_the_analyst_reads_trusted_and_nothing_else(settings: Settings) -> None:
     ]
     for statement in forbidden:
         with pytest.raises(errors.InsufficientPrivilege):
-            query(settings, f"SET TRANSACTION READ WRITE; {statement}", user="data_analyst")
+            query(settings, f"SET TRANSACTION READ WRITE; {statement}", user="analyst")
     assert query(settings, "SELECT user_id FROM processed.users") == [("u1",)]
     assert query(settings, "SELECT count(*) FROM pg_largeobject_metadata") == [(0,)]
 
     for database in ("postgres", "template1"):
         with pytest.raises(psycopg2.OperationalError, match="permission denied for database"):
-            query(settings, "SELECT 1", user="data_analyst", database=database)
+            query(settings, "SELECT 1", user="analyst", database=database)
 
 
 def test_the_pipeline_role_owns_its_database_and_nothing_more(settings: Settings) -> None:

@@ -53,7 +53,7 @@ def test_who_holds_a_lock_too_long_is_named(changed: Project) -> None:
         run = changed.run_all(LOCK_TIMEOUT_SECONDS="1")
         pid = connection.info.backend_pid
     assert run.code == 30
-    assert f"{held} {pid} (data_analyst from this machine, idle in transaction since " in run.output
+    assert f"{held} {pid} (analyst from this machine, idle in transaction since " in run.output
     assert ": SELECT count(*) FROM trusted.daily_viewing); let it end, or end it" in run.output
     assert "Traceback" not in run.output
 

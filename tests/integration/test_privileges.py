@@ -12,7 +12,8 @@ import psycopg2
 import pytest
 from psycopg2 import errors
 
-from tests.in_process import settle
+from pipeline.servers import postgres
+from tests.in_process import settings_of, settle
 from tests.project import Project
 from tests.small_input import ANN, BOB, SESSION_COLUMNS, USER_COLUMNS, movie, session
 
@@ -83,9 +84,15 @@ def test_analysts_have_no_other_rights(loaded: Project) -> None:
     ) == [("trusted", "USAGE")]
     roles = """
         SELECT roleid::regrole::text, member::regrole::text, admin_option, set_option FROM pg_auth_members
-        WHERE member IN ('data_analyst'::regrole, 'pipeline'::regrole)
+        WHERE 'data_analyst'::regrole IN (roleid, member) OR 'pipeline'::regrole IN (roleid, member)
+        ORDER BY 2, 1
     """
-    assert loaded.rows(roles) == [("data_analyst", "pipeline", False, False)]
+    assert loaded.rows(roles) == [
+        ("data_analyst", "analyst", False, False),
+        ("analyst", "pipeline", False, False),
+        ("pipeline_report", "pipeline", False, False),
+        ("data_analyst", "pipeline_report", False, False),
+    ]
     database = "SELECT has_database_privilege('data_analyst', current_database(), %s)"
     assert [loaded.value(database, right) for right in ("CONNECT", "TEMPORARY", "CREATE")] == [True, False, False]
 
@@ -123,10 +130,49 @@ def test_analysts_reach_no_other_session(loaded: Project, statement: str) -> Non
         assert len(loaded.rows(statement)) == 1
 
 
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "SET ROLE data_analyst",
+        "SET ROLE pipeline_report",
+        "ALTER ROLE data_analyst PASSWORD 'mine'",
+        "ALTER ROLE data_analyst SET statement_timeout = '1ms'",
+        "ALTER ROLE pipeline_report PASSWORD 'mine'",
+        "ALTER ROLE pipeline_report SET search_path = public",
+        "ALTER ROLE pipeline_report IN DATABASE postgres SET statement_timeout = '1ms'",
+        "GRANT data_analyst TO pipeline",
+        "DROP ROLE pipeline_report",
+    ],
+)
+def test_an_analyst_changes_nothing_of_others(loaded: Project, statement: str) -> None:
+    with pytest.raises((errors.InsufficientPrivilege, errors.InvalidGrantOperation, errors.SyntaxError)):
+        loaded.rows(f"SET default_transaction_read_only = off; COMMIT; {statement}", role="analyst")
+
+
+def test_nobody_logs_in_as_the_group_of_analysts(loaded: Project) -> None:
+    with pytest.raises(psycopg2.OperationalError, match="not permitted to log in"):
+        psycopg2.connect(loaded.dsn("analyst").replace("//analyst@", "//data_analyst@"))
+
+
+def test_the_report_heeds_no_settings_of_an_analyst(loaded: Project) -> None:
+    loaded.rows(
+        "SET default_transaction_read_only = off; COMMIT; ALTER ROLE analyst SET search_path = none", role="analyst"
+    )
+    try:
+        with settings_of(loaded), postgres.session("report") as cursor:
+            cursor.execute("SELECT user, count(*) FROM user_engagement")
+            assert cursor.fetchall() == [("pipeline_report", 1)]
+    finally:
+        loaded.rows(
+            "SET default_transaction_read_only = off; COMMIT; ALTER ROLE analyst SET search_path = trusted",
+            role="analyst",
+        )
+
+
 def test_analysts_leave_connections_to_the_pipeline(loaded: Project) -> None:
     most = loaded.value("SELECT setting::int / 2 FROM pg_settings WHERE name = 'max_connections'")
     with ExitStack() as analysts:
-        with pytest.raises(psycopg2.OperationalError, match='too many connections for role "data_analyst"'):
+        with pytest.raises(psycopg2.OperationalError, match='too many connections for role "analyst"'):
             for _ in range(most + 1):
                 analysts.enter_context(closing(psycopg2.connect(loaded.dsn("analyst"))))
         assert loaded.rows("SELECT 1") == [(1,)]
@@ -134,7 +180,7 @@ def test_analysts_leave_connections_to_the_pipeline(loaded: Project) -> None:
 
 def test_analysts_cannot_fill_the_disk(loaded: Project) -> None:
     assert loaded.rows("SHOW temp_file_limit", role="analyst") == [("4GB",)]
-    for statement in ("SET temp_file_limit = -1", "ALTER ROLE data_analyst RESET temp_file_limit"):
+    for statement in ("SET temp_file_limit = -1", "ALTER ROLE analyst RESET temp_file_limit"):
         with pytest.raises(errors.InsufficientPrivilege):
             loaded.rows(f"SET TRANSACTION READ WRITE; {statement}", role="analyst")
 

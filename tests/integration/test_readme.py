@@ -130,7 +130,7 @@ def test_the_recipes_do_what_they_say(blocks: list[Block], place: Path) -> None:
     clone = place / "pipeline"
     rejected = list(csv.DictReader((clone / "rejected.csv").open(newline="")))
     assert rejected[-1]["reason"] and {"table", "source", "record", "value"} <= rejected[-1].keys()
-    assert re.search(r"^postgresql://data_analyst@\S+$", blocks[1].output, re.MULTILINE)
+    assert re.search(r"^postgresql://analyst@\S+$", blocks[1].output, re.MULTILINE)
     assert {"loads", "files", "waiting", "findings"} <= json.loads((clone / "status.json").read_text()).keys()
     assert json.loads((clone / "explain.json").read_text())[0]["state"] == "complete"
 

@@ -84,8 +84,8 @@ def initialize(folder: Path, account: Account, binaries: Path) -> None:
 
 
 def prepared_mark(settings: Settings, folder: Path) -> Path:
-    """The file that says that this version of the role setup was done for this role and database."""
-    about = f"{settings.postgres_user}\0{settings.postgres_db}\0".encode() + _script(settings).read_bytes()
+    """The file that says that this version of the role setup was done for these roles and this database."""
+    about = "\0".join(_names(settings).values()).encode() + _script(settings).read_bytes()
     return folder / "prepared" / hashlib.blake2b(about, digest_size=16).hexdigest()
 
 
@@ -100,12 +100,21 @@ def prepare_roles(settings: Settings, binaries: Path, sockets: Path, log: Path) 
         PGHOST=str(sockets),
         PGPORT=str(PORT),
         PGUSER=ADMIN,
-        POSTGRES_USER=settings.postgres_user,
-        POSTGRES_DB=settings.postgres_db,
+        **_names(settings),
     )
     with log.open("ab") as output:
         if Account().run(["bash", str(_script(settings))], log.parent, output, env=variables):
             raise EmbeddedServerError(f"{_SCRIPT} failed on the embedded PostgreSQL; {log} ends:\n{tail(log)}")
+
+
+def _names(settings: Settings) -> dict[str, str]:
+    """What the role setup is to make."""
+    return {
+        "POSTGRES_USER": settings.postgres_user,
+        "DATA_ANALYST_USER": settings.data_analyst_user,
+        "REPORT_USER": settings.report_user,
+        "POSTGRES_DB": settings.postgres_db,
+    }
 
 
 def _script(settings: Settings) -> Path:
