@@ -14,11 +14,13 @@ from typing import Any
 
 import luigi
 import luigi.configuration
+import luigi.interface
 from luigi.interface import core
 from luigi.rpc import RemoteScheduler, RPCError
 from luigi.task_register import Register
 
 from pipeline.servers import embedded
+from pipeline.servers.central import CentralScheduler
 from pipeline.settings import Settings
 
 SECONDS_TO_ANSWER = 3.0
@@ -33,6 +35,8 @@ def choose(settings: Settings) -> None:
     Luigi by itself would try for a minute to reach a scheduler that is not there, and then give up.
     """
     config = luigi.configuration.get_config()  # type: ignore[no-untyped-call]
+    # The command line has no way to say which class it takes for a central scheduler.
+    luigi.interface._WorkerSchedulerFactory = _OwnPlanFactory  # type: ignore[misc]
     if address := embedded.scheduler_address(settings):
         host, port = address
         fault = _fault(host, port)
@@ -49,11 +53,17 @@ def choose(settings: Settings) -> None:
     config.set("scheduler", "retry_count", "1")
 
 
+class _OwnPlanFactory(luigi.interface._WorkerSchedulerFactory):
+    def create_remote_scheduler(self, url: str) -> CentralScheduler:
+        return CentralScheduler(url)
+
+
 def _fault(host: str, port: int) -> str | None:
     """Ask a scheduler directly, by no proxy, how it is; return what is wrong, None if nothing is."""
     direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with direct.open(f"http://{host}:{port}/{HEALTH}", timeout=SECONDS_TO_ANSWER) as answer:
+        # What a web page could ask too, a GET without further headers, our own luigid does not answer.
+        with direct.open(f"http://{host}:{port}/{HEALTH}", data=b"data={}", timeout=SECONDS_TO_ANSWER) as answer:
             is_luigid = "response" in json.loads(answer.read(MOST_BYTES))
     except urllib.error.HTTPError:
         is_luigid = False

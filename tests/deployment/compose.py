@@ -105,7 +105,7 @@ class Site:
         told = self.services[service]["command"]
         words = shlex.split(told) if isinstance(told, str) else told
         words = [*self.services[service].get("entrypoint", []), *map(self.adapted, words)]
-        return words if words[0] in ("bash", "luigid") else ["airflow", *words]
+        return words if words[0] in ("bash", "python") else ["airflow", *words]
 
     def run(self, service: str) -> subprocess.CompletedProcess[str]:
         """Run a service that ends, and wait for it."""

@@ -63,8 +63,8 @@ def variables(settings: Settings) -> dict[str, str]:
 def ask(settings: Settings, method: str, **arguments: object) -> Any:
     """Return what the scheduler's API answers."""
     host, port = scheduler_address(settings) or ("", 0)
-    url = f"http://{host}:{port}/api/{method}?data={quote(json.dumps(arguments))}"
-    with urllib.request.urlopen(url, timeout=30) as answer:
+    data = f"data={quote(json.dumps(arguments))}".encode()
+    with urllib.request.urlopen(f"http://{host}:{port}/api/{method}", data=data, timeout=30) as answer:
         return json.load(answer)["response"]
 
 

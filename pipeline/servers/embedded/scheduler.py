@@ -1,4 +1,4 @@
-"""The central scheduler of Luigi, `luigid`: who runs what, and the page that shows it.
+"""The central scheduler of Luigi, `luigid`, guarded: who runs what, and the page that shows it.
 
 It is started for a project without `LUIGID_HOST`, below `EMBEDDED_PATH/luigid`: `state.pickle` (what it knows, written
 when it ends), `luigi.cfg`, `server.log` and `server.pid`. It has no login, so it listens on 127.0.0.1 only: at
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import signal
 import sys
+from pathlib import Path
 
 from pipeline.servers.embedded.process import HOST
 from pipeline.servers.embedded.server import Server
@@ -17,6 +18,7 @@ from pipeline.settings import Settings
 START_TIMEOUT = 60.0
 """Seconds until the scheduler must answer."""
 
+_PROGRAM = Path(__file__).parents[1] / "luigid.py"
 _SHUTDOWN = ((signal.SIGTERM, 10.0), (signal.SIGKILL, 10.0))
 # Read beside the project's own luigi.cfg: only warnings are logged, not every request of every run.
 _OWN_CONFIGURATION = "[core]\nno_configure_logging = true\n"
@@ -54,7 +56,7 @@ def ensure(settings: Settings) -> str:
         ours.folder.mkdir(exist_ok=True)
         (ours.folder / "luigi.cfg").write_text(_OWN_CONFIGURATION)
         variable = f"LUIGI_CONFIG_PATH={settings.project_root / 'luigi.cfg'}"
-        program = [sys.executable, "-c", "from luigi.cmdline import luigid; luigid()"]
+        program = [sys.executable, "-P", str(_PROGRAM)]
         return ["env", variable, *program, "--address", HOST, "--port", str(port), "--state-path", "state.pickle"]
 
     return page(HOST, ours.ensure_on_a_port(settings.luigid_port, command).port)
