@@ -12,6 +12,7 @@ from luigi.interface import core
 
 from pipeline import interrupts, scheduling
 from pipeline.errors import PipelineError
+from pipeline.privacy import keep_private
 from pipeline.settings import PACKAGE_ROOT, Settings, get_settings
 from pipeline.watching import events
 
@@ -26,8 +27,12 @@ def begin_run() -> None:
 
 
 def prepare() -> None:
-    """Read the configuration and let signals end what is going on; wrong settings end it with one line and code 40."""
+    """Read the configuration, keep files private and let signals end what is going on.
+
+    Wrong settings end it with one line and code 40.
+    """
     try:
+        keep_private(get_settings())
         configure(get_settings())
     except PipelineError as error:
         print(f"error: {error}", file=sys.stderr)

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from pipeline.cli.options import RoleName, role_of
+from pipeline.privacy import close_folders
 from pipeline.scheduling import choose, is_missing
 from pipeline.servers import embedded, mongo, postgres
 from pipeline.settings import get_settings
@@ -22,7 +23,7 @@ def up(
     embedded.ensure(get_settings(), with_scheduler=luigid)
     with postgres.session(), mongo.database():
         pass
-    typer.echo(f"PostgreSQL  {postgres.server_name()}  {postgres.dsn('analyst')}")
+    typer.echo(f"PostgreSQL  {postgres.server_name()}  {postgres.dsn('analyst', with_password=False)}")
     typer.echo(f"MongoDB     {mongo.server_name()}")
     choose(get_settings())
     if luigid and not is_missing(get_settings()):
@@ -36,6 +37,7 @@ def down() -> None:
     """
     for line in embedded.stop(get_settings()) or ["nothing was running"]:
         typer.echo(line)
+    close_folders(get_settings())
 
 
 def dsn(role: RoleName = "pipeline") -> None:

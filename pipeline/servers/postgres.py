@@ -103,10 +103,10 @@ def permissions_named(role: Role = "pipeline") -> Iterator[None]:
         raise PostgresError(postgres_permission(reason, server_name(), _user_of(role))) from error
 
 
-def dsn(role: Role = "pipeline") -> str:
-    """Return a connection URI for `psql`; it holds the role's password if one is set."""
+def dsn(role: Role = "pipeline", *, with_password: bool = True) -> str:
+    """Return a connection URI for `psql`, with the role's password if one is set."""
     given = connection_parameters(role)
-    secret = f":{quote(given['password'], safe='')}" if "password" in given else ""
+    secret = f":{quote(given['password'], safe='')}" if with_password and "password" in given else ""
     address = {name: given[name] for name in given if name not in ("user", "password", "dbname")}
     query = urlencode({**address, "client_encoding": ENCODING}, quote_via=quote)
     return f"postgresql://{quote(given['user'], safe='')}{secret}@/{quote(given['dbname'], safe='')}?{query}"

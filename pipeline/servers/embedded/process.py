@@ -76,13 +76,17 @@ def environment(**more: str) -> dict[str, str]:
 def locked(path: Path, seconds: float) -> Iterator[IO[str]]:
     """Hold a file locked, made where it is missing; the system frees it when its holders die, however they do.
 
+    Nobody else may open it: whoever can read a file can lock it.
+
     Raises:
         EmbeddedServerError: it is not free within `seconds`, or its folder cannot be written.
     """
     deadline = time.monotonic() + seconds
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        file = path.open("a+")
+        file = open(path, "a+", opener=_open_for_ourselves)  # noqa: SIM115 (Path.open takes no opener)
+        if os.fstat(file.fileno()).st_uid == os.geteuid():
+            os.fchmod(file.fileno(), 0o600)  # an earlier version's
     except OSError as error:
         raise EmbeddedServerError(f"cannot write to {path.parent}: {error.strerror}; set EMBEDDED_PATH") from None
     with file:
@@ -95,6 +99,10 @@ def locked(path: Path, seconds: float) -> Iterator[IO[str]]:
                     raise EmbeddedServerError(f"another process holds {path} for more than {seconds:.0f} s") from None
                 time.sleep(SECONDS_BETWEEN_LOOKS)
         yield file
+
+
+def _open_for_ourselves(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def is_locked(file: IO[str]) -> bool:

@@ -1,0 +1,117 @@
+"""What other users of the machine may read, lock or call: nothing of what the pipeline writes and runs."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import stat
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pipeline.privacy import keep_private, open_secrets
+from pipeline.settings import Settings
+from tests.in_process import ask
+from tests.project import Project
+from tests.small_input import write_all
+
+OURS = ("DATA_RAW_PATH", "DATA_PROCESSED_PATH", "DATA_REJECTED_PATH", "REPORTS_PATH", "LOGS_PATH")
+AS_ROOT = os.geteuid() == 0
+
+
+@pytest.fixture(autouse=True)
+def _umask() -> Iterator[None]:
+    """Begin with the umask that most people have."""
+    before = os.umask(0o022)
+    yield
+    os.umask(before)
+
+
+def modes(folder: Path) -> dict[str, int]:
+    """Return what others may with a folder and all that is in it, by name; empty if nothing."""
+    found = [folder, *folder.rglob("*")]
+    return {str(each): mode for each in found if (mode := stat.S_IMODE(each.lstat().st_mode) & 0o077)}
+
+
+@pytest.fixture
+def cloned(project: Project) -> Project:
+    """A project whose folders are where `git clone` leaves them, open to all, with input in them."""
+    code = project.copy_code()
+    for name in OURS:
+        del project.env[name]
+    project.raw = code / "data/raw"
+    for folder in ("data", "data/raw", "logs"):
+        (code / folder).mkdir(mode=0o755)
+    write_all(project)
+    project.write("users-2.csv", "user_id,age\nU9,many\n")
+    return project
+
+
+def test_others_can_read_nothing_that_a_run_wrote(cloned: Project) -> None:
+    run = cloned.command("luigi", "--module", "pipeline", "RunAll", "--date", "2026-03-02")
+    assert run.code == 0, run.output
+    code = Path(cloned.env["PROJECT_ROOT"])
+    written = [path for path in (code / "data").rglob("*") if path.is_file()]
+    assert {path.relative_to(code).parts[1] for path in written} == {"processed", "raw", "rejected", "reports"}
+    raw = {str(path) for path in cloned.raw.iterdir()}
+    assert {name: mode for name, mode in modes(code / "data").items() if name not in raw} == {}
+    assert modes(code / "logs") == {}
+    locks = [path for path in (code / "logs").iterdir() if path.name.startswith(".__")]
+    assert locks
+    if AS_ROOT:
+        nobody = pwd.getpwnam("nobody")
+        for path in (*locks, *written):
+            found = subprocess.run(["flock", "-n", path, "true"], user=nobody.pw_uid, capture_output=True, check=False)
+            assert found.returncode != 0, path
+
+
+def test_folders_elsewhere_stay_as_they_were_made(tmp_path: Path) -> None:
+    for name in ("project/logs", "project/data", "incoming"):
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / "project/data/raw").symlink_to(tmp_path / "incoming")
+    settings = Settings(_env_file=None, project_root=tmp_path / "project", data_rejected_path=tmp_path / "incoming")  # type: ignore[call-arg]
+    keep_private(settings)
+    names = ("project", "project/logs", "project/data", "incoming")
+    assert [stat.S_IMODE((tmp_path / name).stat().st_mode) for name in names] == [
+        0o755,
+        0o700,
+        0o701 if AS_ROOT else 0o700,
+        0o755,
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content", "mode", "named"),
+    [
+        ("POSTGRES_PASSWORD=hunter2\n", 0o644, "POSTGRES_PASSWORD"),
+        ("LOGS_PATH=logs\nAIRFLOW_FERNET_KEY=abc\n", 0o640, "AIRFLOW_FERNET_KEY"),
+        ("POSTGRES_PASSWORD=hunter2\n", 0o600, None),
+        ("POSTGRES_PASSWORD=\nMONGO_PASSWORD_FILE=secret\nLOGS_PATH=logs\n", 0o644, None),
+    ],
+)
+def test_secrets_that_others_can_read_are_named(tmp_path: Path, content: str, mode: int, named: str | None) -> None:
+    file = tmp_path / ".env"
+    file.write_text(content)
+    file.chmod(mode)
+    told = f"others can read {named} in {file} (mode {mode:04o}): chmod 600 {file}" if named else None
+    assert open_secrets(file) == told
+    assert open_secrets(tmp_path / "none") is None
+
+
+def test_a_command_warns_of_an_open_env_file(cloned: Project) -> None:
+    file = Path(cloned.env["PROJECT_ROOT"]) / ".env"
+    file.write_text("FAILURE_WEBHOOK_URL=https://127.0.0.1/secret\n")
+    file.chmod(0o644)
+    run = cloned.pipeline("gc")
+    assert f"warning: others can read FAILURE_WEBHOOK_URL in {file} (mode 0644): chmod 600 {file}\n" in run.output
+    assert "127.0.0.1" not in run.output
+
+
+def test_up_prints_no_password(project: Project) -> None:
+    told = ask(project, "up", "--no-luigid", DATA_ANALYST_PASSWORD="hunter2")
+    assert told.code == 0, told.output
+    assert "postgresql://analyst@/" in told.output
+    assert "hunter2" not in told.output
+    assert "hunter2" in ask(project, "dsn", "--role", "analyst", DATA_ANALYST_PASSWORD="hunter2").output
