@@ -23,7 +23,7 @@ from pymongo import MongoClient
 from pymongo.database import Database
 
 from pipeline.servers import postgres
-from pipeline.servers.embedded import ADMIN, ensure_mongo, ensure_postgres
+from pipeline.servers.embedded import ADMIN, ensure_mongo, ensure_postgres, mongo_login
 from pipeline.servers.embedded.cluster import prepared_mark
 from pipeline.servers.libpq import Role
 from pipeline.settings import Settings, get_settings
@@ -120,7 +120,9 @@ class Project:
         servers = Settings(_env_file=None, embedded_path=Path(self.env["EMBEDDED_PATH"]))  # type: ignore[call-arg]
         sql, mongo = ensure_postgres(servers), ensure_mongo(servers)
         self.env |= {"POSTGRES_HOST": str(sql.host), "POSTGRES_PORT": str(sql.port)}
+        login = mongo_login(servers)
         self.env |= {"MONGO_HOST": mongo.host, "MONGO_PORT": str(mongo.port)}
+        self.env |= {"MONGO_USER": login["username"], "MONGO_PASSWORD": login["password"]}
         if os.geteuid() == 0:
             run = Path(sql.host)
             for path in (run.parent, run, *run.glob(".s.PGSQL.*")):
@@ -271,8 +273,9 @@ class Project:
     def mongo(self) -> Iterator[Database[dict[str, Any]]]:
         """Open the project's MongoDB database."""
         embedded = Path(self.env["EMBEDDED_PATH"])
-        address = ensure_mongo(Settings(_env_file=None, embedded_path=embedded))  # type: ignore[call-arg]
-        client: MongoClient[dict[str, Any]] = MongoClient(address.host, address.port)
+        settings = Settings(_env_file=None, embedded_path=embedded)  # type: ignore[call-arg]
+        address = ensure_mongo(settings)
+        client: MongoClient[dict[str, Any]] = MongoClient(address.host, address.port, **mongo_login(settings))
         try:
             yield client[self.env["MONGO_DB"]]
         finally:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from urllib.parse import urlsplit
 
 from pipeline.errors import PipelineError
-from pipeline.servers.embedded import ensure_mongo
+from pipeline.servers.embedded import ensure_mongo, mongo_login
 from pipeline.servers.refusals import mongo_refusal, mongo_unreachable
 from pipeline.servers.retries import ConnectionLostError
 from pipeline.settings import Settings, get_settings
@@ -46,7 +46,7 @@ def connection_parameters() -> dict[str, Any]:
     if not settings.mongo_is_embedded:
         return mongo_parameters(settings)
     address = ensure_mongo(settings)
-    return {"host": address.host, "port": address.port}
+    return {"host": address.host, "port": address.port, **mongo_login(settings)}
 
 
 def mongo_parameters(settings: Settings) -> dict[str, Any]:
@@ -113,7 +113,7 @@ def database() -> Iterator[Database[dict[str, Any]]]:
             raise ConnectionLostError(f"the embedded MongoDB server went away: {error}") from error
         raise MongoError(mongo_unreachable(str(error), server_name())) from error
     except OperationFailure as error:
-        own = settings.mongo_user or "nobody (MONGO_USER is not set)"
+        own = "its one user" if settings.mongo_is_embedded else settings.mongo_user or "nobody (MONGO_USER is not set)"
         user = "the user of MONGO_URI" if settings.mongo_uri else own
         raise MongoError(mongo_refusal(error, _refusal(error), server_name(), user)) from error
     except bson.errors.InvalidBSON as error:

@@ -18,6 +18,7 @@ from pipeline.contract.register import tables
 from pipeline.documents.bson_batches import OPTIONS
 from pipeline.documents.extraction import Extraction
 from pipeline.documents.flatten import Flattener
+from pipeline.servers.embedded import mongo_login
 from pipeline.servers.mongo import BATCH_SIZE
 from tests.benchmarks import ours
 from tests.benchmarks.servers import Bench
@@ -87,7 +88,7 @@ def measure(bench: Bench, count: int, repeat: int) -> dict[str, float]:
     )
     bench.pipeline_ready(project)
     stages = ours.run(bench, project).stages
-    client: MongoClient[dict[str, Any]] = MongoClient(bench.mongo.host, bench.mongo.port)
+    client: MongoClient[dict[str, Any]] = MongoClient(bench.mongo.host, bench.mongo.port, **mongo_login(bench.settings))
     db = client.get_database("bench_documents", codec_options=OPTIONS)
 
     def drain() -> None:

@@ -16,7 +16,7 @@ import psutil
 import psycopg2
 from pymongo import MongoClient
 
-from pipeline.servers.embedded import ADMIN, ensure_mongo, ensure_postgres, find_binaries, stop
+from pipeline.servers.embedded import ADMIN, ensure_mongo, ensure_postgres, find_binaries, mongo_login, stop
 from pipeline.settings import Settings
 from tests.project import REPOSITORY, Project
 
@@ -126,7 +126,7 @@ class Bench:
     def project(self, name: str) -> Project:
         """Return a project of our own pipeline, with its own folders and empty databases."""
         self.drop(name)
-        with MongoClient(self.mongo.host, self.mongo.port) as client:  # type: ignore[var-annotated]
+        with MongoClient(self.mongo.host, self.mongo.port, **mongo_login(self.settings)) as client:
             client.drop_database(name)
         shutil.rmtree(self.folder / name, ignore_errors=True)
         shutil.rmtree(self.embedded / "postgres/prepared", ignore_errors=True)  # which say that its database is there

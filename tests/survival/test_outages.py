@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.sample import write_sample
-from pipeline.servers.embedded import ensure_mongo, ensure_postgres, running, stop
+from pipeline.servers.embedded import ensure_mongo, ensure_postgres, mongo_login, running, stop
 from pipeline.settings import Settings
 from tests.comparing import assert_loaded
 from tests.oracle import expected
@@ -127,7 +127,9 @@ def test_a_run_waits_for_servers_that_are_absent_when_it_begins(alone: Project) 
     settings = settings_of(alone)
     postgres, mongo = ensure_postgres(settings), ensure_mongo(settings)
     alone.env |= {"POSTGRES_HOST": str(postgres.host), "POSTGRES_PORT": str(postgres.port), "POSTGRES_USER": "pipeline"}
+    login = mongo_login(settings)
     alone.env |= {"MONGO_HOST": mongo.host, "MONGO_PORT": str(mongo.port)}
+    alone.env |= {"MONGO_USER": login["username"], "MONGO_PASSWORD": login["password"]}
     stop(settings)
     process = alone.start()
     time.sleep(12)

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pipeline.servers.embedded import mongo, postgres, scheduler
 from pipeline.servers.embedded.cluster import ADMIN, find_binaries
 from pipeline.servers.embedded.mongo import ensure as ensure_mongo
+from pipeline.servers.embedded.mongo import login as mongo_login
 from pipeline.servers.embedded.postgres import ensure as ensure_postgres
 from pipeline.servers.embedded.process import Address, EmbeddedServerError, accepts, tail
 from pipeline.servers.embedded.scheduler import address as scheduler_address
@@ -28,6 +29,7 @@ __all__ = [
     "ensure_postgres",
     "ensure_scheduler",
     "find_binaries",
+    "mongo_login",
     "running",
     "scheduler_address",
     "scheduler_page",

@@ -70,48 +70,61 @@ class Server:
             held.truncate(0)
             (account or Account()).run(["sh", "-c", _LAUNCH, str(port), *command], self.folder, output, stdin=held)
 
-    def ensure_on_a_port(self, preferred: int, command: Callable[[int], list[str]]) -> Running:
+    def ensure_on_a_port(
+        self,
+        preferred: int,
+        command: Callable[[int], list[str]],
+        is_prepared: Callable[[], bool] = lambda: True,
+        prepare: Callable[[int], None] = lambda _: None,
+    ) -> Running:
         """Make sure that the process runs and listens: at the port of last time, the preferred one or any that is free.
 
         Args:
             preferred: a port; 0 for any.
             command: called with the port if the process is to be started, with the lock held.
+            is_prepared: whether nothing is left to be done before the process may be used.
+            prepare: called, with the port of what runs, to do that; what runs unprepared is ended before.
 
         Raises:
             EmbeddedServerError: it did not start.
         """
-        if (known := self.running()) and accepts(known.port):
+        if is_prepared() and (known := self.running()) and accepts(known.port):
             return known
         with self.exclusively():
-            if self.running():
-                return self.wait_until_up(_listens)
+            if not is_prepared():
+                self.end()
+            elif self.running():
+                return self.wait_until_up()
             file = self.folder / "server.pid"
             known = _remembered(file.read_text()) if file.exists() else None
             port = _free_port(known.port if known else preferred, preferred, 0)
             self.launch(command(port), port)
             try:
-                return self.wait_until_up(_listens)
+                self.wait_until_up()
             except EmbeddedServerError:  # another project's, started at the same moment, may have taken the port
                 port = _free_port(0)
                 self.launch(command(port), port)
-            return self.wait_until_up(_listens)
+            known = self.wait_until_up()
+            if not is_prepared():
+                prepare(known.port)
+            return known
 
-    def wait_until_up(self, answers: Callable[[Running], bool]) -> Running:
-        """Wait until the process answers.
+    def wait_until_up(self, answers: Callable[[Running], bool] | None = None) -> Running:
+        """Wait until the process answers, by itself on its port if it is not said how.
 
         Raises:
             EmbeddedServerError: it ended or took too long; the message has the last lines of its log.
         """
         deadline = time.monotonic() + self.seconds_to_start
         while (known := self.running()) and time.monotonic() < deadline:
-            if answers(known):
+            if (answers or _listens)(known):
                 return known
             time.sleep(SECONDS_BETWEEN_LOOKS)
         log = self.folder / "server.log"
         raise EmbeddedServerError(f"{self.name} did not start; {log} ends:\n{tail(log)}")
 
-    def end(self) -> Running | None:
-        """End the process, if one runs; return which it was.
+    def end(self, signals: Sequence[tuple[int, float]] = ()) -> Running | None:
+        """End the process, if one runs, by its signals or those given; return which it was.
 
         Raises:
             EmbeddedServerError: it does not end, or belongs to another user.
@@ -119,7 +132,7 @@ class Server:
         known = self.running()
         if known is None:
             return None
-        for number, seconds in self.signals:
+        for number, seconds in signals or self.signals:
             try:
                 os.kill(known.pid, number)
             except ProcessLookupError:
