@@ -18,6 +18,7 @@ from pipeline.cli.rejects import rejects
 from pipeline.cli.servers import down, dsn, up
 from pipeline.cli.status import status
 from pipeline.errors import PipelineError
+from pipeline.outgoing import for_terminal
 from pipeline.start import prepare
 
 app = typer.Typer(
@@ -40,7 +41,7 @@ def main() -> None:
         # The installed command can be completed by shells, and so needs its own name.
         app(prog_name=None if Path(sys.argv[0]).name == "pipeline" else "python -m pipeline")
     except (PipelineError, OSError, ValueError) as error:
-        sys.exit(f"error: {error}")
+        sys.exit(for_terminal(f"error: {error}"))
 
 
 if __name__ == "__main__":

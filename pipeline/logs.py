@@ -17,6 +17,7 @@ from luigi.rpc import RPCError
 from pydantic import SecretStr
 from pythonjsonlogger.json import JsonFormatter
 
+from pipeline.outgoing import for_terminal, in_json
 from pipeline.settings import get_settings
 from pipeline.watching.context import ContextFilter, current
 from pipeline.watching.record import RunRecord, SharedLines
@@ -141,10 +142,10 @@ class TerminalFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the record as a line."""
-        message = WORKER_PREFIX.sub(r"\1 ", record.getMessage()).strip()
+        message = for_terminal(WORKER_PREFIX.sub(r"\1 ", record.getMessage()).strip())
         cause = cause_of(record)
         if cause:
-            message = f"{message.partition(TRACEBACK)[0].strip().rstrip(':')}: {cause}"
+            message = f"{message.partition(TRACEBACK)[0].strip().rstrip(':')}: {for_terminal(cause)}"
             message += f"\n         (traceback in {get_settings().logs_path / LOG_NAME})"
         level = f"{record.levelname} " if record.levelno >= logging.WARNING else ""
         line = without_secrets(f"{self.formatTime(record, '%H:%M:%S')} {level}{message}")
@@ -156,11 +157,11 @@ class TerminalFormatter(logging.Formatter):
 
 
 class LogFormatter(logging.Formatter):
-    """A line for people; passwords are left out, whoever wrote them."""
+    """A line for people, and indented lines below it; passwords are left out, whoever wrote them."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the record as a line, with its traceback."""
-        return without_secrets(super().format(record))
+        return for_terminal(without_secrets(super().format(record)))
 
 
 class JsonLineFormatter(JsonFormatter):
@@ -181,6 +182,10 @@ class JsonLineFormatter(JsonFormatter):
             for name, value in log_data.items()
             if value is not None
         }
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the record as a line, which may be shown on a terminal too."""
+        return in_json(super().format(record))
 
 
 @cache

@@ -19,6 +19,7 @@ from luigi.interface import core
 from luigi.rpc import RemoteScheduler, RPCError
 from luigi.task_register import Register
 
+from pipeline.outgoing import in_one_line
 from pipeline.servers import embedded
 from pipeline.servers.central import CentralScheduler
 from pipeline.settings import Settings
@@ -105,7 +106,8 @@ def _ask_again() -> None:
     for task_id in running.keys() - dropped.keys():
         task, worker = running[task_id], workers.get(running[task_id]["worker_running"], {})
         where = f"process {worker.get('pid')} on {worker.get('host')}"
-        print(f"{task['name']}: another run is at it ({where}) and is waited for", file=sys.stderr)
+        line = f"{task['name']}: another run is at it ({where}) and is waited for"
+        print(in_one_line(line), file=sys.stderr)
 
 
 def bypass_proxies(*hosts: str) -> None:

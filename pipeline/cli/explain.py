@@ -11,6 +11,7 @@ import typer
 from pipeline.cli.causes import Verdict, verdicts
 from pipeline.cli.graph import build
 from pipeline.cli.options import AsJson, Day, TaskName, day_of
+from pipeline.cli.show import show
 
 SHOWN_CAUSES = 3
 SHOWN_FILES = 12
@@ -22,16 +23,19 @@ def explain(task: TaskName = "RunAll", day: Day = None, as_json: AsJson = False)
     Example: python -m pipeline explain LoadViewingSessions
     """
     found = verdicts(build(task, day_of(day)))
-    typer.echo(json.dumps([each.to_json() for each in found], indent=2) if as_json else _in_words(found))
+    if as_json:
+        typer.echo(json.dumps([each.to_json() for each in found], indent=2))
+    else:
+        show(*_in_words(found))
 
 
-def _in_words(found: list[Verdict]) -> str:
+def _in_words(found: list[Verdict]) -> list[str]:
     width = max(_indent(verdict) + len(verdict.name) for verdict in found) + 2
     lines = [line for _, group in groupby(found, key=_file_group) for line in _lines(list(group), width)]
     running = sum(verdict.will_run and bool(verdict.causes) for verdict in found)
     all_tasks = sum(verdict.is_stage for verdict in found)
     lines.append(f"{running} of {all_tasks} tasks will run" if running else "everything is up to date")
-    return "\n".join(lines)
+    return lines
 
 
 def _file_group(verdict: Verdict) -> tuple[str, bool]:

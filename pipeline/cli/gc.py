@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from pipeline.cli.show import show
 from pipeline.days import today
 from pipeline.servers.postgres import session
 from pipeline.settings import get_settings
@@ -32,14 +33,14 @@ def gc(
     """
     found, edited = candidates(keep_days, today())
     for path in edited:
-        typer.echo(f"kept, since it was edited: {path}")
+        show(f"kept, since it was edited: {path}")
     for path in found:
-        typer.echo(f"{size(path):>14,} bytes  {path}")
+        show(f"{size(path):>14,} bytes  {path}")
     if not found:
-        typer.echo("nothing to delete")
+        show("nothing to delete")
     elif yes or typer.confirm(f"Delete these {len(found)}?"):
         delete_all(found)
-        typer.echo(f"deleted {len(found)}")
+        show(f"deleted {len(found)}")
 
 
 def candidates(keep_days: int, day: date) -> tuple[list[Path], list[Path]]:

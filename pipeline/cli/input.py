@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from pipeline.cli.show import show
 from pipeline.settings import get_settings
 
 
@@ -25,8 +26,8 @@ def sample(
     if if_empty and raw_files():
         return
     if if_empty:
-        typer.echo(f"{get_settings().data_raw_path} is empty; sample data is made to have something to load.")
-    typer.echo(summary(write_sample(get_settings().data_raw_path, sessions, seed, clean)))
+        show(f"{get_settings().data_raw_path} is empty; sample data is made to have something to load.")
+    show(summary(write_sample(get_settings().data_raw_path, sessions, seed, clean)))
 
 
 def declare(path: Annotated[str, typer.Argument(help="CSV file, relative to DATA_RAW_PATH")]) -> None:
@@ -36,4 +37,4 @@ def declare(path: Annotated[str, typer.Argument(help="CSV file, relative to DATA
     """
     from pipeline.contract.declare import declare_table
 
-    typer.echo(f"wrote {declare_table(path)}; correct it and describe its columns, then run the pipeline")
+    show(f"wrote {declare_table(path)}; correct it and describe its columns, then run the pipeline")

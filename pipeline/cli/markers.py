@@ -11,6 +11,7 @@ import typer
 from pipeline.cli.causes import judge
 from pipeline.cli.graph import built_on, select, stages
 from pipeline.cli.options import Day, TaskName, day_of
+from pipeline.cli.show import show
 from pipeline.errors import PipelineError
 from pipeline.servers import mongo, postgres
 from pipeline.state.inputs import Difference, Inputs
@@ -37,9 +38,9 @@ def redo(
     voided = void(task, day_of(day), with_downstream=downstream)
     for each in voided:
         warning = f"; {each.redo_warning}" if each.redo_warning else ""
-        typer.echo(f"{name_of(each)}: the next run does it again{warning}")
+        show(f"{name_of(each)}: the next run does it again{warning}")
     if not voided:
-        typer.echo(f"{task} never ran; the next run does it anyway")
+        show(f"{task} never ran; the next run does it anyway")
 
 
 def accept(task: TaskName, day: Day = None) -> None:
@@ -49,9 +50,9 @@ def accept(task: TaskName, day: Day = None) -> None:
     """
     kept = keep(task, day_of(day))
     for each in kept:
-        typer.echo(f"{name_of(each)}: accepted as it is")
+        show(f"{name_of(each)}: accepted as it is")
     if not kept:
-        typer.echo(f"{task} is current already")
+        show(f"{task} is current already")
 
 
 def void(name: str, day: date, *, with_downstream: bool = False) -> list[PipelineTask]:

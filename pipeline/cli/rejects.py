@@ -15,6 +15,7 @@ from rich.table import Table
 
 from pipeline.servers.postgres import session
 from pipeline.settings import get_settings
+from pipeline.sources.spreadsheets import defused
 from pipeline.sources.text_rules import visible
 from pipeline.warehouse.statements import fetch_value
 
@@ -51,7 +52,8 @@ def rejects(
             sys.stdout.reconfigure(encoding="utf-8")  # whatever the locale: a file of ours is read so
         writer = csv.writer(sys.stdout)
         writer.writerow(COLUMNS)
-        writer.writerows((*row[:-1], json.dumps(row[-1], ensure_ascii=False)) for row in found)
+        for *cells, record in found:
+            writer.writerow(defused(cell or "") for cell in (*cells, json.dumps(record, ensure_ascii=False)))
         return
     console = Console(width=None if sys.stdout.isatty() else 160)
     if not found:

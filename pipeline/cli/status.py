@@ -8,6 +8,7 @@ from typing import Any
 import typer
 
 from pipeline.cli.options import AsJson
+from pipeline.cli.show import show
 from pipeline.contract.register import csv_tables
 from pipeline.servers.postgres import session
 from pipeline.sources.files import UnreadableFileError
@@ -62,7 +63,7 @@ def status(as_json: AsJson = False) -> None:
     if as_json:
         typer.echo(json.dumps(state, indent=2, default=str))
     else:
-        typer.echo(_in_words(state) if state else "nothing was loaded yet; run: luigi --module pipeline RunAll")
+        show(*(_in_words(state) if state else ["nothing was loaded yet; run: luigi --module pipeline RunAll"]))
 
 
 def _state() -> dict[str, list[dict[str, Any]]]:
@@ -125,7 +126,7 @@ def _is_current(load: dict[str, Any], loaded: set[tuple[str, str]]) -> bool:
     return not was_file or refused == digest or (source, digest) not in loaded
 
 
-def _in_words(state: dict[str, list[dict[str, Any]]]) -> str:
+def _in_words(state: dict[str, list[dict[str, Any]]]) -> list[str]:
     lines = [f"{'last load':<32}{'when':<18}{'seconds':>8}{'read':>12}{'loaded':>12}{'rejected':>10}{'waiting':>9}"]
     by_task: dict[str, list[dict[str, Any]]] = {}
     for load in state["loads"]:
@@ -140,7 +141,7 @@ def _in_words(state: dict[str, list[dict[str, Any]]]) -> str:
         lines += ["", title, *entries[:SHOWN_ENTRIES]] if entries else []
         more = len(entries) - SHOWN_ENTRIES
         lines += [f"… and {more:,} more"] if more > 0 else []
-    return "\n".join(lines)
+    return lines
 
 
 def _sections(state: dict[str, list[dict[str, Any]]]) -> dict[str, list[str]]:

@@ -12,6 +12,8 @@ from typing import Any
 
 from luigi.rpc import RemoteScheduler
 
+from pipeline.outgoing import for_page
+
 logger = logging.getLogger("pipeline")
 
 SECONDS_WITHOUT_WORK = 10.0
@@ -52,6 +54,10 @@ class CentralScheduler(RemoteScheduler):
         """Say that this run is alive. Whom it starts for that is not for others to say: messages are not heeded."""
         self._tell("ping", **worker)
         return {"rpc_messages": []}
+
+    def _request(self, url: str, data: Any, *arguments: Any, **options: Any) -> Any:
+        # All that this run tells goes this way.
+        return super()._request(url, for_page(data), *arguments, **options)  # type: ignore[no-untyped-call]
 
     def _refuse(self, task: str, worker: str) -> None:
         """Report a task that this run was given as failed: twice, so that it is not given out again."""

@@ -23,6 +23,7 @@ from pipeline.sources.csv_text import (
     is_text,
     shortened,
 )
+from pipeline.sources.spreadsheets import restored
 
 VALUE_BYTES = bytes(byte for byte in range(256) if byte not in b",\n")
 COMMA = ","
@@ -69,7 +70,9 @@ class CsvStream:
         self.records = 0
         self.blank_rows = 0
         header = read_header(name, self._blocks, declared, required)
-        self._header, self._rest, self.delimiter = header.names, header.rest, header.delimiter
+        self._rest, self.delimiter = header.rest, header.delimiter
+        is_ours = any(column.startswith(REJECT_COLUMN_PREFIX) for column in header.names)
+        self._header = [restored(column) for column in header.names] if is_ours else header.names
         self._closer = Records(self._blocks, self.delimiter, len(self._header))
         self._kept = [
             position for position, column in enumerate(self._header) if not column.startswith(REJECT_COLUMN_PREFIX)
@@ -159,7 +162,7 @@ class CsvStream:
             self._refuse(record)
             return None
         if self._corrects_at is not None and not self.corrects:
-            self.corrects = record.fields[self._corrects_at] or None
+            self.corrects = restored(record.fields[self._corrects_at]) or None
         values = self._of_kept(record.fields)
         # Quoted whatever they hold, but for nothing at all, which is null.
         return ",".join(['"' + value.replace('"', '""') + '"' if value else "" for value in values]).encode()
@@ -173,7 +176,7 @@ class CsvStream:
     def _of_kept(self, fields: list[str]) -> list[str]:
         if self._is_plain:
             return fields
-        return [fields[position] for position in self._kept if position < len(fields)]
+        return [restored(fields[position]) for position in self._kept if position < len(fields)]
 
     def _refuse(self, record: Record) -> None:
         size = record.content.size if isinstance(record.content, CutLine) else None

@@ -19,6 +19,7 @@ from psycopg2.extensions import cursor as Cursor
 
 from pipeline.settings import get_settings
 from pipeline.sources.csv_header import REJECT_COLUMN_PREFIX, RESERVED_COLUMNS
+from pipeline.sources.spreadsheets import defused
 from pipeline.state.fingerprints import digest_file
 from pipeline.state.locks import Locks, release, take_locks
 from pipeline.warehouse.statements import fetch_value, table_columns
@@ -145,7 +146,8 @@ def _write_partial(cursor: Cursor, batch_id: int, table: str) -> Path | None:
 
     The columns are those of the raw table, then the file it came with, the record's number, all reasons and, where
     the record was no row, its text. A corrected file can be dropped into the raw folder under the same name: its rows
-    take the place of that file, which is why one that comes of such a file names the first of all.
+    take the place of that file, which is why one that comes of such a file names the first of all. People correct it
+    in spreadsheets, so no cell is a formula; that is undone when the file is read.
     """
     columns = [column for column in table_columns(cursor, f"raw.{table}") if column not in RESERVED_COLUMNS]
     cursor.execute(
@@ -165,11 +167,11 @@ def _write_partial(cursor: Cursor, batch_id: int, table: str) -> Path | None:
     added = [f"{REJECT_COLUMN_PREFIX}{name}" for name in ("source", "record", "reason", "line")]
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow([*columns, *added])
+        writer.writerow([defused(name) for name in (*columns, *added)])
         for source, record, problems, row in cursor:
             reasons = "; ".join(_in_words(problem) for problem in problems)
-            line = row.get("_reject_line", "")
-            writer.writerow([*(row.get(column) for column in columns), source, record, reasons, line])
+            cells = [*(row.get(column) for column in columns), source, record, reasons, row.get("_reject_line")]
+            writer.writerow([defused("" if cell is None else str(cell)) for cell in cells])
     return path
 
 

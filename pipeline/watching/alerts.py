@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from pipeline.outgoing import for_chat
 from pipeline.settings import get_settings
 from pipeline.watching.context import run_id
 from pipeline.watching.record import Outcome
@@ -58,7 +59,7 @@ def message(wrong: list[Outcome], log: Path) -> dict[str, Any]:
     first = failed[0]
     more = f" (and {len(failed) - 1} more)" if len(failed) > 1 else ""
     return {
-        "text": f"Run {run_id()} failed: {wrong[0].name}: {first['cause']}{more}. See {log}",
+        "text": for_chat(f"Run {run_id()} failed: {wrong[0].name}: {first['cause']}{more}. See {log}"),
         "run": run_id(),
         "host": socket.gethostname(),
         "time": datetime.now(UTC).isoformat(timespec="seconds"),

@@ -17,6 +17,7 @@ from rich.text import Text
 
 from pipeline import scheduling
 from pipeline.errors import PipelineError
+from pipeline.outgoing import for_terminal, in_one_line
 from pipeline.servers.postgres import session
 from pipeline.settings import get_settings
 from pipeline.sources.files import table_of
@@ -58,15 +59,17 @@ def print_summary(outcomes: list[Outcome], warnings: list[str], file: IO[str]) -
     console.print(_table(outcomes))
     causes = _causes(outcomes)
     for outcome in causes[:SHOWN_CAUSES]:
-        console.print(Text(f"\n{outcome.name} {_verb(outcome)}:", style="bold red"))
-        console.print(Padding(Text(_shortened(outcome.cause or "see the log")), (0, 0, 0, 2)))
+        console.print()
+        console.print(Text(in_one_line(f"{outcome.name} {_verb(outcome)}:"), style="bold red"))
+        console.print(Padding(Text(for_terminal(_shortened(outcome.cause or "see the log"))), (0, 0, 0, 2)))
     if len(causes) > SHOWN_CAUSES:
         console.print(f"… and {len(causes) - SHOWN_CAUSES:,} more: {python()} -m pipeline status", soft_wrap=True)
     for line in [*_withdrawals(outcomes), *_warnings(warnings)]:
         # Names and commands in it are to be copied.
-        console.print(Text(f"\n{line}", style="yellow"), soft_wrap=True)
+        console.print()
+        console.print(Text(for_terminal(line), style="yellow"), soft_wrap=True)
     for line in _rejections(outcomes):
-        console.print(Text(line), no_wrap=True, overflow="ellipsis")
+        console.print(Text(in_one_line(line)), no_wrap=True, overflow="ellipsis")
     console.print()
     for what, where in _next_steps(outcomes):
         # Paths and commands are to be copied: they are never broken by us.
@@ -87,7 +90,7 @@ def _table(outcomes: list[Outcome]) -> Table:
         has_counts = any(total[name] for name in COUNTS)
         counts = [f"{total[name]:,}" if has_counts else "" for name in COUNTS]
         seconds = f"{sum(each.seconds for each in group):.1f}" if state not in (COMPLETE, NOT_RUN) else ""
-        table.add_row(_group_name(group), Text(state, style=STYLES.get(state, "")), *counts, seconds)
+        table.add_row(Text(in_one_line(_group_name(group))), Text(state, style=STYLES.get(state, "")), *counts, seconds)
     return table
 
 
@@ -159,7 +162,8 @@ def _rejections(outcomes: list[Outcome]) -> Iterator[str]:
         return
     for number, (source, record, column, value, reason, total, new) in enumerate(found):
         if not number:
-            yield f"\n{total:,} rejected" + (f", {new:,} of them new, such as" if new else ", such as")
+            yield ""
+            yield f"{total:,} rejected" + (f", {new:,} of them new, such as" if new else ", such as")
         shown = "" if value is None else f" {value!r}"
         yield f"  {source} {record}: {column or 'record'}{shown}: {reason}"
 

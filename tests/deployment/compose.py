@@ -104,7 +104,7 @@ class Site:
         """Return what the container runs; a bare word is for `airflow`, as the image's entry point has it."""
         told = self.services[service]["command"]
         words = shlex.split(told) if isinstance(told, str) else told
-        words = [*self.services[service].get("entrypoint", []), *map(self.adapted, words)]
+        words = [*map(self.adapted, [*self.services[service].get("entrypoint", []), *words])]
         return words if words[0] in ("bash", "python") else ["airflow", *words]
 
     def run(self, service: str) -> subprocess.CompletedProcess[str]:

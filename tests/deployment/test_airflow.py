@@ -169,7 +169,8 @@ def test_airflows_page_shows_the_run_green(api: Api, browser: Browser) -> None:
 
 def test_luigis_scheduler_is_told_of_the_run(api: Api, prepared: Site) -> None:
     address = f"http://{prepared.replaced['localhost:8082']}"
-    query = urllib.parse.quote(json.dumps({"status": "DONE", "upstream_status": ""}))
-    done = Api(address).ask(f"/api/task_list?data={query}")["response"]
+    query = urllib.parse.urlencode({"data": json.dumps({"status": "DONE", "upstream_status": ""})}).encode()
+    with urllib.request.urlopen(f"{address}/api/task_list", query, timeout=60) as answer:
+        done = json.load(answer)["response"]
     [extraction] = [task for name, task in done.items() if name.startswith("ExtractMongoToCsv")]
     assert re.match(r"[\d,]+ read, [\d,]+ loaded", extraction["status_message"])

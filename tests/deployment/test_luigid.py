@@ -127,6 +127,32 @@ def the_page_shows_it(browser: Browser, address: str, task: str) -> None:
     page.close()
 
 
+MARKUP = "<img src=x onerror='window.harmed=1'>"
+
+
+def test_names_from_files_are_no_markup_on_the_page(project: Project, settings: Settings, browser: Browser) -> None:
+    project.write_rows("users.csv", [f'"{MARKUP}",two', "1,2"])
+    address = ensure_scheduler(settings)
+    assert project.task("LoadCsvsToPostgres", **variables(settings)).code == 30
+    [told] = [task["status_message"] for name, task in tasks(settings, "DONE").items() if name == "users.csv"]
+    assert "‹img src=x onerror='window.harmed=1'›" in told
+    assert "<" not in told
+    # Nor does the page run what somebody else tells the scheduler.
+    done = tasks(settings, "DONE")["users.csv"]["id"]
+    ask(settings, "set_task_status_message", task_id=done, status_message=f"by somebody {MARKUP}")
+    page = browser.new_page()
+    refused: list[str] = []
+    page.on("console", lambda said: refused.append(said.text))
+    page.goto(f"{address}#tab=tasks")
+    page.locator("#taskTable_filter input").fill("path=users.csv")
+    page.locator("#taskTable button.statusMessage").click(timeout=30_000)
+    page.locator("#statusMessageModal pre img").wait_for(state="attached", timeout=30_000)
+    page.wait_for_function("document.querySelector('#statusMessageModal pre img').complete")
+    assert page.evaluate("window.harmed") is None
+    assert any("Content Security Policy" in said for said in refused)
+    page.close()
+
+
 def test_two_projects_have_a_scheduler_each(settings: Settings, tmp_path: Path) -> None:
     other = settings_in(tmp_path / "other")
     try:

@@ -141,6 +141,14 @@ def _header(data: bytes, table: str) -> tuple[list[str], str, str]:
     return names, delimiter, "".join(lines[1:])
 
 
+def _given_back(text: str) -> str:
+    """What a cell of a reject file stands for: an apostrophe keeps spreadsheets from reading a formula."""
+    bare = text.lstrip("'")
+    is_number = re.fullmatch(r"[+-]?\d+([.,]\d+)?", bare, re.ASCII)
+    is_formula = bare.startswith(tuple("=+-@\t\r\n＝＋－＠")) and not is_number
+    return text[1:] if is_formula and text != bare else text
+
+
 def _row(fields: list[str] | None, names: list[str], table: str) -> Row:
     if fields is None:
         raise values.RejectedError("a quote is never closed")
@@ -168,7 +176,10 @@ def read_csv(data: bytes, table: str) -> list[Row | None]:
     """
     names, delimiter, text = _header(data, table)
     rows: list[Row | None] = []
+    is_reject_file = any(name.startswith("_reject_") for name in names)
     for fields in split_records(text, delimiter, len(names)):
+        if is_reject_file and fields:
+            fields = [_given_back(field) for field in fields]  # noqa: PLW2901
         try:
             rows.append(_row(fields, names, table))
         except ValueError:

@@ -28,7 +28,7 @@ function sort(table, column, header) {
 
 function field(text, isNumber) {
   // A spreadsheet takes text that begins so for a formula; an apostrophe makes it text.
-  const safe = !isNumber && /^[=+\-@\t\r]/.test(text) ? `'${text}` : text;
+  const safe = !isNumber && /^[=+\-@\t\r\n＝＋－＠]/.test(text) ? `'${text}` : text;
   return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
 }
 
