@@ -148,4 +148,4 @@ def warn_of_passed_over() -> None:
     for task in deliveries():
         if task.complete():
             for sentence in mongo_markers.markers()[task.update_id].facts.get("passed_over", ()):
-                logger.warning("%s", sentence)
+                logger.warning("%s", sentence, extra={"event": "warning"})

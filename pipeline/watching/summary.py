@@ -11,6 +11,7 @@ from typing import IO
 
 import psycopg2
 from rich.console import Console
+from rich.measure import Measurement
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
@@ -21,6 +22,7 @@ from pipeline.outgoing import for_terminal, in_one_line
 from pipeline.servers.postgres import session
 from pipeline.settings import get_settings
 from pipeline.sources.files import table_of
+from pipeline.watching.files import file_lines
 from pipeline.watching.record import COMPLETE, FAILED, NOT_RUN, RAN, REFUSED, Outcome
 
 COUNTS = ("read", "loaded", "rejected", "waiting")
@@ -28,6 +30,8 @@ COUNTS = ("read", "loaded", "rejected", "waiting")
 WORST_FIRST = (FAILED, REFUSED, NOT_RUN, RAN, COMPLETE)
 STYLES = {FAILED: "bold red", REFUSED: "bold red", NOT_RUN: "yellow", COMPLETE: "dim"}
 WIDTH_OF_FILES = 100  # where there is no terminal that has one
+WIDTH_OF_ANYTHING = 1000
+LEAST_NAME = 12  # characters of a name in one line
 EXAMPLE = "TABLE device_engagement"
 REJECTIONS = """
     WITH rejections AS (
@@ -56,7 +60,13 @@ def print_summary(outcomes: list[Outcome], warnings: list[str], file: IO[str]) -
     width = None if file.isatty() else WIDTH_OF_FILES
     console = Console(file=file, width=width, highlight=False, soft_wrap=False)
     console.print()
-    console.print(_table(outcomes))
+    table = _table(outcomes)
+    # On a terminal that is too narrow even so, the terminal breaks the lines: nothing is cut.
+    least = Measurement.get(console, console.options.update(max_width=WIDTH_OF_ANYTHING), table).minimum
+    console.print(table, width=max(console.width, least), soft_wrap=False, crop=False)
+    for line in file_lines(outcomes):
+        console.print()
+        console.print(Text(line), soft_wrap=True)
     causes = _causes(outcomes)
     for outcome in causes[:SHOWN_CAUSES]:
         console.print()
@@ -78,8 +88,9 @@ def print_summary(outcomes: list[Outcome], warnings: list[str], file: IO[str]) -
 
 def _table(outcomes: list[Outcome]) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
-    table.add_column("Task", no_wrap=True)
-    table.add_column("State", no_wrap=True)
+    # Where the terminal is too narrow, names go on in the next line; a number is never cut.
+    table.add_column("Task", overflow="fold", min_width=LEAST_NAME)
+    table.add_column("State", no_wrap=True, min_width=max(map(len, WORST_FIRST)))
     for name in (*COUNTS, "seconds"):
         table.add_column(name.capitalize(), justify="right", no_wrap=True)
     for group in _by_task(outcomes):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import pty
@@ -18,7 +19,8 @@ from typing import Any
 import pytest
 
 from pipeline.watching.alerts import notify
-from pipeline.watching.record import FAILED, Outcome
+from pipeline.watching.record import FAILED, NOT_RUN, RAN, Outcome
+from pipeline.watching.summary import print_summary
 from tests.in_process import settings_of
 from tests.project import DAY, Project, Run
 from tests.small_input import ANN, BOB, USER_COLUMNS, movie, session, write_sessions, write_users
@@ -209,3 +211,50 @@ def test_a_failing_webhook(
     ]
     assert len(webhook.received) == 1
     assert PASSWORD not in caplog.text
+
+
+class Terminal(io.StringIO):
+    """A text that takes itself for a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("columns", ["80", "60", "40"])
+def test_no_number_is_cut(loaded: tuple[Project, Run], monkeypatch: pytest.MonkeyPatch, columns: str) -> None:
+    project, _ = loaded
+    monkeypatch.setenv("COLUMNS", columns)
+    monkeypatch.setenv("TERM", "xterm")
+    numbers = {"read": 5_020_017, "loaded": 5_018_013, "rejected": 1_234_567, "waiting": 2_345_678}
+    outcomes = [
+        Outcome("LoadNormalizedJsonsToPostgres", None, NOT_RUN),
+        Outcome("LoadViewingSessions", None, RAN, rows=numbers, seconds=12345.6),
+    ]
+    with settings_of(project):
+        print_summary(outcomes, [], shown := Terminal())
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", shown.getvalue())
+    for word in ("Rejected", "Waiting", "Seconds", *(f"{number:,}" for number in numbers.values()), "12345.6"):
+        assert word in plain
+    before_steps = plain[: plain.index("12345.6")]
+    assert "…" not in before_steps
+    if columns == "80":
+        assert all(len(line) <= 80 for line in before_steps.splitlines())
+
+
+def test_every_file_stands_in_the_summary(project: Project) -> None:
+    write_users(project, ANN)
+    write_users(project, BOB, name="users-2.csv")
+    project.write_titles(movies=[movie("M1")], films=[movie("F1")])
+    project.write_rows("ratings.csv", ["a,b", "1,2"])
+    project.write("notes.xlsx", b"PK")
+    (project.raw / "loop").symlink_to(project.raw)
+    first = project.must_run().output
+    assert "\nFiles: 4 loaded, 1 in no declared table, 1 passed over, 1 not read\n" in first
+    (project.raw / "users-2.csv").unlink()
+    project.write_rows("users-3.csv", ["one,two", "1,2"])
+    again = project.run_all()
+    assert again.code == 30
+    assert (
+        "\nFiles: 3 unchanged, 1 withdrawn, 1 refused, 1 in no declared table, 1 passed over, 1 not read\n"
+    ) in again.output
+    assert "\nwarning: content.json: unknown collection 'films' passed over (documents in it: 1);" in again.output
