@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
@@ -168,6 +169,12 @@ class Settings(BaseSettings):
 def secret_text(value: object) -> str:
     """Return a setting's text, whether or not it is wrapped as a secret; nothing for None."""
     return value.get_secret_value() if isinstance(value, SecretStr) else str(value or "")
+
+
+def without_secrets(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return an environment for a process that needs no secret: without the variables that may also be files."""
+    secrets = {name.upper() for name in Settings.model_fields if f"{name}_file" in Settings.model_fields}
+    return {name: value for name, value in environment.items() if name.upper() not in secrets}
 
 
 @lru_cache(maxsize=1)

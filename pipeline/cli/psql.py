@@ -16,7 +16,7 @@ from pipeline.servers import postgres
 from pipeline.servers.embedded import EmbeddedServerError, find_binaries
 from pipeline.servers.libpq import ENCODING, Role, without_libpq
 from pipeline.servers.postgres import PostgresError
-from pipeline.settings import get_settings
+from pipeline.settings import get_settings, without_secrets
 
 
 def psql(context: typer.Context, role: RoleName = "analyst") -> None:
@@ -43,7 +43,8 @@ def choose_psql(on_path: str | None, bundled: str | None, role: Role) -> str | N
 
 def major_version(program: str) -> int:
     """Return the major version of a psql; 0 if it does not tell."""
-    told = subprocess.run([program, "--version"], capture_output=True, text=True, check=False).stdout
+    command = [program, "--version"]
+    told = subprocess.run(command, env=without_secrets(os.environ), capture_output=True, text=True, check=False).stdout
     found = re.search(r"\(PostgreSQL\) (\d+)", told)
     return int(found[1]) if found else 0
 
@@ -66,10 +67,11 @@ def _bundled() -> str | None:
 
 
 def environment(role: Role) -> dict[str, str]:
-    """Return the environment in which psql finds the warehouse as a role, and nothing else."""
+    """Return the environment in which psql finds the warehouse as a role, and no secret but its password."""
     names = {"dbname": "PGDATABASE", "host": "PGHOST", "port": "PGPORT", "user": "PGUSER", "password": "PGPASSWORD"}
     names |= {name: f"PG{name.upper()}" for name in ("sslmode", "sslrootcert", "sslcert", "sslkey")}
     given = {names[name]: str(value) for name, value in postgres.connection_parameters(role).items() if name in names}
     if not (sys.stdin.isatty() and sys.stdout.isatty()):  # on a terminal psql follows its encoding
         given["PGCLIENTENCODING"] = ENCODING
-    return without_libpq(os.environ, is_embedded=get_settings().postgres_host is None) | given
+    ours = without_secrets(os.environ)
+    return without_libpq(ours, is_embedded=get_settings().postgres_host is None) | given

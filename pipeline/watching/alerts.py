@@ -6,6 +6,7 @@ import logging
 import socket
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 from pipeline.outgoing import for_chat
@@ -15,7 +16,7 @@ from pipeline.watching.record import Outcome
 
 logger = logging.getLogger("pipeline")
 
-SECONDS_TO_ANSWER = 10.0
+SECONDS_TO_ANSWER = 10.0  # for all of an answer
 SHOWN_CAUSE = 1000  # characters
 
 
@@ -32,16 +33,29 @@ def notify(outcomes: list[Outcome], log: Path) -> None:
     wrong = [outcome for outcome in outcomes if outcome.is_wrong]
     if url is None or not wrong:
         return
+    # The library's limit is for each piece of an answer; who sends one byte after the other must not hold the run.
+    came: list[int | Exception] = []
+    posting = Thread(target=_post, args=(url.get_secret_value(), message(wrong, log), came), daemon=True)
+    posting.start()
+    posting.join(SECONDS_TO_ANSWER)
+    match came:
+        case []:
+            logger.warning("FAILURE_WEBHOOK_URL did not answer within %d s", SECONDS_TO_ANSWER)
+        case [Exception() as error]:
+            # What the library says may hold the address, which is a secret.
+            logger.warning("FAILURE_WEBHOOK_URL could not be told of the failure: %s", type(error).__name__)
+        case [int(status)] if status not in range(200, 300):
+            logger.warning("FAILURE_WEBHOOK_URL refused the message: status %s", status)
+
+
+def _post(url: str, said: dict[str, Any], came: list[int | Exception]) -> None:
+    """Post a message, and add to `came` the status of the answer, or why there is none."""
     import httpx
 
     try:
-        answer = httpx.post(url.get_secret_value(), json=message(wrong, log), timeout=SECONDS_TO_ANSWER)
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
-        # What the library says may hold the address, which is a secret.
-        logger.warning("FAILURE_WEBHOOK_URL could not be told of the failure: %s", type(error).__name__)
-        return
-    if not answer.is_success:
-        logger.warning("FAILURE_WEBHOOK_URL refused the message: status %s", answer.status_code)
+        came.append(httpx.post(url, json=said, timeout=SECONDS_TO_ANSWER).status_code)
+    except Exception as error:
+        came.append(error)
 
 
 def message(wrong: list[Outcome], log: Path) -> dict[str, Any]:

@@ -109,6 +109,19 @@ def test_a_command_warns_of_an_open_env_file(cloned: Project) -> None:
     assert "127.0.0.1" not in run.output
 
 
+def test_programs_that_are_started_get_no_secrets(project: Project, tmp_path: Path) -> None:
+    program = tmp_path / "psql"
+    program.write_text("#!/bin/sh\necho 'psql (PostgreSQL) 99.1'; env\n")
+    program.chmod(0o755)
+    path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
+    secret = "https://127.0.0.1/hook"
+    given = {"FAILURE_WEBHOOK_URL": secret, "PGPASSWORD": "hunter1", "POSTGRES_PASSWORD": "hunter2"}
+    told = project.pipeline("psql", "-c", "TABLE x", PATH=path, DATA_ANALYST_PASSWORD="of-the-analyst", **given)
+    assert told.answer.startswith("psql (PostgreSQL) 99.1\n")
+    assert "PGPASSWORD=of-the-analyst\n" in told.answer
+    assert not [text for text in (secret, "hunter1", "hunter2") if text in told.answer]
+
+
 def test_up_prints_no_password(project: Project) -> None:
     told = ask(project, "up", "--no-luigid", DATA_ANALYST_PASSWORD="hunter2")
     assert told.code == 0, told.output

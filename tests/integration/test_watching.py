@@ -7,6 +7,7 @@ import json
 import os
 import pty
 import re
+import socket
 import subprocess
 import sys
 import threading
@@ -18,6 +19,7 @@ from typing import Any
 
 import pytest
 
+from pipeline.watching import alerts
 from pipeline.watching.alerts import notify
 from pipeline.watching.record import FAILED, NOT_RUN, RAN, Outcome
 from pipeline.watching.summary import print_summary
@@ -258,3 +260,31 @@ def test_every_file_stands_in_the_summary(project: Project) -> None:
         "\nFiles: 3 unchanged, 1 withdrawn, 1 refused, 1 in no declared table, 1 passed over, 1 not read\n"
     ) in again.output
     assert "\nwarning: content.json: unknown collection 'films' passed over (documents in it: 1);" in again.output
+
+
+def test_a_webhook_that_never_ends_its_answer(
+    loaded: tuple[Project, Run], caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project, _ = loaded
+    over, said = threading.Event(), threading.Event()
+
+    def drip(listening: socket.socket) -> None:
+        with listening, listening.accept()[0] as connection:
+            connection.sendall(b"HTTP/1.1 200 OK\r\nX-Slow: ")
+            while not over.wait(0.01):
+                connection.sendall(b"x")
+                said.set()
+
+    listening = socket.create_server(("127.0.0.1", 0))
+    dripping = threading.Thread(target=drip, args=(listening,))
+    dripping.start()
+    monkeypatch.setattr(alerts, "SECONDS_TO_ANSWER", 1)
+    monkeypatch.setitem(project.env, "FAILURE_WEBHOOK_URL", f"http://127.0.0.1:{listening.getsockname()[1]}/")
+    try:
+        with settings_of(project):
+            notify([Outcome("LoadUsers", None, FAILED, cause="no server")], project.folder / "logs/luigi.log")
+        assert said.is_set()
+        assert caplog.messages == ["FAILURE_WEBHOOK_URL did not answer within 1 s"]
+    finally:
+        over.set()
+        dripping.join()
