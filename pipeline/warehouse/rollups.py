@@ -13,13 +13,15 @@ from datetime import date
 from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 
+from pipeline.contract.typing import FENCE
 from pipeline.warehouse.retire import forget_objects
 from pipeline.warehouse.statements import execute_file, fetch_value
 
 logger = logging.getLogger("pipeline")
 
 REBUILD_FROM_SHARE = 0.05  # of the sessions, or of the users, changed: looking each up costs more then
-REBUILD_FROM_ROWS = 1000  # fewer are looked up in any case
+LOOK_UP_TO_SHARE = 0.01  # changed: more of them concern most users, whose sums are joined as a whole then
+A_FEW_ROWS = 1000  # are looked up in any case
 EARLIER = {
     f"etl.rollup_{name}"
     for name in (
@@ -34,9 +36,11 @@ EARLIER = {
     )
 }
 CHANGES = """
-    SELECT
-        (SELECT count(*) FROM etl.session_changes), (SELECT coalesce(sum(sessions), 0) FROM etl.rollup_audience),
-        (SELECT count(*) FROM etl.user_changes), (SELECT coalesce(sum(users), 0) FROM etl.rollup_audience)
+    SELECT 'sessions', (SELECT count(*) FROM etl.session_changes), coalesce(sum(sessions), 0)::bigint
+    FROM etl.rollup_audience
+    UNION ALL
+    SELECT 'users', (SELECT count(*) FROM etl.user_changes), coalesce(sum(users), 0)::bigint
+    FROM etl.rollup_audience
 """
 LOOKUPS = """
     SELECT to_regclass(name) IS NOT NULL
@@ -88,23 +92,29 @@ def _can_be_kept_up(cursor: Cursor, day: date) -> bool:
     """Tell whether the rollups are there, of no later day, and not too much has changed."""
     if not fetch_value(cursor, "SELECT EXISTS (SELECT FROM etl.rollup_state WHERE is_current AND day <= %s)", (day,)):
         return False
-    cursor.execute(CHANGES)
-    [(session_changes, sessions, user_changes, users)] = cursor.fetchall()
-    for what, changed, present in (("sessions", session_changes, sessions), ("users", user_changes, users)):
-        if changed > max(REBUILD_FROM_ROWS, REBUILD_FROM_SHARE * float(present)):
+    for what, changed, present in _changes(cursor):
+        if changed > REBUILD_FROM_SHARE * present:
             logger.info("trusted: %s changes of %s %s: all sums are built afresh", f"{changed:,}", f"{present:,}", what)
             return False
     return True
 
 
+def _changes(cursor: Cursor) -> list[tuple[str, int, int]]:
+    """Return how many sessions, and users, changed, and of how many; a few are taken for none."""
+    cursor.execute(CHANGES)
+    return [(what, changed, present) for what, changed, present in cursor.fetchall() if changed > A_FEW_ROWS]
+
+
 def _keep_up(cursor: Cursor, given: Mapping[str, sql.Composable]) -> bool:
     """Add what changed; tell whether that was possible."""
-    execute_file(cursor, "rollups/begin_changes.sql", parts=given)
+    is_small = all(changed <= LOOK_UP_TO_SHARE * present for _, changed, present in _changes(cursor))
+    parts = {**given, "by_key": sql.SQL(FENCE if is_small else "")}
+    execute_file(cursor, "rollups/begin_changes.sql", parts=parts)
     if fetch_value(cursor, "SELECT EXISTS (SELECT FROM changed_users)"):
         if not _has_lookups(cursor):
             return False
         execute_file(cursor, "rollups/sums.sql", parts=DIFFERENCES)
-        execute_file(cursor, "rollups/keep_up.sql", parts=given)
+        execute_file(cursor, "rollups/keep_up.sql", parts=parts)
     return True
 
 

@@ -15,14 +15,16 @@ SELECT user_id FROM changes
 UNION
 SELECT user_id FROM due
 UNION
-SELECT user_id FROM etl.user_changes;
+SELECT user_id FROM etl.user_changes
+ORDER BY user_id;
 
 ANALYZE changes, due, changed_users;
 
--- Here and below, a lateral subquery with a limit or an aggregate is looked up by its index, whatever the planner knows.
+-- Here and below, what is found for each key in a lateral subquery is looked up by its index, whatever the planner knows:
+-- always where it is an aggregate, else unless most users are concerned.
 CREATE TEMP TABLE old_users ON COMMIT DROP AS
 SELECT old.*
 FROM changed_users
-CROSS JOIN LATERAL (SELECT * FROM etl.rollup_user WHERE user_id = changed_users.user_id LIMIT 1) AS old;
+CROSS JOIN LATERAL (SELECT * FROM etl.rollup_user WHERE user_id = changed_users.user_id {by_key}) AS old;
 
 ANALYZE old_users;

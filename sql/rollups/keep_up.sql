@@ -4,13 +4,13 @@
 -- Devices.
 CREATE TEMP TABLE device_changes ON COMMIT DROP AS
 SELECT new.*, coalesce(old.sessions, 0) AS old_sessions
-FROM new_user_devices AS new
+FROM (SELECT * FROM new_user_devices ORDER BY user_id) AS new
 LEFT JOIN LATERAL (
     SELECT sessions FROM etl.rollup_user_device
     WHERE user_id = new.user_id
         AND device_type IS NOT DISTINCT FROM new.device_type
         AND quality_level IS NOT DISTINCT FROM new.quality_level
-    LIMIT 1
+    {by_key}
 ) AS old ON true;
 
 INSERT INTO etl.rollup_device AS kept
@@ -52,7 +52,12 @@ ON CONFLICT (content_id, bucket) DO UPDATE SET
 
 INSERT INTO etl.rollup_title AS kept
 SELECT pairs.content_id, sum((now.sessions > 0)::integer - (now.sessions > pairs.difference)::integer)
-FROM (SELECT content_id, user_id, sum(sign) AS difference FROM changes GROUP BY content_id, user_id) AS pairs
+FROM (
+    SELECT content_id, user_id, sum(sign) AS difference
+    FROM changes
+    GROUP BY content_id, user_id
+    ORDER BY content_id, user_id
+) AS pairs
 CROSS JOIN LATERAL (
     SELECT count(*) AS sessions FROM (
         SELECT FROM processed.viewing_sessions
@@ -71,7 +76,7 @@ FROM (
     GROUP BY 1, 2
 ) AS new
 LEFT JOIN LATERAL (
-    SELECT sessions FROM etl.rollup_title_month WHERE content_id = new.content_id AND month = new.month LIMIT 1
+    SELECT sessions FROM etl.rollup_title_month WHERE content_id = new.content_id AND month = new.month {by_key}
 ) AS old ON true;
 
 INSERT INTO etl.rollup_month AS kept
@@ -95,9 +100,10 @@ FROM (
     SELECT user_id, date_trunc('month', watch_date::timestamp)::date AS month, sum(sessions) AS sessions
     FROM due
     GROUP BY 1, 2
+    ORDER BY 1, 2
 ) AS new
 LEFT JOIN LATERAL (
-    SELECT sessions, first_date FROM etl.rollup_user_month WHERE user_id = new.user_id AND month = new.month LIMIT 1
+    SELECT sessions, first_date FROM etl.rollup_user_month WHERE user_id = new.user_id AND month = new.month {by_key}
 ) AS old ON true
 CROSS JOIN LATERAL (
     SELECT min(watch_date) AS first_date FROM processed.viewing_sessions
@@ -122,7 +128,12 @@ FROM (
 ) AS new
 LEFT JOIN (
     SELECT pairs.watch_date, sum((now.sessions > 0)::integer - (now.sessions > pairs.difference)::integer) AS viewers
-    FROM (SELECT watch_date, user_id, sum(sign) AS difference FROM changes GROUP BY watch_date, user_id) AS pairs
+    FROM (
+        SELECT watch_date, user_id, sum(sign) AS difference
+        FROM changes
+        GROUP BY watch_date, user_id
+        ORDER BY user_id, watch_date
+    ) AS pairs
     CROSS JOIN LATERAL (
         SELECT count(*) AS sessions FROM (
             SELECT FROM processed.viewing_sessions
@@ -159,39 +170,51 @@ DELETE FROM etl.rollup_future WHERE watch_date <= {day} OR sessions = 0;
 
 -- Users.
 CREATE TEMP TABLE new_users ON COMMIT DROP AS
-SELECT
-    present.user_id, present.country, present.subscription_type,
-    coalesce(old.sessions, 0) + coalesce(change.sessions, 0) AS sessions,
-    coalesce(old.minutes, 0) + coalesce(change.minutes, 0) AS minutes,
-    coalesce(old.completion_hundredths, 0) + coalesce(change.completion_hundredths, 0) AS completion_hundredths,
-    coalesce(old.completions, 0) + coalesce(change.completions, 0) AS completions,
-    viewing.last_watch_date, favourite.favourite_device, months.cohort_month
-FROM changed_users
-CROSS JOIN LATERAL (
-    SELECT user_id, country, subscription_type FROM processed.users WHERE user_id = changed_users.user_id LIMIT 1
-) AS present
-LEFT JOIN old_users AS old ON old.user_id = changed_users.user_id
-LEFT JOIN (
+WITH by_device AS (
+    SELECT changed_users.user_id, device_type, sum(sessions) AS sessions, sum(minutes) AS minutes
+    FROM changed_users
+    CROSS JOIN LATERAL (
+        SELECT device_type, sessions, minutes FROM etl.rollup_user_device
+        WHERE user_id = changed_users.user_id AND device_type IS NOT NULL {by_key}
+    ) AS theirs
+    GROUP BY changed_users.user_id, device_type
+    HAVING sum(sessions) > 0
+),
+
+favourites AS (
+    SELECT DISTINCT ON (user_id COLLATE "C")
+        user_id, device_type AS favourite_device
+    FROM by_device
+    ORDER BY user_id COLLATE "C", sessions DESC, minutes DESC, device_type COLLATE "C"
+),
+
+differences AS (
     SELECT
         user_id, sum(sessions) AS sessions, sum(minutes) AS minutes, sum(completion_hundredths) AS completion_hundredths,
         sum(completions) AS completions
     FROM new_user_devices
     GROUP BY user_id
-) AS change ON change.user_id = changed_users.user_id
+)
+
+SELECT
+    present.user_id, present.country, present.subscription_type,
+    coalesce(old.sessions, 0) + coalesce(d.sessions, 0) AS sessions,
+    coalesce(old.minutes, 0) + coalesce(d.minutes, 0) AS minutes,
+    coalesce(old.completion_hundredths, 0) + coalesce(d.completion_hundredths, 0) AS completion_hundredths,
+    coalesce(old.completions, 0) + coalesce(d.completions, 0) AS completions,
+    viewing.last_watch_date, favourites.favourite_device, months.cohort_month
+FROM changed_users
+CROSS JOIN LATERAL (
+    SELECT user_id, country, subscription_type FROM processed.users WHERE user_id = changed_users.user_id {by_key}
+) AS present
 CROSS JOIN LATERAL (
     SELECT max(watch_date) AS last_watch_date FROM processed.viewing_sessions WHERE user_id = changed_users.user_id
 ) AS viewing
-LEFT JOIN LATERAL (
-    SELECT device_type AS favourite_device FROM etl.rollup_user_device
-    WHERE user_id = changed_users.user_id AND device_type IS NOT NULL
-    GROUP BY device_type
-    HAVING sum(sessions) > 0
-    ORDER BY sum(sessions) DESC, sum(minutes) DESC, device_type COLLATE "C"
-    LIMIT 1
-) AS favourite ON true
+LEFT JOIN old_users AS old ON old.user_id = changed_users.user_id
+LEFT JOIN differences AS d ON d.user_id = changed_users.user_id
+LEFT JOIN favourites ON favourites.user_id = changed_users.user_id
 CROSS JOIN LATERAL (
-    SELECT min(month) AS cohort_month FROM etl.rollup_user_month
-    WHERE user_id = changed_users.user_id AND sessions > 0
+    SELECT min(month) AS cohort_month FROM etl.rollup_user_month WHERE user_id = changed_users.user_id AND sessions > 0
 ) AS months;
 
 ANALYZE new_users;

@@ -32,9 +32,10 @@ GROUP BY content_id;
 
 INSERT INTO etl.rollup_user_device
 SELECT user_id, device_type, quality_level, sessions, minutes, durations, completion_hundredths, completions
-FROM new_user_devices;
+FROM new_user_devices
+ORDER BY user_id;
 
-INSERT INTO etl.rollup_user_month TABLE user_months;
+INSERT INTO etl.rollup_user_month TABLE user_months ORDER BY user_id;
 
 INSERT INTO etl.rollup_user
 WITH by_device AS (
@@ -81,7 +82,8 @@ SELECT
 FROM processed.users AS u
 LEFT JOIN viewing AS v USING (user_id)
 LEFT JOIN favourites AS f USING (user_id)
-LEFT JOIN cohorts AS c USING (user_id);
+LEFT JOIN cohorts AS c USING (user_id)
+ORDER BY u.user_id;
 
 INSERT INTO etl.rollup_audience
 SELECT
