@@ -34,9 +34,9 @@ FORGET_CHECKS = """
     DELETE FROM etl.findings USING gone WHERE findings.check_id = gone.check_id
 """
 FORGET = "DELETE FROM etl.findings WHERE check_id = {id}"
-FORGET_JUDGED = """
+FORGET_CHANGED = """
     DELETE FROM etl.findings WHERE ctid = ANY (ARRAY(
-        SELECT known.ctid FROM {judged} AS found
+        SELECT known.ctid FROM changed_keys AS found
         CROSS JOIN LATERAL (
             SELECT ctid FROM etl.findings WHERE check_id = {id} AND key = {key_text} {fence}
         ) AS known
@@ -47,6 +47,12 @@ FORGET_JUDGED = """
 JUDGE = """
     CREATE TEMP TABLE found_keys ON COMMIT DROP AS SELECT DISTINCT {key_text} AS key FROM {found};
     INSERT INTO etl.findings SELECT {id}, key FROM found_keys ORDER BY key
+"""
+PRESENT = """
+    CREATE TEMP TABLE present_keys ON COMMIT DROP AS
+    SELECT found.* FROM changed_keys AS judged
+    CROSS JOIN LATERAL (SELECT {key_one} FROM {table} AS one WHERE ({key_one}) = ({key_judged}) {fence}) AS found;
+    ANALYZE present_keys
 """
 OF_ALL = "({query}) AS found"
 # Row by row by the index of the key, whatever the planner thinks of the number of rows.
@@ -113,7 +119,7 @@ def judge(cursor: Cursor, table: Table, checks: Sequence[RowCheck], *, anew: boo
         more = _judge_all(cursor, parts) - last.findings if all_rows else _judge_changed(cursor, check, parts)
         cursor.execute(KEEP, (check.digest, today, more, last.check_id))
         found[check.name] = _found(cursor, last.findings + more, parts)
-    cursor.execute("DROP TABLE changed_keys")
+    cursor.execute("DROP TABLE changed_keys; DROP TABLE IF EXISTS present_keys")
     return found
 
 
@@ -136,7 +142,10 @@ def _bring_up_to_date(cursor: Cursor, table: Table, checks: Sequence[RowCheck]) 
 
 
 def _find_changed_rows(cursor: Cursor, table: Table, *, anew: bool) -> bool:
-    """Fill the temporary table `changed_keys` from the notes, which go; tell whether to judge these rows alone."""
+    """Take the notes; tell whether to judge the rows alone that they tell of.
+
+    These are in the temporary table `changed_keys`, and those that have not left in `present_keys`.
+    """
     columns = [sql.SQL("{} {}").format(sql.Identifier(name), sql.SQL(table.column(name).type)) for name in table.key]
     cursor.execute(sql.SQL("CREATE TEMP TABLE changed_keys ({}) ON COMMIT DROP").format(sql.SQL(", ").join(columns)))
     if anew or fetch_value(cursor, ALL_NOTED, (table.name,)):
@@ -149,12 +158,16 @@ def _find_changed_rows(cursor: Cursor, table: Table, *, anew: bool) -> bool:
     queries = [_keys_of_noted(cursor, table, columns) for (columns,) in cursor.fetchall()]
     changed = 0
     if queries:
-        cursor.execute(sql.SQL("INSERT INTO changed_keys {}").format(sql.SQL(" UNION ").join(queries)))
+        fill = sql.SQL("INSERT INTO changed_keys {} ORDER BY {}")
+        cursor.execute(fill.format(sql.SQL(" UNION ").join(queries), identifiers(table.key)))
         changed = cursor.rowcount
     cursor.execute("DROP TABLE noted_rows; ANALYZE changed_keys")
     known_rows = "SELECT reltuples FROM pg_class WHERE oid = %s::regclass"
     rows = fetch_value(cursor, known_rows, (table.processed_sql.as_string(cursor),))
-    return bool(changed <= max(FEW_ROWS, ALL_FROM_SHARE * rows))
+    if changed > max(FEW_ROWS, ALL_FROM_SHARE * rows):
+        return False
+    cursor.execute(sql.SQL(PRESENT).format(**_key_parts(table), table=table.processed_sql))
+    return True
 
 
 def _keys_of_noted(cursor: Cursor, table: Table, columns: list[str]) -> sql.Composable:
@@ -190,15 +203,15 @@ def _judge(cursor: Cursor, parts: dict[str, sql.Composable], rows: str) -> int:
 
 def _judge_changed(cursor: Cursor, check: RowCheck, parts: dict[str, sql.Composable]) -> int:
     """Judge the rows that changed, and by day the findings too; return how many findings more there are."""
-    judged = {**parts, "judged": sql.Identifier("changed_keys")}
+    judged = {**parts, "judged": sql.Identifier("present_keys")}
     if check.by_day:
         fill = (
-            "CREATE TEMP TABLE judged_keys ON COMMIT DROP AS SELECT * FROM changed_keys"
+            "CREATE TEMP TABLE judged_keys ON COMMIT DROP AS SELECT * FROM present_keys"
             " UNION SELECT {typed} FROM etl.findings WHERE check_id = {id}; ANALYZE judged_keys"
         )
         cursor.execute(sql.SQL(fill).format(**parts))
         judged["judged"] = sql.Identifier("judged_keys")
-    cursor.execute(sql.SQL(FORGET_JUDGED).format(**judged))
+    cursor.execute(sql.SQL(FORGET if check.by_day else FORGET_CHANGED).format(**parts))
     gone = cursor.rowcount
     more = _judge(cursor, judged, OF_JUDGED) - gone
     if check.by_day:
@@ -225,13 +238,17 @@ def _found(cursor: Cursor, count: int, parts: dict[str, sql.Composable]) -> Find
 def _parts(table: Table, check: RowCheck, check_id: int) -> dict[str, sql.Composable]:
     texts = [sql.SQL("{}::text").format(sql.Identifier("found", name)) for name in table.key]
     return {
+        **_key_parts(table),
         "id": sql.Literal(check_id),
         "query": sql.SQL(check.query),
-        **{f"key_{alias}": identifiers(table.key, alias) for alias in ("found", "judged", "one")},
         "key_text": sql.SQL("ARRAY[{}]").format(sql.SQL(", ").join(texts)),
-        "fence": sql.SQL(FENCE),
         "typed": _typed(table, table.key),
     }
+
+
+def _key_parts(table: Table) -> dict[str, sql.Composable]:
+    keys = {f"key_{alias}": identifiers(table.key, alias) for alias in ("found", "judged", "one")}
+    return {**keys, "fence": sql.SQL(FENCE)}
 
 
 def _typed(table: Table, columns: Iterable[str]) -> sql.Composable:
