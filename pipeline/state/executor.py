@@ -51,8 +51,8 @@ FINISH = """
 """
 MARK = """
     INSERT INTO etl.table_updates
-        (update_id, target_table, fingerprint, inputs, batch_id, holds, objects, run_date, run_number)
-    VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)
+        (update_id, target_table, fingerprint, inputs, batch_id, audit_id, holds, objects, run_date, run_number)
+    VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
 """
 
 
@@ -176,12 +176,13 @@ def _follow_up(load: Load) -> None:
 
 
 def _finish(load: Load) -> None:
-    spec, details = load.spec, json.dumps(load.details)
+    spec, details = load.spec, json.dumps(load.details | ({"changes": load.changes} if load.changes else {}))
     load.cursor.execute(FINISH, {**load.counts(), "details": details, "batch_id": load.batch_id})
     load.cursor.execute("DELETE FROM etl.table_updates WHERE update_id = %s", (spec.update_id,))
     if load.keep_marker:
         inputs, holds = json.dumps(spec.inputs.to_json()), json.dumps(load.holds)
-        state = (spec.fingerprint, inputs, load.marked_batch_id or load.batch_id, holds, list(load.objects))
+        batches = (load.marked_batch_id or load.batch_id, load.batch_id)
+        state = (spec.fingerprint, inputs, *batches, holds, list(load.objects))
         load.cursor.execute(MARK, (spec.update_id, spec.target_table, *state, spec.run_date, spec.run_number))
 
 

@@ -41,7 +41,9 @@ UNMERGED_QUERY = """
         )
     )
 
-    SELECT DISTINCT target_table
+    SELECT target_table FROM etl.merged_batches INNER JOIN etl.edited_rows USING (batch_id)
+    UNION
+    SELECT target_table
     FROM landed
     FULL JOIN etl.merged_batches AS merged USING (target_table, batch_id)
     WHERE landed.batch_id IS NULL OR merged.batch_id IS NULL
@@ -112,7 +114,7 @@ def read_markers(cursor: Cursor, update_ids: Iterable[str] | None = None) -> dic
     objects = set(existing_objects(cursor))
     filled = _filled(cursor, markers, objects)
     unmerged: set[str] = set()
-    if "etl.merged_batches" in objects and any(marker.target_table.startswith("processed.") for marker in markers):
+    if "etl.edited_rows" in objects and any(marker.target_table.startswith("processed.") for marker in markers):
         cursor.execute(UNMERGED_QUERY)
         unmerged.update(table for (table,) in cursor.fetchall())
     return {

@@ -50,6 +50,7 @@ class Load:
     `rows_read` must equal loaded + rejected + superseded + waiting when the work ends; the audit refuses
     anything else. `previous` is the marker as it was; `marked_batch_id` is the batch that the new one names,
     if not that of the audit row. `rows_withdrawn` left with their file; `warnings` stand in the summary of the run.
+    `changes` says of how many rows of a file that was edited are same, changed, new and gone.
     What is in `after_commit` is done, each in a transaction of its own, once the load has committed, or what is kept
     of one that was refused.
     """
@@ -68,6 +69,7 @@ class Load:
     warnings: list[str] = field(default_factory=list)
     holds: dict[str, int] = field(default_factory=dict)
     objects: tuple[str, ...] = ()
+    changes: dict[str, int] = field(default_factory=dict)
     details: dict[str, object] = field(default_factory=dict)
     keep_marker: bool = True
     after_commit: list[Callable[[Cursor], None]] = field(default_factory=list)
@@ -86,6 +88,7 @@ class Load:
     def summary(self) -> str:
         """Return the row counts in words, those that are zero left out."""
         words = [f"{rows:,} {word}" for word, rows in self.counts().items() if rows]
+        words += [f"{rows:,} {what}" for what, rows in self.changes.items() if what != "same" and rows]
         if blank_rows := self.details.get("blank_rows"):
             words.append(f"{blank_rows:,} without any value passed over")
         return ", ".join(words) or "nothing new"

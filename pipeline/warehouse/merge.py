@@ -34,14 +34,21 @@ ANALYZE_IS_DUE = """
 CHECKING = {module.__name__ for module in (checks, check_reads, row_checks)}
 # Up to this share of a table, rows that change are looked up one by one.
 BY_KEY_TO_SHARE = 0.1
+EDITED_ROWS = """
+    CREATE TEMP TABLE raw_edited ON COMMIT DROP AS
+    SELECT * FROM {raw} AS source_row
+    WHERE _batch_id = ANY (ARRAY(SELECT DISTINCT batch_id FROM edited))
+        AND EXISTS (SELECT FROM edited WHERE edited.batch_id = source_row._batch_id AND edited._row = source_row._row)
+"""
 IS_SMALL = """
     SELECT %(incoming)s + coalesce(sum(rows) FILTER (WHERE batch_id IN (SELECT batch_id FROM withdrawn_batches)), 0)
         <= %(share)s * coalesce(sum(rows), 0)
     FROM etl.row_counts WHERE place = 'processed' AND table_name = %(table)s
 """
 INCOMING_ROWS = """
-    SELECT coalesce(sum(rows_loaded), 0)::bigint FROM etl.batches
-    WHERE batch_id IN (SELECT batch_id FROM incoming_batches)
+    SELECT coalesce(sum((holds ->> %(raw)s)::bigint), 0)::bigint
+    FROM etl.table_updates INNER JOIN incoming_batches USING (batch_id)
+    WHERE target_table = %(raw)s
 """
 
 
@@ -112,8 +119,8 @@ def _merge_batches(load: Load, table: Table) -> bool:
     # Of rows that nothing accounts for any more, the batch says nothing: its number may be another's by now.
     if not is_empty and (is_lost or not merged_before or (last and last.voided)):
         execute_file(cursor, "merge/stray_rows.sql", parts=parts)
-    _define_incoming(cursor, table)
-    incoming_rows = fetch_value(cursor, INCOMING_ROWS)
+    edited_rows = _define_incoming(cursor, table)
+    incoming_rows = fetch_value(cursor, INCOMING_ROWS, {"raw": table.raw}) + edited_rows
     # Else the planner takes a table for something on a disk that turns, and would rather read all of it.
     cursor.execute("SET LOCAL random_page_cost = 1.1")
     is_small = fetch_value(cursor, IS_SMALL, {"table": table.name, "incoming": incoming_rows, "share": BY_KEY_TO_SHARE})
@@ -126,7 +133,7 @@ def _merge_batches(load: Load, table: Table) -> bool:
     else:
         merge_rows(cursor, table, "incoming_rows", parts, lambda: _enforce_limits(load, table, merged_before))
     index_raw(cursor, table.name)
-    cursor.execute("SELECT batch_id FROM incoming_batches")
+    cursor.execute("SELECT batch_id FROM incoming_batches UNION SELECT batch_id FROM edited")
     mark_due(cursor, table.name, [batch_id for (batch_id,) in cursor.fetchall()])
     _analyze_if_due(cursor, table)
     load.rows_read = incoming_rows
@@ -144,17 +151,23 @@ def _analyze_if_due(cursor: Cursor, table: Table) -> None:
         cursor.execute(sql.SQL("ANALYZE {}").format(table.processed_sql))
 
 
-def _define_incoming(cursor: Cursor, table: Table) -> None:
-    """Define the views of the raw rows that came, `incoming_rows`, and of them typed, with the batches spelled out.
+def _define_incoming(cursor: Cursor, table: Table) -> int:
+    """Define the views of the raw rows that came, `incoming_rows`, and of them typed; return how many were edited.
 
-    So the planner knows whether to read a few of them or the whole table, and reads that in parallel, which it
-    cannot where a temporary table is in the query.
+    The batches are spelled out: so the planner knows whether to read a few of them or the whole table, and reads that
+    in parallel, which it cannot where a temporary table is in the query.
     """
     batch_ids = fetch_value(cursor, "SELECT coalesce(array_agg(batch_id), '{}') FROM incoming_batches")
     batches = sql.SQL("{}::bigint[]").format(sql.Literal(batch_ids))
-    view = sql.SQL("CREATE TEMP VIEW incoming_rows AS SELECT * FROM {raw} WHERE _batch_id = ANY ({batches})")
-    cursor.execute(view.format(raw=table.raw_sql, batches=batches))
+    view = "CREATE TEMP VIEW incoming_rows AS SELECT * FROM {raw} WHERE _batch_id = ANY ({batches})"
+    edited_rows = 0
+    if fetch_value(cursor, "SELECT EXISTS (SELECT FROM edited)"):
+        cursor.execute(sql.SQL(EDITED_ROWS).format(raw=table.raw_sql))
+        edited_rows = cursor.rowcount
+        view += " UNION ALL SELECT * FROM raw_edited"
+    cursor.execute(sql.SQL(view).format(raw=table.raw_sql, batches=batches))
     define_staging(cursor, table, "stg_incoming", "incoming_rows")
+    return edited_rows
 
 
 @contextmanager
@@ -188,15 +201,16 @@ def _enforce_limits(load: Load, table: Table, merged_before: Set[int]) -> None:
     load.cursor.execute(
         """
         -- Of a reject file that was corrected, however many are still rejected, the others are welcome.
-        SELECT rejected.batch_id, batches.source, batches.rows_loaded, count(*)
+        SELECT rejected.batch_id, batches.source, (updates.holds ->> %(raw)s)::bigint, count(*)
         FROM etl.rejected_rows AS rejected
         INNER JOIN incoming_batches ON incoming_batches.batch_id = rejected.batch_id
         INNER JOIN etl.batches AS batches ON batches.batch_id = rejected.batch_id
-        WHERE rejected.stage = 'load' AND rejected.table_name = %s AND NOT batches.details ? 'corrects'
-        GROUP BY rejected.batch_id, batches.source, batches.rows_loaded
+        INNER JOIN etl.table_updates AS updates ON updates.batch_id = rejected.batch_id
+        WHERE rejected.stage = 'load' AND updates.target_table = %(raw)s AND NOT batches.details ? 'corrects'
+        GROUP BY 1, 2, 3
         ORDER BY batches.source
         """,
-        (table.name,),
+        {"raw": table.raw},
     )
     errors = []
     for batch_id, source, read, rejected in load.cursor.fetchall():

@@ -21,10 +21,11 @@ from pipeline.sources.files import FileEmptiedError, FileRefusedError, open_raw,
 from pipeline.state.marker import Marker
 from pipeline.state.spec import Load
 from pipeline.warehouse.drift import in_words, missing_columns, new_columns, vanished_columns
+from pipeline.warehouse.edits import can_be_compared, expect, take_over
 from pipeline.warehouse.header_match import match_columns
 from pipeline.warehouse.raw_columns import delete_batch, drop_if_unused, index_raw, raw_table_of
 from pipeline.warehouse.reject_files import is_reject_file, mark_due, write_due
-from pipeline.warehouse.reject_limit import enforce_limit, enforce_limit_on_values
+from pipeline.warehouse.reject_limit import TooManyRejectsError, enforce_limit, enforce_limit_on_values
 from pipeline.warehouse.rejects import Rejects, digests_of, forget_refused
 from pipeline.warehouse.statements import identifiers
 
@@ -34,6 +35,10 @@ COPY_BUFFER = 1 << 18
 LIMIT_EXCEEDED = "54"  # the class of PostgreSQL's errors for too many columns, or a row that is too long
 # A delivery of less than this share of the rows it had may have been cut short.
 SHRUNKEN = 0.5
+
+
+class CorrectionError(Exception):
+    """A file that was edited holds corrections of rejected records by now."""
 
 
 def land(load: Load, name: str, digest: str, *, allow_empty: bool, type_values: bool = False) -> None:
@@ -53,14 +58,34 @@ def land(load: Load, name: str, digest: str, *, allow_empty: bool, type_values: 
     """
     if load.batch_id is None:
         raise RuntimeError("the audit is missing; CreatePostgresTables comes first")
-    cursor, table = load.cursor, raw_table_of(name)
     load.after_commit.append(write_due)
+    last, options = load.previous, {"allow_empty": allow_empty, "type_values": type_values}
     batch_id = load.batch_id
-    last = load.previous
     if last and last.batch_id and last.is_known and last.inputs == load.spec.inputs:
         # The same rows again, after they were lost: under the same number, so that what was made of them
         # stays right.
-        batch_id = load.marked_batch_id = last.batch_id
+        batch_id = last.batch_id
+    elif last and last.batch_id and not is_reject_file(name) and can_be_compared(load.cursor, raw_table_of(name), last):
+        load.cursor.execute("SAVEPOINT before_edits")
+        try:
+            _land(load, name, digest, last.batch_id, **options, is_edited=True)
+        except (FileEmptiedError, TooManyRejectsError, CorrectionError):
+            # It is refused under a number of its own, beside the rows that stay; or takes another place among files.
+            load.cursor.execute("ROLLBACK TO SAVEPOINT before_edits")
+            load.details.clear()
+            load.changes.clear()
+        else:
+            return
+    _land(load, name, digest, batch_id, **options)
+
+
+def _land(
+    load: Load, name: str, digest: str, batch_id: int, *, allow_empty: bool, type_values: bool, is_edited: bool = False
+) -> None:
+    """Land a file under the number of a batch, in place of what it brought before, or of the rows that were edited."""
+    cursor, table = load.cursor, raw_table_of(name)
+    load.marked_batch_id = batch_id
+    is_known = batch_id != load.batch_id
     had_rows = sum(load.previous.holds.values()) if load.previous else 0
     rejects = Rejects(batch_id, "land")
 
@@ -70,16 +95,24 @@ def land(load: Load, name: str, digest: str, *, allow_empty: bool, type_values: 
 
     with open_raw(get_settings().data_raw_path, name, digest) as file:
         stream = _open_stream(name, file, reject)
+        if is_edited and stream.is_reject_file:
+            raise CorrectionError
         # New columns come before anything is deleted: files that land side by side never wait for each other.
         with limits_told(name):
             added, missing = match_columns(cursor, name, stream.columns)
         absent = [*missing_columns(table, missing), *vanished_columns(load, table, [*stream.columns, *missing])]
         if load.previous:
             load.details["rejected_before"] = digests_of(cursor, load.previous.batch_id)
-        remove(cursor, table, load.previous, keep_later_rejects=batch_id != load.batch_id)
-        with limits_told(name):
-            loaded = _copy(cursor, table, stream, batch_id)
-        cursor.execute("INSERT INTO etl.row_counts VALUES ('raw', %s, %s, NULL, %s)", (table, batch_id, loaded))
+        if is_edited:
+            cursor.execute("DELETE FROM etl.rejected_rows WHERE batch_id = %s AND stage = 'land'", (batch_id,))
+            with limits_told(name):
+                loaded = _copy(cursor, expect(cursor, table), stream, batch_id)
+                load.changes = take_over(cursor, table, batch_id, loaded)
+        else:
+            remove(cursor, table, load.previous, keep_later_rejects=is_known)
+            with limits_told(name):
+                loaded = _copy(cursor, sql.Identifier("raw", table), stream, batch_id)
+            cursor.execute("INSERT INTO etl.row_counts VALUES ('raw', %s, %s, NULL, %s)", (table, batch_id, loaded))
         if table not in csv_tables():
             index_raw(cursor, table)  # no merge does
     if not stream.records and had_rows and not allow_empty:
@@ -93,10 +126,10 @@ def land(load: Load, name: str, digest: str, *, allow_empty: bool, type_values: 
         load.details["corrects"] = stream.corrects or name
     else:
         enforce_limit(cursor, "land", table, name, batch_id, stream.records, rejects.count)
-        if batch_id == load.batch_id and (load.previous or type_values):
+        if is_edited or (not is_known and (load.previous or type_values)):
             # Rows that are loaded stay if these are too bad. Of a new file the merge finds that out as it types them.
-            enforce_limit_on_values(cursor, table, name, batch_id, loaded)
-    forget_refused(cursor, load.batch_id)
+            enforce_limit_on_values(cursor, table, name, batch_id, loaded, is_edited=is_edited)
+    forget_refused(cursor, load.batch_id or batch_id)
     mark_due(cursor, table, [batch_id])
     load.rows_read, load.rows_loaded, load.rows_rejected = stream.records, loaded, rejects.count
     load.holds = {f"raw.{table}": loaded}
@@ -147,10 +180,10 @@ def _open_stream(name: str, file: IO[bytes], reject: Callable[[RejectedRecord], 
         raise FileRefusedError(f"{error}\n  {declared.raw} needs: {', '.join(declared.required)}") from error
 
 
-def _copy(cursor: Cursor, table: str, stream: CsvStream, batch_id: int) -> int:
+def _copy(cursor: Cursor, table: sql.Composable, stream: CsvStream, batch_id: int) -> int:
     """Copy the records of a file; return the number of rows."""
     target = sql.SQL("COPY {table} ({columns}) FROM STDIN (FORMAT csv)").format(
-        table=sql.Identifier("raw", table), columns=identifiers(["_batch_id", "_row", *stream.columns])
+        table=table, columns=identifiers(["_batch_id", "_row", *stream.columns])
     )
     lines = Chunks(stream.lines(f"{batch_id},".encode()))
     try:

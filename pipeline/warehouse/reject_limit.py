@@ -18,6 +18,11 @@ from pipeline.warehouse.rejects import COLUMNS, forget_refused
 from pipeline.warehouse.statements import execute_file, fetch_value
 
 RATIO_APPLIES_FROM = 100  # records; a few bad rows in a tiny file are no reason to stop
+REJECTED_AND_NOT_EDITED = """
+    SELECT count(*) FROM etl.rejected_rows AS rejected
+    LEFT JOIN etl.edited_rows AS edited ON edited.batch_id = rejected.batch_id AND edited._row = rejected.record
+    WHERE rejected.batch_id = %s AND rejected.stage = 'load' AND edited._row IS NULL
+"""
 ALL_COLUMNS = f"{COLUMNS}, rejected_at"
 
 
@@ -103,7 +108,9 @@ def enforce_limit(  # noqa: PLR0917 (a source of the audit, and its counts)
     )
 
 
-def enforce_limit_on_values(cursor: Cursor, table: str, source: str, batch_id: int, rows: int) -> None:
+def enforce_limit_on_values(
+    cursor: Cursor, table: str, source: str, batch_id: int, rows: int, *, is_edited: bool = False
+) -> None:
     """Refuse a file that is landing if the merge would: type its rows, which otherwise the merge alone does.
 
     Args:
@@ -112,6 +119,7 @@ def enforce_limit_on_values(cursor: Cursor, table: str, source: str, batch_id: i
         source: the file.
         batch_id: the batch that lands it.
         rows: the rows it has brought to the raw table.
+        is_edited: of the others it is known already which cannot be typed.
 
     Raises:
         TooManyRejectsError: too many of its rows cannot be typed.
@@ -119,10 +127,14 @@ def enforce_limit_on_values(cursor: Cursor, table: str, source: str, batch_id: i
     declared = csv_tables().get(table)
     if rows < RATIO_APPLIES_FROM or declared is None:
         return
-    landed = sql.SQL("CREATE TEMP VIEW landed AS SELECT * FROM {raw} WHERE _batch_id = {batch}")
-    cursor.execute(landed.format(raw=sql.Identifier("raw", table), batch=sql.Literal(batch_id)))
+    landed = "CREATE TEMP VIEW landed AS SELECT * FROM {raw} WHERE _batch_id = {batch}"
+    if is_edited:
+        landed += " AND _row IN (SELECT _row FROM etl.edited_rows WHERE batch_id = {batch})"
+    cursor.execute(sql.SQL(landed).format(raw=sql.Identifier("raw", table), batch=sql.Literal(batch_id)))
     define_staging(cursor, declared, "stg_landed", "landed")
     rejected = fetch_value(cursor, "SELECT count(*) FROM stg_landed WHERE NOT valid")
+    if is_edited:
+        rejected += fetch_value(cursor, REJECTED_AND_NOT_EDITED, (batch_id,))
     if not too_many(rows, rejected):
         return
     cursor.execute(

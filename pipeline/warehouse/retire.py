@@ -21,6 +21,8 @@ UNDECLARED = """
 FORGET = (
     "DELETE FROM etl.held_rows WHERE table_name = ANY (%(names)s)",
     "DELETE FROM etl.rejected_rows WHERE table_name = ANY (%(names)s) AND stage = 'load'",
+    "DELETE FROM etl.edited_rows AS edited USING etl.merged_batches AS merged"
+    " WHERE merged.batch_id = edited.batch_id AND merged.target_table = ANY (%(targets)s)",
     "DELETE FROM etl.merged_batches WHERE target_table = ANY (%(targets)s)",
     "DELETE FROM etl.table_updates WHERE target_table = ANY (%(targets)s)",
 )

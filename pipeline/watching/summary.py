@@ -37,8 +37,11 @@ REJECTIONS = """
     WITH rejections AS (
         SELECT rejected.*,
             NOT coalesce(batches.details -> 'rejected_before' ? left(md5(rejected.row::text), 8), true) AS is_new
-        FROM etl.rejected_rows AS rejected INNER JOIN etl.batches AS batches USING (batch_id)
-        WHERE batch_id = ANY(%s)
+        FROM etl.batches AS batches
+        LEFT JOIN etl.table_updates AS updates ON updates.audit_id = batches.batch_id
+        INNER JOIN etl.rejected_rows AS rejected
+            ON rejected.batch_id = coalesce(updates.batch_id, batches.batch_id)
+        WHERE batches.batch_id = ANY(%s)
     )
     SELECT
         source, coalesce(document_id, 'record ' || record), column_name, left(value, 30), reason,

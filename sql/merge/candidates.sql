@@ -1,20 +1,39 @@
 -- The rows that may come to stand in {target}: valid rows that came (typed in the view stg_incoming), and held rows
 -- whose turn may have come, which follow as `reconsidered`.
 
+-- Rows of {target} whose raw row is gone, or another by now.
+CREATE TEMP TABLE leaving ON COMMIT DROP AS
+SELECT {key}, _batch_id, _row
+FROM {target}
+WHERE _batch_id IN (SELECT batch_id FROM withdrawn_batches)
+UNION ALL
+SELECT {key}, _batch_id, _row
+FROM {target} AS target
+WHERE _batch_id IN (SELECT batch_id FROM edited)
+    AND EXISTS (SELECT FROM edited WHERE edited.batch_id = target._batch_id AND edited._row = target._row);
+
 -- Keys whose row leaves, or whose waiting row does.
 CREATE TEMP TABLE vacated_keys ON COMMIT DROP AS
 SELECT {key_text} AS key
-FROM {target} AS staged
-WHERE _batch_id IN (SELECT batch_id FROM withdrawn_batches)
+FROM leaving AS staged
 UNION
 SELECT held.key
 FROM etl.held_rows AS held
 INNER JOIN withdrawn_batches AS withdrawn ON withdrawn.batch_id = held.batch_id
-WHERE held.table_name = {name} AND held.status = 'waiting';
+WHERE held.table_name = {name} AND held.status = 'waiting'
+UNION
+SELECT held.key
+FROM etl.held_rows AS held
+INNER JOIN edited ON edited.batch_id = held.batch_id AND edited._row = held._row
+WHERE held.status = 'waiting';
 
 DELETE FROM etl.held_rows AS held
 USING withdrawn_batches AS withdrawn
 WHERE held.table_name = {name} AND held.batch_id = withdrawn.batch_id;
+
+DELETE FROM etl.held_rows AS held
+USING edited
+WHERE held.batch_id = edited.batch_id AND held._row = edited._row;
 
 CREATE TEMP TABLE candidates ON COMMIT DROP AS
 SELECT {columns}, _batch_id, _row

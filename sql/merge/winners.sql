@@ -15,6 +15,7 @@ WITH contenders AS (
         SELECT {key}, _batch_id, _row FROM {target} AS one WHERE ({key_one}) = ({key_affected}) {by_key}
     ) AS target
     WHERE target._batch_id NOT IN (SELECT batch_id FROM withdrawn_batches)
+        AND NOT EXISTS (SELECT FROM edited WHERE edited.batch_id = target._batch_id AND edited._row = target._row)
 ),
 
 repeated AS (
@@ -57,10 +58,10 @@ SELECT {name}, _batch_id, _row, {key_text}, 'waiting', _waits_for, _parent_key
 FROM winners AS staged
 WHERE _waits_for IS NOT NULL;
 
--- Keys that lose their row and get no other: rows of withdrawn batches, and superseded ones, each found by an index.
+-- Keys that lose their row and get no other: rows that leave, and superseded ones, each found by an index.
 CREATE TEMP TABLE deleted_keys ON COMMIT DROP AS
 WITH affected AS (
-    SELECT {key} FROM {target} WHERE _batch_id IN (SELECT batch_id FROM withdrawn_batches)
+    SELECT {key} FROM leaving
     UNION
     SELECT {key_target}
     FROM duplicates AS affected

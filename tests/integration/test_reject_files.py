@@ -66,7 +66,7 @@ def test_an_edited_file_is_neither_replaced_nor_deleted(project: Project) -> Non
     write_users(project, ANN, BOB, *BAD)
     load_users(project)
     assert edited.read_text() == text
-    second = reject_file(project)
+    second = edited.with_name(f"{edited.stem}-3.csv")
     assert reject_files(project) == [edited, second]
     edit(second)
     # One that was moved away for good is not written again, nor one that was edited deleted with its source.

@@ -1,13 +1,15 @@
 -- severity: error
 -- description: A landed file has another number of rejected records, or of rows in raw, than its audit row says.
 WITH csv_files AS (
-    SELECT batch_id, update_id FROM etl.table_updates WHERE update_id LIKE 'LoadCsvToPostgres:%'
+    SELECT batch_id, coalesce(audit_id, batch_id) AS audit_id, update_id
+    FROM etl.table_updates
+    WHERE update_id LIKE 'LoadCsvToPostgres:%'
 ),
 
 -- The last load of each file, in whichever MongoDB. What an earlier finding voided and no run has done again since is of
 -- a file that is gone: nothing can bring back its rejected documents.
 json_files AS (
-    SELECT last_loads.batch_id, updates.update_id
+    SELECT last_loads.batch_id, last_loads.batch_id AS audit_id, updates.update_id
     FROM (
         SELECT max(batch_id) AS batch_id FROM etl.batches
         WHERE task = 'LoadJsonToMongo' AND status = 'loaded'
@@ -18,9 +20,10 @@ json_files AS (
 ),
 
 files AS (
-    SELECT batch_id, batches.source, batches.target_table, batches.rows_loaded, batches.rows_rejected, landed.update_id
+    SELECT
+        landed.batch_id, batches.source, batches.target_table, batches.rows_loaded, batches.rows_rejected, landed.update_id
     FROM etl.batches AS batches
-    INNER JOIN (SELECT * FROM csv_files UNION ALL SELECT * FROM json_files) AS landed USING (batch_id)
+    INNER JOIN (SELECT * FROM csv_files UNION ALL SELECT * FROM json_files) AS landed ON landed.audit_id = batches.batch_id
 ),
 
 raw_rows AS (
