@@ -19,26 +19,16 @@ import yaml
 from tests.project import REPOSITORY
 
 FILE = REPOSITORY / "docker-compose.yml"
-# ${NAME}, ${NAME:-default}, ${NAME:?message}, and $$ for a dollar.
-VARIABLE = re.compile(r"\$(?:(\$)|\{(\w+)(?::([-?])([^}]*))?\})")
-
-
-class MissingVariableError(Exception):
-    """A variable that has no default is not set."""
+# ${NAME}, ${NAME:-default}, and $$ for a dollar.
+VARIABLE = re.compile(r"\$(?:(\$)|\{(\w+)(?::-([^}]*))?\})")
 
 
 def interpolate(value: Any, variables: Mapping[str, str]) -> Any:
     """Return a part of the file with its variables put in, by the rules of Compose."""
 
     def put_in(match: re.Match[str]) -> str:
-        dollar, name, kind, text = match.groups()
-        if dollar:
-            return "$"
-        if given := variables.get(name):
-            return given
-        if kind == "?":
-            raise MissingVariableError(f"{name}: {text}")
-        return text or ""
+        dollar, name, default = match.groups()
+        return "$" if dollar else variables.get(name) or default or ""
 
     if isinstance(value, dict):
         return {key: interpolate(each, variables) for key, each in value.items()}
@@ -59,20 +49,23 @@ class Site:
 
     Args:
         folder: for the site and all it writes.
-        variables: what `.env` would hold.
+        secrets: what the files of `secrets` would hold.
         replaced: what is written in the file to what it is here: addresses of other containers, ports.
         environment: variables that services have here beyond, or instead of, those of the file.
     """
 
     def __init__(
-        self, folder: Path, variables: Mapping[str, str], replaced: Mapping[str, str], environment: Mapping[str, str]
+        self, folder: Path, secrets: Mapping[str, str], replaced: Mapping[str, str], environment: Mapping[str, str]
     ) -> None:
         self.folder = folder / "site"
-        self.services = read(variables)
-        self.replaced = {**replaced, "/opt/pipeline": str(self.folder)}
+        self.services = read({})
+        self.replaced = {**replaced, "/opt/pipeline": str(self.folder), "/run/secrets": str(folder / "secrets")}
         self.own_environment = environment
         self.home = folder / "airflow"
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
+        (folder / "secrets").mkdir()
+        for name, secret in secrets.items():
+            (folder / "secrets" / name).write_text(f"{secret}\n")
         for mount in self.services["airflow-scheduler"]["volumes"]:
             here, there = mount.removesuffix(":ro").split(":")
             place = Path(there.replace("/opt/pipeline", str(self.folder)))

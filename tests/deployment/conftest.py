@@ -15,6 +15,7 @@ import pytest
 from playwright.sync_api import Browser, sync_playwright
 
 from pipeline.sample import write_sample
+from pipeline.settings import without_secrets
 from tests.deployment import servers
 from tests.deployment.compose import Site
 from tests.deployment.servers import Authority
@@ -143,7 +144,7 @@ def site(place: Path, real_servers: RealServers) -> Iterator[Site]:
             "/tmp/airflow-passwords.json": str(place / "airflow-passwords.json"),  # noqa: S108
         },
         environment={
-            **real_servers.settings,
+            **without_secrets(real_servers.settings),
             "POSTGRES_DB": "site",
             "LUIGID_HOST": "127.0.0.1",
             "LUIGID_PORT": luigid,

@@ -99,8 +99,8 @@ print(json.dumps([name for name in heavy if name in sys.modules]))
 
 def test_the_dag_runs_by_itself_green_and_red(prepared: Site, real_servers: RealServers, place: Path) -> None:
     env = prepared.environment("airflow-scheduler")
-    connection = env["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"]
-    env["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"] = connection.removesuffix("airflow") + "dag_test"
+    connection = env["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_CMD"]
+    env["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_CMD"] = connection.replace("/airflow|", "/dag_test|")
     env |= {"PIPELINE_RETRIES": "0", "PIPELINE_TIMEZONE": "Asia/Tokyo"}
     ended = subprocess.run(
         [sys.executable, str(REPOSITORY / "tests/deployment/dag_runs.py")],
@@ -141,7 +141,9 @@ def test_every_service_is_healthy_and_the_dag_has_no_import_errors(api: Api, pre
     assert "exit code" in dag["doc_md"]
 
 
-def test_a_triggered_run_loads_what_the_files_hold(api: Api, prepared: Site, place: Path) -> None:
+def test_a_triggered_run_loads_what_the_files_hold(
+    api: Api, prepared: Site, real_servers: RealServers, place: Path
+) -> None:
     asked = api.ask(DAG + "/dagRuns", logical_date=None, conf={})
     assert api.run_ended(asked["dag_run_id"])["state"] == "success"
     states = [run["state"] for run in api.ask(DAG + "/dagRuns")["dag_runs"]]
@@ -151,7 +153,7 @@ def test_a_triggered_run_loads_what_the_files_hold(api: Api, prepared: Site, pla
     day = datetime.fromisoformat(asked["run_after"]).date()
     assert (prepared.folder / f"data/reports/{day}/index.html").exists()
     loaded = Project(place / "as-loaded", place / "embedded", "site")
-    loaded.env |= {**prepared.own_environment, "LUIGID_HOST": ""}
+    loaded.env |= {**real_servers.settings, **prepared.own_environment, "LUIGID_HOST": ""}
     assert_loaded(loaded, expected(prepared.folder / "data/raw"))
 
 

@@ -11,19 +11,19 @@ import pytest
 import yaml
 
 from pipeline.settings import Settings
-from tests.deployment.compose import FILE, VARIABLE, MissingVariableError, interpolate, read
+from tests.deployment.compose import FILE, VARIABLE, interpolate, read
 from tests.deployment.conftest import PASSWORDS
 from tests.project import REPOSITORY
 
 AIRFLOW = ["airflow-api-server", "airflow-scheduler", "airflow-dag-processor", "airflow-triggerer"]
 # What services need to know of the pipeline's servers, and its secrets.
 DAG_FILE = REPOSITORY / "pipeline/dags/video_streaming_pipeline.py"
-CREDENTIALS = {"POSTGRES_PASSWORD", "DATA_ANALYST_PASSWORD", "MONGO_PASSWORD"}
+CREDENTIALS = {"POSTGRES_PASSWORD", "REPORT_PASSWORD", "MONGO_PASSWORD"}
 
 
 @pytest.fixture(scope="module")
 def services() -> dict[str, Any]:
-    return read(PASSWORDS)
+    return read({})
 
 
 def check_schema(text: str, tmp_path: Any) -> subprocess.CompletedProcess[str]:
@@ -41,23 +41,30 @@ def test_the_file_keeps_to_the_published_schema(tmp_path: Any) -> None:
     assert "startperiod" in misspelt.stdout
 
 
-def test_each_secret_must_be_set() -> None:
-    for name in PASSWORDS:
-        with pytest.raises(MissingVariableError, match=rf"^{name}: set it in \.env$"):
-            read({other: value for other, value in PASSWORDS.items() if other != name})
+def test_every_secret_is_a_file(services: dict[str, Any]) -> None:
+    declared = yaml.safe_load(FILE.read_text())["secrets"]
+    assert declared == {name: {"file": f"./secrets/{name}"} for name in PASSWORDS}
+    for name, service in services.items():
+        given = service.get("environment", {})
+        told = [*map(str, given.values()), *map(str, [service.get("command", "")])]
+        used = set(re.findall(r"/run/secrets/(\w+)", " ".join(told)))
+        assert used == set(service.get("secrets", [])), name
+        plain = {variable for variable in given if re.search(r"PASSWORD|SECRET|FERNET|CONN$", variable)}
+        assert {variable for variable in plain if not variable.endswith(("_FILE", "_CMD"))} == set(), name
+    ignored = (REPOSITORY / ".gitignore").read_text().splitlines()
+    assert {".env", "secrets/"} <= set(ignored)
 
 
-def test_no_secret_has_a_default() -> None:
-    used = {name: kind for _, name, kind, _ in VARIABLE.findall(FILE.read_text()) if name}
-    secrets = {name for name in used if re.search(r"PASSWORD|SECRET|FERNET", name)}
-    assert secrets == set(PASSWORDS)
-    assert {used[name] for name in secrets} == {"?"}
+def test_the_readme_makes_every_secret() -> None:
+    readme = (REPOSITORY / "README.md").read_text()
+    recipe = readme[readme.index("install -d -m 700 secrets") : readme.index("chmod 444 secrets/*")]
+    assert set(re.findall(r"\b[A-Z]+_[A-Z_]+\b", recipe)) == set(PASSWORDS)
 
 
 def test_an_admins_variables_are_all_in_the_example() -> None:
     example = (REPOSITORY / ".env.example").read_text()
     named = set(re.findall(r"^# ?(\w+)=", example, re.MULTILINE))
-    used = {name for _, name, _, _ in VARIABLE.findall(FILE.read_text()) if name}
+    used = {name for _, name, _ in VARIABLE.findall(FILE.read_text()) if name}
     schedule = set(re.findall(r'"(PIPELINE_(?!LUIGI)\w+)"', DAG_FILE.read_text()))
     assert named == used | schedule | {name.upper() for name in Settings.model_fields}
 
@@ -108,11 +115,12 @@ def test_data_and_logs_are_where_they_are_needed(services: dict[str, Any]) -> No
 
 def test_only_the_scheduler_gets_the_credentials_of_the_pipeline(services: dict[str, Any]) -> None:
     holders = {
-        name for name in ("luigid", *AIRFLOW, "airflow-init") if CREDENTIALS & set(services[name]["environment"])
+        name for name in ("luigid", *AIRFLOW, "airflow-init") if CREDENTIALS & set(services[name].get("secrets", []))
     }
     assert holders == {"airflow-scheduler"}
+    assert set(services["airflow-scheduler"]["secrets"]) >= CREDENTIALS
     given = set(services["airflow-scheduler"]["environment"])
-    assert given >= CREDENTIALS | {"POSTGRES_HOST", "MONGO_HOST", "LUIGID_HOST"}
+    assert given >= {"POSTGRES_HOST", "MONGO_HOST", "LUIGID_HOST", *(f"{name}_FILE" for name in CREDENTIALS)}
 
 
 def test_health_checks_and_order_of_services(services: dict[str, Any]) -> None:
@@ -133,7 +141,7 @@ def test_the_image_has_the_airflow_that_the_tests_run_with() -> None:
 
 
 def test_further_packages_are_honoured() -> None:
-    told = read(PASSWORDS | {"_PIP_ADDITIONAL_REQUIREMENTS": "polars"})
+    told = read({"_PIP_ADDITIONAL_REQUIREMENTS": "polars"})
     assert told["airflow-scheduler"]["environment"]["_PIP_ADDITIONAL_REQUIREMENTS"] == "polars"
 
 
