@@ -19,6 +19,7 @@ from pythonjsonlogger.json import JsonFormatter
 
 from pipeline.outgoing import for_terminal, in_json
 from pipeline.settings import get_settings
+from pipeline.watching import live
 from pipeline.watching.context import ContextFilter, current
 from pipeline.watching.record import RunRecord, SharedLines
 
@@ -95,7 +96,7 @@ class TerminalHandler(logging.StreamHandler[TextIO]):
         return not cause or self._causes.add(hashlib.sha256(cause.encode()).hexdigest())
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Print a record, above the bar if there is one: that is what standard error is then."""
+        """Print a record, above the lines of what runs if there are any: that is what standard error is then."""
         self.stream = sys.stderr
         super().emit(record)
 
@@ -132,6 +133,7 @@ class RunHandler(logging.Handler):
         from pipeline.watching.alerts import notify
         from pipeline.watching.summary import print_summary
 
+        live.end()
         outcomes = self._record.outcomes()
         print_summary(outcomes, self._record.warnings(), sys.stderr)
         notify(outcomes, get_settings().logs_path / LOG_NAME)

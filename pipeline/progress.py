@@ -32,6 +32,7 @@ class Progress:
 
 Listener = Callable[[Progress], None]
 _listeners: list[Listener] = []
+_at_hand: list[Progress] = []
 
 
 def listen(listener: Listener) -> None:
@@ -45,7 +46,7 @@ def stage(what: str, unit: str, total: int | None = None) -> Iterator[Callable[[
 
     Args:
         what: the thing that is worked on, such as a file.
-        unit: what is counted: 'bytes' or 'documents'.
+        unit: what is counted: 'bytes', 'documents', 'rows'.
         total: how many there are, if that is known.
     """
     progress, reported = Progress(what, unit, total), 0.0
@@ -58,8 +59,30 @@ def stage(what: str, unit: str, total: int | None = None) -> Iterator[Callable[[
             reported = now
             _tell(progress)
 
-    yield advance
+    _at_hand.append(progress)
     _tell(progress)
+    try:
+        yield advance
+    finally:
+        _at_hand.pop()
+    _tell(progress)
+
+
+def expect(total: int) -> None:
+    """Say how many units the stage at hand has, once that is known."""
+    if _at_hand:
+        _at_hand[-1].total = total
+        _tell(_at_hand[-1])
+
+
+def reach(share: float) -> None:
+    """Say that a share of the stage at hand is done: of statements that take all rows through one step after another.
+
+    What is done is counted as if each row were done by that share of its steps.
+    """
+    if _at_hand and (total := _at_hand[-1].total):
+        _at_hand[-1].done = max(_at_hand[-1].done, int(share * total))
+        _tell(_at_hand[-1])
 
 
 def conclude(summary: str) -> None:

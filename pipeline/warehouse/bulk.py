@@ -10,10 +10,14 @@ from psycopg2 import sql
 from psycopg2.errors import UniqueViolation
 from psycopg2.extensions import cursor as Cursor
 
+from pipeline import progress
 from pipeline.contract.table import Table
 from pipeline.warehouse import definitions
 from pipeline.warehouse.merge_rows import Parts
 from pipeline.warehouse.statements import execute_file, lock_out_readers
+
+# Which share of the load of 500,000 sessions was over then, by the clock.
+AT_FILLED, AT_REST, AT_KEYED = 0.32, 0.44, 0.67
 
 
 def is_replaceable(cursor: Cursor, table: Table) -> bool:
@@ -42,6 +46,7 @@ def fill(cursor: Cursor, table: Table, parts: Parts, incoming_rows: int) -> str 
     # Little is known of the rows that come, and the planner would rather loop over the parents for each.
     cursor.execute("SET LOCAL enable_nestloop = off")
     execute_file(cursor, "merge/fill.sql", parts={**parts, "filled": filled})
+    progress.reach(AT_FILLED)
     some_left = cursor.rowcount != incoming_rows
     primary_key = definitions.addition(cursor, table, definitions.PRIMARY_KEY)
     rules = definitions.addition(cursor, table, definitions.RULES)
@@ -53,6 +58,7 @@ def fill(cursor: Cursor, table: Table, parts: Parts, incoming_rows: int) -> str 
     cursor.execute(rules)
     if some_left:
         execute_file(cursor, "merge/rest.sql", parts=parts)
+    progress.reach(AT_REST)
     cursor.execute("SET LOCAL enable_nestloop = on")
     # Keys that come twice are seldom: the index finds out, and only then are they looked for.
     cursor.execute("SAVEPOINT without_key")
@@ -62,4 +68,5 @@ def fill(cursor: Cursor, table: Table, parts: Parts, incoming_rows: int) -> str 
         cursor.execute("ROLLBACK TO SAVEPOINT without_key")
         execute_file(cursor, "merge/deduplicate.sql", parts=parts)
         cursor.execute(primary_key)
+    progress.reach(AT_KEYED)
     return "rest" if some_left else None

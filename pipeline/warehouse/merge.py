@@ -9,6 +9,7 @@ from dataclasses import replace
 from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 
+from pipeline import progress
 from pipeline.contract.table import Table
 from pipeline.contract.typing import define_staging
 from pipeline.state import markers
@@ -45,6 +46,7 @@ IS_SMALL = """
         <= %(share)s * coalesce(sum(rows), 0)
     FROM etl.row_counts WHERE place = 'processed' AND table_name = %(table)s
 """
+AT_CHECKS = 0.92  # of a load, by the clock
 INCOMING_ROWS = """
     SELECT coalesce(sum((holds ->> %(raw)s)::bigint), 0)::bigint
     FROM etl.table_updates INNER JOIN incoming_batches USING (batch_id)
@@ -99,9 +101,12 @@ def _merge(load: Load, table: Table) -> None:
     """Merge into the live table, which is brought along with its declaration first."""
     last = load.previous
     is_changed = last is not None and last.inputs.facts.get("declaration") != load.spec.inputs.facts["declaration"]
-    with brought_along(load.cursor, table, is_changed=is_changed):
-        is_full = _merge_batches(load, table)
-    checks.run_checks(load, table.name, anew=is_full)
+    with progress.stage(table.raw, "rows"):
+        with brought_along(load.cursor, table, is_changed=is_changed):
+            is_full = _merge_batches(load, table)
+        progress.reach(AT_CHECKS)
+        checks.run_checks(load, table.name, anew=is_full)
+        progress.reach(1)
 
 
 def _merge_batches(load: Load, table: Table) -> bool:
@@ -121,6 +126,7 @@ def _merge_batches(load: Load, table: Table) -> bool:
         execute_file(cursor, "merge/stray_rows.sql", parts=parts)
     edited_rows = _define_incoming(cursor, table)
     incoming_rows = fetch_value(cursor, INCOMING_ROWS, {"raw": table.raw}) + edited_rows
+    progress.expect(incoming_rows)
     # Else the planner takes a table for something on a disk that turns, and would rather read all of it.
     cursor.execute("SET LOCAL random_page_cost = 1.1")
     is_small = fetch_value(cursor, IS_SMALL, {"table": table.name, "incoming": incoming_rows, "share": BY_KEY_TO_SHARE})

@@ -7,12 +7,16 @@ from collections.abc import Callable, Iterable
 from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 
+from pipeline import progress
 from pipeline.contract.register import children, csv_tables
 from pipeline.contract.table import Reference, Table
 from pipeline.contract.typing import FENCE, define_staging
 from pipeline.warehouse.statements import by_index, execute_file, fetch_value, identifiers
 
 Parts = dict[str, sql.Composable]
+
+# Which share of the merge of 500,000 sessions was over then, by the clock.
+AT_TYPED, AT_WINNERS, AT_MERGED = 0.25, 0.42, 0.8
 
 
 def as_text(names: Iterable[str], alias: str) -> sql.Composable:
@@ -125,12 +129,15 @@ def merge_rows(cursor: Cursor, table: Table, incoming: str, parts: Parts, enforc
     execute_file(cursor, "merge/candidates.sql", parts=parts)
     define_staging(cursor, table, "stg_invalid", "invalid_rows")
     execute_file(cursor, "merge/reject.sql", parts=parts)
+    progress.reach(AT_TYPED)
     enforce_limits()
     define_staging(cursor, table, "stg_reconsidered", "reconsidered_rows")
     execute_file(cursor, "merge/winners.sql", parts=parts)
+    progress.reach(AT_WINNERS)
     withdraw_children(cursor, table, "deleted_keys")
     with by_index(cursor, wanted=parts["by_key"] != sql.SQL("")):
         execute_file(cursor, "merge/upsert.sql", parts=parts)
+    progress.reach(AT_MERGED)
 
 
 def withdraw_children(cursor: Cursor, parent: Table, leaving: str, depth: int = 0) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 
+from pipeline import progress
 from pipeline.days import today
 from pipeline.settings import get_settings
 from pipeline.state.inputs import Inputs
@@ -34,7 +35,8 @@ def publish(load: Load) -> None:
     folder = get_settings().sql_path / "trusted"
     known = load.previous.inputs if load.previous and not load.previous.voided else Inputs()
     day = load.spec.run_date or today()
-    rollups.bring_up_to_date(load.cursor, day, rebuild=_must_rebuild(load, known))
+    with progress.stage("sums over sessions", "rows"):
+        rollups.bring_up_to_date(load.cursor, day, rebuild=_must_rebuild(load, known))
     existing = _existing(load)
     if not existing:
         execute_file(load.cursor, "trusted/00_schema.sql")  # it may have been dropped with all in it
@@ -42,12 +44,14 @@ def publish(load: Load) -> None:
     definitions = load.spec.inputs.sql
     same = {name for name in views if known.sql.get(file := f"trusted/{name}.sql") == definitions[file]}
     _drop(load, {name: kind for name, kind in existing.items() if name not in same})
-    for name in views:
-        if name in existing and name in same:
-            _refresh(load, name, existing[name])
-            continue
-        execute_file(load.cursor, f"trusted/{name}.sql")
-        logger.debug("trusted.%s: defined", name)
+    with progress.stage("views", "views", len(views)) as advance:
+        for name in views:
+            if name in existing and name in same:
+                _refresh(load, name, existing[name])
+            else:
+                execute_file(load.cursor, f"trusted/{name}.sql")
+                logger.debug("trusted.%s: defined", name)
+            advance(1)
     _comment_columns(load.cursor, folder)
     drop_undeclared(load.cursor)
     rollups.drop_earlier(load.cursor)

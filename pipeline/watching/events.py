@@ -8,7 +8,7 @@ import luigi
 from luigi.rpc import RPCError
 
 from pipeline import progress, scheduling
-from pipeline.watching import bars
+from pipeline.watching import live
 from pipeline.watching.context import current, file_of, name_of
 
 logger = logging.getLogger("pipeline")
@@ -33,23 +33,29 @@ def _tell_the_scheduler(stage: progress.Progress) -> None:
         current.told_at = float("inf")
 
 
+def _show(stage: progress.Progress) -> None:
+    if current.task is not None:
+        live.update(name_of(current.task), stage)
+
+
 def install() -> None:
     """Log what happens to tasks from now on."""
     for event, handler in HANDLERS.items():
         luigi.Task.event_handler(event)(handler)  # type: ignore[no-untyped-call]
     progress.listen(_tell_the_scheduler)
-    progress.listen(bars.update)
+    progress.listen(_show)
+    live.begin()
 
 
 def _started(task: luigi.Task) -> None:
     current.begin(task)
     if not isinstance(task, luigi.WrapperTask):
         logger.info("%s: started", name_of(task), extra={"event": "start"})
-        bars.begin(name_of(task))
+        live.begun(name_of(task))
 
 
 def _ended(task: luigi.Task) -> None:
-    bars.end()
+    live.ended(name_of(task))
     if not isinstance(task, luigi.WrapperTask):
         facts = {"event": "end", "seconds": round(current.seconds, 3)}
         logger.info("%s: done (%.1f s)", name_of(task), current.seconds, extra=facts)
@@ -57,7 +63,7 @@ def _ended(task: luigi.Task) -> None:
 
 
 def _failed(task: luigi.Task, error: BaseException) -> None:
-    bars.end()
+    live.ended(name_of(task))
     # Luigi logs the failure itself, with its traceback; this is for the run's own account.
     facts = {"event": "failure", "cause": _said(error), "seconds": round(current.seconds, 3)}
     logger.info("%s: failed", name_of(task), extra=facts)
@@ -70,6 +76,7 @@ def _broken(task: luigi.Task, error: BaseException) -> None:
 
 
 def _died(task: luigi.Task, message: str) -> None:
+    live.ended(name_of(task))
     logger.info("%s: its process ended", name_of(task), extra=_facts(task, "failure", message))
     scheduling.tell_failed(task)
 

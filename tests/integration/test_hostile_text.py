@@ -18,8 +18,8 @@ __all__ = ["webhook"]
 
 ATTACK = "\x1b]0;owned\x07\x1b[2J\x9b1A<!channel>"
 FORGED = "12:00:00 ERROR forged"
-# Colours, and what shows and hides the cursor and takes progress away: all that a run itself sends to a terminal.
-OWN_CODES = re.compile(r"\x1b\[[0-9;]*m|\x1b\[\?25[hl]|\x1b\[[0-9]*[AKJ]|\x1b\[[0-9;]*H")
+# Colours, and what takes the lines away of what runs: all that a run itself sends to a terminal.
+OWN_CODES = re.compile(r"\r+(?=[\r\x1b\n])|\x1b\[[0-9;]*[AJm]")
 
 
 def write_hostile(project: Project) -> None:

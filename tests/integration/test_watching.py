@@ -7,12 +7,13 @@ import json
 import os
 import pty
 import re
+import signal
 import socket
 import subprocess
 import sys
 import threading
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ from pipeline.watching import alerts
 from pipeline.watching.alerts import notify
 from pipeline.watching.record import FAILED, NOT_RUN, RAN, Outcome
 from pipeline.watching.summary import print_summary
-from tests.in_process import settings_of
+from tests.in_process import attempt, settings_of
 from tests.project import DAY, Project, Run
 from tests.small_input import ANN, BOB, USER_COLUMNS, movie, session, write_sessions, write_users
 
@@ -78,8 +79,17 @@ def loaded(tmp_path_factory: pytest.TempPathFactory, embedded: Path) -> tuple[Pr
     return project, project.must_run(DATA_ANALYST_PASSWORD=PASSWORD)
 
 
-def on_terminal(project: Project, *arguments: str, **env: str) -> str:
-    """Run a Luigi task with standard error on a terminal of 80 columns; return what it showed there."""
+def on_terminal(
+    project: Project,
+    *arguments: str,
+    until: Callable[[bytes], object] = lambda _: False,
+    then: Callable[[subprocess.Popen[bytes]], object] = lambda _: None,
+    **env: str,
+) -> str:
+    """Run a Luigi task with standard error on a terminal of 80 columns; return what it showed there.
+
+    As soon as what it showed is such that `until` holds, `then` is done.
+    """
     reader, terminal = pty.openpty()
     command = [sys.executable, "-m", "luigi", "--module", "pipeline", "RunAll", "--date", DAY, *arguments]
     process = subprocess.Popen(
@@ -89,12 +99,16 @@ def on_terminal(project: Project, *arguments: str, **env: str) -> str:
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=terminal,
+        start_new_session=True,
     )
     os.close(terminal)
     shown = b""
     try:
         while block := os.read(reader, 65536):
             shown += block
+            if until(shown):
+                then(process)
+                until = lambda _: False  # noqa: E731
     except OSError:  # the terminal has no writer any more
         pass
     os.close(reader)
@@ -163,18 +177,59 @@ def test_the_log_for_programs(loaded: tuple[Project, Run]) -> None:
     assert PASSWORD not in text
 
 
-def test_a_terminal_shows_a_bar(
-    loaded: tuple[Project, Run],
-) -> None:
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_terminal_shows_what_runs(loaded: tuple[Project, Run], workers: str) -> None:
     project, _ = loaded
     project.pipeline("redo", "BuildReport", "--date", DAY)
-    shown = on_terminal(project, "--workers", "1")
+    shown = on_terminal(project, "--workers", workers)
     plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown)
-    assert ESCAPE in shown
-    assert re.search(r"BuildReport +━", plain), "the report takes long enough for a bar"
-    assert shown.rindex("\x1b[?25h") > shown.rindex("\x1b[?25l"), "the cursor is shown again"
+    assert re.search(r"^\r*BuildReport  0:0\d\r", plain, re.MULTILINE), "the report takes long enough for a line"
+    ended = r"\x1b\[J\d\d:\d\d:\d\d BuildReport[^\r]* \(\d\.\d s\)\r\n"
+    assert re.search(ended, shown), "it is printed above, in place of the line"
+    assert shown.rindex("\x1b[J") < shown.index("Task "), "no line is left"
     assert table(plain)["LoadUsers"] == ["complete"]
     assert all(len(line) <= 80 for line in plain[plain.index("Task  ") :].splitlines() if "/" not in line)
+
+
+def test_a_terminal_that_takes_no_codes_gets_none(loaded: tuple[Project, Run]) -> None:
+    project, _ = loaded
+    project.pipeline("redo", "CheckQuality", "--date", DAY)
+    shown = on_terminal(project, TERM="dumb")
+    assert "CheckQuality: started" in shown
+    assert ESCAPE not in shown
+
+
+def test_two_stages_are_shown_at_once(project: Project) -> None:
+    write_users(project, ANN)
+    write_sessions(project, session(1))
+    attempt(project)
+    write_users(project, ANN, BOB)
+    write_sessions(project, session(1), session(2))
+    both = re.compile(
+        rb"\x1b\[J(LoadCsvToPostgres (users|viewing_sessions)\.csv  [^\r]*0:0\d\r\n){1}"
+        rb"LoadCsvToPostgres (users|viewing_sessions)\.csv  [^\r]*0:0\d\r\x1b\[1A"
+    )
+    with project.connection() as connection, connection.cursor() as cursor:
+        cursor.execute("BEGIN; LOCK TABLE raw.users, raw.viewing_sessions IN SHARE MODE")
+        shown = on_terminal(project, until=both.search, then=lambda _: cursor.execute("ROLLBACK"))
+    assert "LoadViewingSessions raw.viewing_sessions: " in shown
+
+
+def test_ctrl_c_leaves_no_line_behind(project: Project) -> None:
+    write_users(project, ANN)
+    attempt(project)
+    write_users(project, ANN, BOB)
+    with project.connection() as connection, connection.cursor() as cursor:
+        cursor.execute("BEGIN; LOCK TABLE raw.users IN SHARE MODE")
+        shown = on_terminal(
+            project,
+            until=re.compile(rb"J(LoadCsvToPostgres users\.csv [^\r]*)\r\r\x1b\[J\1").search,
+            then=lambda run: os.killpg(run.pid, signal.SIGINT),
+        )
+    assert "SIGINT: what is not committed is rolled back; run again to go on\r\n" in shown
+    after = shown.rpartition("\x1b[J")[2]
+    assert "LoadCsvToPostgres users.csv  " not in after
+    assert "Traceback" not in shown
 
 
 def test_a_failed_run_says_why_last_and_tells_the_webhook_once(loaded: tuple[Project, Run], webhook: Webhook) -> None:
