@@ -10,11 +10,24 @@ from pathlib import Path
 
 from dotenv import dotenv_values
 
+from pipeline.errors import PipelineError
 from pipeline.settings import Settings
 
+FOLDERS = (
+    "data_raw_path",
+    "data_processed_path",
+    "data_rejected_path",
+    "reports_path",
+    "logs_path",
+    "embedded_path",
+)
 ALL_OF_OTHERS = stat.S_IRWXG | stat.S_IRWXO
 # Of names in `.env`: what docker-compose.yml reads there is a secret, too.
 SECRET = re.compile(r"PASSWORD|SECRET|_KEY|_URI|WEBHOOK", re.IGNORECASE)
+
+
+class ClosedFolderError(PipelineError):
+    """A folder of the settings is another user's; the message says what to do."""
 
 
 def keep_private(settings: Settings) -> None:
@@ -35,22 +48,36 @@ def close_folders(settings: Settings, on_the_way: int = 0) -> None:
         on_the_way: rights that stay on the way to the embedded servers, of which one may be another user's.
     """
     kept = dict.fromkeys((settings.embedded_path, *settings.embedded_path.parents), on_the_way)
-    for folder in (
-        settings.project_root / "data",
-        settings.data_raw_path,
-        settings.data_processed_path,
-        settings.data_rejected_path,
-        settings.reports_path,
-        settings.logs_path,
-        settings.embedded_path,
-    ):
-        if settings.project_root not in folder.parents or not folder.exists():
+    for folder in (settings.project_root / "data", *(getattr(settings, name) for name in FOLDERS)):
+        try:
+            info = folder.lstat()
+        except OSError:  # it is not there yet, or it is another user's
             continue
-        info = folder.lstat()
+        if settings.project_root not in folder.parents:
+            continue
         mode = stat.S_IMODE(info.st_mode)
         closed = mode & ~ALL_OF_OTHERS | mode & kept.get(folder, 0)
         if stat.S_ISDIR(info.st_mode) and info.st_uid == os.geteuid() and closed != mode:
             folder.chmod(closed)
+
+
+def check_folders(settings: Settings) -> None:
+    """See that the folders that are there may be used, before a run begins.
+
+    Raises:
+        ClosedFolderError: one is closed to this user.
+    """
+    for name in FOLDERS:
+        folder = getattr(settings, name)
+        try:
+            is_open = not folder.exists() or os.access(folder, os.R_OK | os.X_OK)
+        except PermissionError:  # one on the way to it is closed
+            is_open = False
+        if not is_open:
+            raise ClosedFolderError(
+                f"{folder} is closed to this user: run as the user to whom it belongs,"
+                f" or set {name.upper()} to another folder"
+            )
 
 
 def open_secrets(file: Path) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import luigi.configuration
@@ -12,7 +13,7 @@ from luigi.interface import core
 
 from pipeline import interrupts, scheduling
 from pipeline.errors import PipelineError
-from pipeline.privacy import keep_private
+from pipeline.privacy import check_folders, keep_private
 from pipeline.settings import PACKAGE_ROOT, Settings, get_settings
 from pipeline.watching import events
 
@@ -21,19 +22,19 @@ CONFIGURATION = "luigi.cfg"
 
 def begin_run() -> None:
     """Prepare this process to run tasks: as `prepare`, with the scheduler, and what is told of tasks."""
-    prepare()
+    prepare(check_folders)
     scheduling.choose(get_settings())
     events.install()
 
 
-def prepare() -> None:
+def prepare(*checks: Callable[[Settings], None]) -> None:
     """Read the configuration, keep files private and let signals end what is going on.
 
-    Wrong settings end it with one line and code 40.
+    Wrong settings, or what a check of them raises, end it with one line and code 40.
     """
     try:
-        keep_private(get_settings())
-        configure(get_settings())
+        for step in (keep_private, *checks, configure):
+            step(get_settings())
     except PipelineError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(40)

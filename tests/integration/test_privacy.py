@@ -6,6 +6,7 @@ import os
 import pwd
 import stat
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import pytest
 from pipeline.privacy import keep_private, open_secrets
 from pipeline.settings import Settings
 from tests.in_process import ask
+from tests.integration.test_embedded import as_user, interpreter_for
 from tests.project import Project
 from tests.small_input import write_all
 
@@ -65,6 +67,33 @@ def test_others_can_read_nothing_that_a_run_wrote(cloned: Project) -> None:
         for path in (*locks, *written):
             found = subprocess.run(["flock", "-n", path, "true"], user=nobody.pw_uid, capture_output=True, check=False)
             assert found.returncode != 0, path
+
+
+@pytest.mark.skipif(not AS_ROOT, reason="needs to become another user")
+def test_another_user_is_told_in_one_line() -> None:
+    with tempfile.TemporaryDirectory(prefix="vs-") as place:
+        root = Path(place)
+        root.chmod(0o755)
+        for folder in ("data/raw", "logs"):
+            (root / folder).mkdir(parents=True)
+        keep_private(Settings(_env_file=None, project_root=root))  # type: ignore[call-arg]
+        os.umask(0o022)
+        (root / "data").chmod(0o700)  # as after `down`
+        nobody = pwd.getpwnam("nobody")
+        code = (
+            "from pathlib import Path; from pipeline.privacy import check_folders, close_folders;"
+            "from pipeline.servers.embedded import ensure_postgres; from pipeline.settings import Settings\n"
+            f"settings = Settings(_env_file=None, project_root={place!r}); close_folders(settings)\n"
+            "for step in (check_folders, ensure_postgres):\n"
+            "    try: step(settings)\n    except Exception as error: print(type(error).__name__, error)"
+        )
+        told = as_user(nobody, interpreter_for(nobody), code)
+        assert told.stdout.splitlines() == [
+            f"ClosedFolderError {root}/data/raw is closed to this user: run as the user to whom it belongs,"
+            " or set DATA_RAW_PATH to another folder",
+            f"EmbeddedServerError {root}/data/embedded/postgres/data belongs to another user (as after a run as root):"
+            " run as the same user as before, or set EMBEDDED_PATH to another folder",
+        ], told.stderr
 
 
 def test_folders_elsewhere_stay_as_they_were_made(tmp_path: Path) -> None:

@@ -61,8 +61,12 @@ def server_account(data: Path) -> Account:
 
 def foreign(data: Path) -> EmbeddedServerError:
     """The error for a data directory that belongs to somebody else."""
+    try:
+        owner = f"the user {_name(data.stat().st_uid)}"
+    except PermissionError:
+        owner = "another user"
     return EmbeddedServerError(
-        f"{data} belongs to the user {_name(data.stat().st_uid)} (as after a run as root): "
+        f"{data} belongs to {owner} (as after a run as root): "
         "run as the same user as before, or set EMBEDDED_PATH to another folder"
     )
 
