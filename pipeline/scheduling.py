@@ -31,14 +31,15 @@ MOST_BYTES = 10_000
 
 
 def choose(settings: Settings) -> None:
-    """Use the central scheduler if it answers, otherwise one of our own.
+    """Use the central scheduler if it answers, otherwise, or with `--local-scheduler`, one of our own.
 
     Luigi by itself would try for a minute to reach a scheduler that is not there, and then give up.
     """
     config = luigi.configuration.get_config()  # type: ignore[no-untyped-call]
     # The command line has no way to say which class it takes for a central scheduler.
     luigi.interface._WorkerSchedulerFactory = _OwnPlanFactory  # type: ignore[misc]
-    if address := embedded.scheduler_address(settings):
+    address = None if "--local-scheduler" in sys.argv else embedded.scheduler_address(settings)
+    if address:
         host, port = address
         fault = _fault(host, port)
         if fault is None:

@@ -176,6 +176,14 @@ def test_a_run_does_without_a_scheduler_that_is_gone(project: Project) -> None:
     assert "warning: luigid (127.0.0.1:1) does not answer; this run does without" in run.output
 
 
+def test_a_run_does_without_a_scheduler_that_it_does_not_want(project: Project, settings: Settings) -> None:
+    project.write_rows("users.csv", ["one,two", "1,2"])
+    ensure_scheduler(settings)
+    run = project.task("LoadCsvToPostgres", "--path", "users.csv", "--local-scheduler", **variables(settings))
+    assert (run.code, run.ran.count("LoadCsvToPostgres users.csv")) == (30, 1), "what failed is not tried again"
+    assert tasks(settings, "DONE") == {}
+
+
 def test_no_proxy_stands_between_a_run_and_its_scheduler(project: Project, settings: Settings) -> None:
     ensure_scheduler(settings)
     proxies = dict.fromkeys(("http_proxy", "HTTP_PROXY", "all_proxy"), "http://127.0.0.1:9")
