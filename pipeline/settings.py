@@ -39,9 +39,10 @@ class Settings(BaseSettings):
     `postgres_host` is None when the embedded PostgreSQL is to be used, `mongo_host` and `mongo_uri` are None
     when the embedded MongoDB server is, `luigid_host` is None when the project's own scheduler is. All paths
     are absolute, and links in the raw folder lead out of it only with `data_raw_outside_links`;
-    `max_reject_ratio` is a share (0.05 = 5 %); `lock_timeout_seconds` is how long a load waits for another run,
-    or for readers of what it replaces; `pipeline_timezone` is the zone whose day today is. A secret may instead be
-    the content of the file that `<name>_file` names.
+    `max_reject_ratio` is a share (0.05 = 5 %); `max_file_gb` is what a file may hold, unpacked
+    (10^9 bytes); `lock_timeout_seconds` is how long a load waits for another run, or for readers of what it replaces;
+    `pipeline_timezone` is the zone whose day today is. A secret may instead be the content of the file that
+    `<name>_file` names.
     """
 
     model_config = SettingsConfigDict(extra="ignore", frozen=True, env_ignore_empty=True)
@@ -93,6 +94,7 @@ class Settings(BaseSettings):
     failure_webhook_url_file: Path | None = None
 
     max_reject_ratio: float = Field(0.05, ge=0, le=1)
+    max_file_gb: float = Field(100, gt=0)
     lock_timeout_seconds: int = Field(1800, ge=1)
     pipeline_timezone: str = "UTC"
 

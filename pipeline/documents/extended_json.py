@@ -11,6 +11,8 @@ from bson import json_util
 from bson.binary import UuidRepresentation
 
 SHOWN_LENGTH = 1000
+MAX_ROW = 32 << 20  # characters of a rejected document that is kept whole: more than MongoDB takes
+KEPT_LENGTH = 10_000
 
 _EXTENDED_JSON = json_util.JSONOptions(
     json_mode=json_util.JSONMode.RELAXED, uuid_representation=UuidRepresentation.STANDARD
@@ -46,11 +48,14 @@ def extended_json_cleaned(value: object) -> tuple[str, bool]:
 
 
 def row_json(content: object) -> str:
-    """Write a rejected document, whatever it holds."""
+    """Write a rejected document, whatever it holds; of one that is too long to be kept, the beginning."""
     try:
-        return extended_json(content)
-    except ValueError:
+        text = extended_json(content)
+    except (ValueError, MemoryError):
         return json.dumps({"_reject_line": shown(content)})
+    if len(text) <= MAX_ROW:
+        return text
+    return json.dumps({"_reject_line": f"{text[:KEPT_LENGTH]}… (shortened: {len(text):,} characters)"})
 
 
 def shown(value: object) -> str:

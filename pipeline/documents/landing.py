@@ -16,15 +16,18 @@ from pipeline.documents.extended_json import row_json, shown
 from pipeline.documents.storable import UnstorableError, storable
 from pipeline.servers import mongo
 from pipeline.settings import get_settings
-from pipeline.sources.files import open_raw
-from pipeline.sources.json_files import Known, read_documents
+from pipeline.sources.files import FileRefusedError, open_raw
+from pipeline.sources.json_files import Document, Known, read_documents
 from pipeline.state import mongo_markers
 from pipeline.state.inputs import Inputs
+from pipeline.state.memory import limited_memory
 from pipeline.state.spec import Load
 from pipeline.warehouse.reject_limit import enforce_limit
 from pipeline.warehouse.rejects import Rejects
 
 logger = logging.getLogger("pipeline")
+
+MEMORY_OF_DOCUMENT = 96 << 20  # bytes: its text, its values and what is written of it, at the same time
 
 
 class JsonDelivery(Protocol):
@@ -131,23 +134,36 @@ def inspect(name: str, digest: str, spool: IO[bytes], rejects: Rejects, only: Co
     found = Inspection()
     known = Known(tuple(collections()), identity_fields(), document_fields())
     with open_raw(get_settings().data_raw_path, name, digest) as file:
-        for document in read_documents(file, name, known, found.passed_over):
-            try:
-                good = storable(document)
-            except UnstorableError as error:
-                found.rejected += 1
-                row = row_json({"_reject_line": document.content} if document.fault else document.content)
-                problem = error.problem.told()
-                rejects.add(document.collection, name, document.number, [problem], row, error.document_id)
-                continue
-            found.good[document.collection] += 1
-            if document.collection in only:
-                good.dump(spool)
-            else:
-                found.superseded += 1
+        try:
+            with limited_memory(MEMORY_OF_DOCUMENT):
+                for document in read_documents(file, name, known, found.passed_over):
+                    _keep(document, name, found, spool, rejects, only)
+        except MemoryError:
+            raise FileRefusedError(
+                f"{name}: document {found.read + 1:,} takes more than {MEMORY_OF_DOCUMENT >> 20} MB of memory to be"
+                " read; split it, or deliver the file without it"
+            ) from None
     for sentence in found.passed_over.values():
         logger.warning("%s", sentence)
     return found
+
+
+def _keep(  # noqa: PLR0917 (what `inspect` has)
+    document: Document, name: str, found: Inspection, spool: IO[bytes], rejects: Rejects, only: Collection[str]
+) -> None:
+    try:
+        good = storable(document)
+    except UnstorableError as error:
+        row = row_json({"_reject_line": document.content} if document.fault else document.content)
+        problem = error.problem.told()
+        rejects.add(document.collection, name, document.number, [problem], row, error.document_id)
+        found.rejected += 1
+        return
+    if document.collection in only:
+        good.dump(spool)
+    else:
+        found.superseded += 1
+    found.good[document.collection] += 1
 
 
 def unknown_collections(name: str, found: Inspection) -> list[dict[str, str | None]]:

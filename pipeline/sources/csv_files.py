@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from typing import IO
 
 from pipeline.sources.csv_header import REJECT_COLUMN_PREFIX, REJECT_SOURCE, read_header
-from pipeline.sources.csv_lines import BLOCK_SIZE, CutLine, LineBlocks, lines_of
+from pipeline.sources.csv_lines import BLOCK_SIZE, CutLine, Line, LineBlocks, LongLine, lines_of
+from pipeline.sources.csv_long import LongRecord
 from pipeline.sources.csv_records import Record, Records, decoded
 from pipeline.sources.csv_text import (
     BLANK_ROW,
@@ -70,7 +71,7 @@ class CsvStream:
         self.records = 0
         self.blank_rows = 0
         header = read_header(name, self._blocks, declared, required)
-        self._rest, self.delimiter = header.rest, header.delimiter
+        self.delimiter = header.delimiter
         is_ours = any(column.startswith(REJECT_COLUMN_PREFIX) for column in header.names)
         self._header = [restored(column) for column in header.names] if is_ours else header.names
         self._closer = Records(self._blocks, self.delimiter, len(self._header))
@@ -89,14 +90,13 @@ class CsvStream:
 
     def lines(self, prefix: bytes = b"") -> Iterator[bytes]:
         """Yield the good records as CSV, many at a time: `prefix`, the record's number, the values of `columns`."""
-        block = self._rest or self._blocks.next()
-        while block:
-            plain = None if isinstance(block, CutLine) else self._plain(block, prefix)
-            if plain is None:
-                yield from self._one_by_one(block, prefix)
-            else:
+        while block := self._blocks.next():
+            plain = None if isinstance(block, CutLine | LongLine) else self._plain(block, prefix)
+            lines = lines_of(block if plain is None else b"")
+            del block  # there is no memory for two long lines
+            if plain is not None:
                 yield plain
-            block = self._blocks.next()
+            yield from self._one_by_one(lines, prefix)
 
     def _plain(self, block: bytes, prefix: bytes) -> bytes | None:
         """Return a block with nothing special in it ready for COPY; None if it needs a closer look."""
@@ -131,38 +131,45 @@ class CsvStream:
         is_regular = block.translate(None, VALUE_BYTES) == separators * block.count(b"\n")
         return block if is_regular and not BLANK_ROW_WITHIN.search(b"\n" + block) else None
 
-    def _one_by_one(self, block: bytes, prefix: bytes) -> Iterator[bytes]:
-        lines = lines_of(block)
-        out, size = [], 0
+    def _one_by_one(self, lines: deque[Line], prefix: bytes) -> Iterator[bytes]:
+        out: list[bytes] = []
+        size = 0
         while lines:
-            line = lines.popleft()
-            if not line.strip(b"\r\n"):
-                continue
-            text = self._text(line, lines)
-            if text is not None:
-                out.append(b"%b%d,%b\n" % (prefix, self.records, text))
-                size += len(text)
+            record = self._next(lines)
+            if isinstance(record, LongRecord):
+                yield b"".join([*out, b"%b%d," % (prefix, self.records)])
+                yield from record.as_csv(self._kept, is_ours=not self._is_plain)
+                out, size = [b"\n"], 1
+            elif record is not None:
+                out.append(b"%b%d,%b\n" % (prefix, self.records, record))
+                size += len(record)
             if size > BLOCK_SIZE:
                 yield b"".join(out)
                 out, size = [], 0
         if out:
             yield b"".join(out)
 
-    def _text(self, line: bytes, lines: deque[bytes]) -> bytes | None:
-        """Return the record that begins with `line` as CSV, without its end; None if it is no row."""
-        if self._is_simple(line) and line.count(b",") == len(self._header) - 1 and not BLANK_ROW.match(line):
-            self.records += 1
-            return line.rstrip(b"\r\n")
+    def _next(self, lines: deque[Line]) -> bytes | LongRecord | None:
+        """Return the next record as CSV, without its end, or as it is if it is long; None if it is no row."""
+        line = lines.popleft()
+        if not isinstance(line, LongLine):
+            if not line.strip(b"\r\n"):
+                return None
+            if self._is_simple(line) and line.count(b",") == len(self._header) - 1 and not BLANK_ROW.match(line):
+                self.records += 1
+                return line.rstrip(b"\r\n")
         record = self._closer.read(line, lines)
         if record.fields is not None and is_blank(record.fields):
             self.blank_rows += 1
             return None
         self.records += 1
-        if record.fields is None or record.fault:
+        if record.fault or (record.fields is None and record.long is None):
             self._refuse(record)
             return None
         if self._corrects_at is not None and not self.corrects:
-            self.corrects = restored(record.fields[self._corrects_at]) or None
+            self.corrects = restored(record.value(self._corrects_at, KEPT_CHARACTERS)) or None
+        if record.fields is None:
+            return record.long
         values = self._of_kept(record.fields)
         # Quoted whatever they hold, but for nothing at all, which is null.
         return ",".join(['"' + value.replace('"', '""') + '"' if value else "" for value in values]).encode()
@@ -183,7 +190,8 @@ class CsvStream:
         line = decoded(record.content)
         fields = record.fields
         if fields is None:
-            [fields] = csv.reader([line[:KEPT_CHARACTERS]], delimiter=self.delimiter)
+            first = line[:KEPT_CHARACTERS].replace("\r", "\n").partition("\n")[0]
+            fields = next(csv.reader([first], delimiter=self.delimiter), [])
         values = zip(self.columns, self._of_kept(fields), strict=False)
         row: dict[str, object] = {column: shortened(value) for column, value in values}
         row["_reject_line"] = shortened(line, size)

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from pipeline.sources.csv_lines import CutLine, LineBlocks, lines_of
+from pipeline.sources.csv_lines import LONG_LINE_BYTES, CutLine, Line, LineBlocks, LongLine, lines_of
 from pipeline.sources.csv_text import QuoteError, is_blank, splitter
 from pipeline.sources.files import FileRefusedError
 from pipeline.sources.text_rules import BLANKS, trim, visible
@@ -29,15 +29,14 @@ VALUE = re.compile(
 
 @dataclass(frozen=True)
 class Header:
-    """The names of a header, trimmed and in lower case, what separates them, and the lines after it in its block."""
+    """The names of a header, trimmed and in lower case, and what separates them."""
 
     names: list[str]
     delimiter: str
-    rest: bytes
 
 
 def read_header(file: str, blocks: LineBlocks, declared: Collection[str], required: Collection[str]) -> Header:
-    """Read a file up to its header.
+    """Read a file up to its header, which is the last line that is used of it.
 
     Semicolons, tabs and vertical bars separate columns where the header, so read, has more of the declared ones; or,
     where none are declared, more columns than one.
@@ -71,14 +70,15 @@ def read_header(file: str, blocks: LineBlocks, declared: Collection[str], requir
     if names is None:
         raise FileRefusedError(f"{file}: a quote in the header is never closed; it must be on one line")
     if not set(required) <= set(names):
-        while len(lines) < LINES_LOOKED_AT and (block := blocks.next()):
+        while len(lines) < LINES_LOOKED_AT and (block := blocks.next()) and not isinstance(block, LongLine):
             lines.extend(lines_of(block))
         _refuse_title(file, first, lines, required)
     _check_names(file, names, delimiter)
-    return Header(names, delimiter, b"".join(lines))
+    blocks.give_back(bytearray(), lines)
+    return Header(names, delimiter)
 
 
-def _first_line(file: str, blocks: LineBlocks) -> tuple[deque[bytes], str]:
+def _first_line(file: str, blocks: LineBlocks) -> tuple[deque[Line], str]:
     """Return the first line with anything but separators, and the lines of its block that follow."""
     while block := blocks.next():
         lines = lines_of(block)
@@ -90,9 +90,10 @@ def _first_line(file: str, blocks: LineBlocks) -> tuple[deque[bytes], str]:
     raise FileRefusedError(f"{file}: the file is empty, it has no header; deliver it again")
 
 
-def _text(file: str, line: bytes) -> str:
-    if isinstance(line, CutLine):
-        raise FileRefusedError(f"{file}: the first line is no header: {line.reason}; deliver it again")
+def _text(file: str, line: Line) -> str:
+    if isinstance(line, CutLine | LongLine):
+        reason = line.reason if isinstance(line, CutLine) else f"longer than {LONG_LINE_BYTES >> 20} MiB"
+        raise FileRefusedError(f"{file}: the first line is no header: {reason}; deliver it again")
     try:
         return line.decode("utf-8").rstrip("\r\n")
     except UnicodeDecodeError as error:
@@ -114,7 +115,7 @@ def _fit(names: list[str] | None, declared: Collection[str]) -> int:
     return len(set(declared) & set(names)) if declared else int(len(names) > 1)
 
 
-def _refuse_title(file: str, first: str, lines: deque[bytes], required: Collection[str]) -> None:
+def _refuse_title(file: str, first: str, lines: deque[Line], required: Collection[str]) -> None:
     """Refuse a file whose header is not its first line but one of the next."""
     for number, line in enumerate(list(lines)[:LINES_LOOKED_AT], start=1):
         text = line.decode("utf-8", "replace").rstrip("\r\n")

@@ -11,9 +11,14 @@ from typing import IO, Any, ClassVar, cast
 
 from pipeline import progress
 from pipeline.errors import PipelineError, RefusedInputError
+from pipeline.settings import get_settings
 from pipeline.sources.file_kinds import START_BYTES, encoding_of, fault_of, packing_of
 from pipeline.sources.unpacking import UNPACK_ERRORS, as_utf8, unpacked
+from pipeline.state.disk import require_space
 from pipeline.state.fingerprints import READ_SIZE, new_digest, open_regular
+
+BYTES_BETWEEN_LOOKS = 64 << 20  # of what a packed file unpacks to, until the disks are looked at again
+SPACE_LEFT = 256 << 20  # bytes that stay free meanwhile
 
 
 class FileRefusedError(RefusedInputError):
@@ -89,19 +94,23 @@ def open_raw(folder: Path, name: str, digest: str | None = None) -> Iterator[IO[
 
     Raises:
         UnreadableFileError: it is not there any more, or cannot be read.
-        FileRefusedError: it is packed and cut short or corrupt, or it is no text.
+        FileRefusedError: it is packed and cut short or corrupt, it is no text, or it is larger than `MAX_FILE_GB`.
+        DiskFullError: there is not as much space as it takes.
         ChangedWhileReadError: the content is not the one with the digest.
     """
     with _named_if_unreadable(name):
         opened = open_regular(folder / name)
     size = os.fstat(opened.fileno()).st_size
+    if size > most_bytes():
+        raise _too_large(name)
+    require_space(name, size)
     with opened as file, progress.stage(name, "bytes", size) as advance:
         digesting = _DigestingFile(file, name, advance)
         stream: io.BufferedReader = io.BufferedReader(cast(Any, digesting), READ_SIZE)
         packing = packing_of(stream.peek(START_BYTES)[:START_BYTES])
         refusal = None
         try:
-            yield _text(unpacked(stream, packing) if packing else stream, name)
+            yield _text(_bounded(unpacked(stream, packing), name) if packing else stream, name)
         except FileRefusedError as error:
             refusal = error
         except UNPACK_ERRORS as error:
@@ -114,6 +123,44 @@ def open_raw(folder: Path, name: str, digest: str | None = None) -> Iterator[IO[
             raise ChangedWhileReadError(f"{name}: changed while it was read; the next run loads it")
         if refusal:
             raise refusal
+
+
+def most_bytes() -> int:
+    """Return how many bytes a file may have, unpacked."""
+    return int(get_settings().max_file_gb * 1e9)
+
+
+def _too_large(name: str) -> FileRefusedError:
+    return FileRefusedError(
+        f"{name}: it holds more than the {get_settings().max_file_gb:g} GB that MAX_FILE_GB allows; split it, or raise"
+        " that"
+    )
+
+
+class _Bounded(io.RawIOBase):
+    """Passes on what a file unpacks to, as long as that is not too much for the limit or for the disks."""
+
+    def __init__(self, stream: io.BufferedReader, name: str) -> None:
+        super().__init__()
+        self._stream, self._name = stream, name
+        self._size, self._most, self._looked_at = 0, most_bytes(), 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        size = self._stream.readinto(buffer)
+        self._size += size
+        if self._size > self._most:
+            raise _too_large(self._name)
+        if self._size - self._looked_at > BYTES_BETWEEN_LOOKS:
+            self._looked_at = self._size
+            require_space(self._name, SPACE_LEFT)
+        return size
+
+
+def _bounded(stream: io.BufferedReader, name: str) -> io.BufferedReader:
+    return io.BufferedReader(_Bounded(stream, name), READ_SIZE)
 
 
 @contextmanager

@@ -39,10 +39,15 @@ def take_locks(cursor: Cursor, locks: Locks) -> None:
 
 def is_free(cursor: Cursor, name: str) -> bool:
     """Tell whether nobody holds a lock now."""
-    if not fetch_value(cursor, "SELECT pg_try_advisory_lock(%s, hashtext(%s))", (SPACE, name)):
+    if not try_lock(cursor, name):
         return False
     release(cursor, name)
     return True
+
+
+def try_lock(cursor: Cursor, name: str) -> bool:
+    """Take a lock alone if nobody holds it; tell whether it was to be had."""
+    return bool(fetch_value(cursor, "SELECT pg_try_advisory_lock(%s, hashtext(%s))", (SPACE, name)))
 
 
 def release(cursor: Cursor, name: str) -> None:

@@ -89,7 +89,8 @@ def _predecessor(load: Load, table: str) -> int | None:
 def _example(cursor: Cursor, table: str, column: str, batch_id: int) -> str | None:
     # Without parameters, since a column may be called %s.
     query = sql.SQL(
-        "SELECT {column} FROM raw.{table} WHERE _batch_id = {batch} AND {column} <> '' ORDER BY _row LIMIT 1"
+        "SELECT left({column}, 2000) FROM raw.{table}"
+        " WHERE _batch_id = {batch} AND {column} <> '' ORDER BY _row LIMIT 1"
     )
     names = {"column": sql.Identifier(column), "table": sql.Identifier(table), "batch": sql.Literal(batch_id)}
     cursor.execute(query.format(**names))

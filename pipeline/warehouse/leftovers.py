@@ -10,11 +10,13 @@ from pathlib import Path
 
 from psycopg2.extensions import cursor as Cursor
 
+from pipeline.contract.register import csv_tables
 from pipeline.servers.postgres import session
 from pipeline.settings import get_settings
 from pipeline.state.locks import is_free
 from pipeline.warehouse.reject_files import write_due
 from pipeline.warehouse.rejects import forget_refused_files
+from pipeline.warehouse.unused_columns import drop_unused
 
 logger = logging.getLogger("pipeline")
 
@@ -31,7 +33,7 @@ def leftovers() -> list[Path]:
 
 
 def clear_leftovers(is_gone: Callable[[str, str], bool]) -> None:
-    """Delete what killed runs left behind, and bring reject files up to date that they did not come to.
+    """Delete what killed runs left behind, and what no file needs any more; bring reject files up to date.
 
     Args:
         is_gone: tells whether a raw file with a content (path and digest) is not there any more; if that had been
@@ -40,6 +42,8 @@ def clear_leftovers(is_gone: Callable[[str, str], bool]) -> None:
     with session() as cursor:
         forget_refused_files(cursor, is_gone)
         write_due(cursor)
+        for table in csv_tables():
+            drop_unused(cursor, table)
     for path in leftovers():
         delete(path)
         logger.info("%s: deleted, a run that was killed had left it behind", path)

@@ -28,10 +28,12 @@ from pipeline.warehouse.reject_files import is_reject_file, mark_due, write_due
 from pipeline.warehouse.reject_limit import TooManyRejectsError, enforce_limit, enforce_limit_on_values
 from pipeline.warehouse.rejects import Rejects, digests_of, forget_refused
 from pipeline.warehouse.statements import identifiers
+from pipeline.warehouse.unused_columns import undeclared
 
 logger = logging.getLogger("pipeline")
 
 COPY_BUFFER = 1 << 18
+SHOWN_DRIFT = 20
 LIMIT_EXCEEDED = "54"  # the class of PostgreSQL's errors for too many columns, or a row that is too long
 # A delivery of less than this share of the rows it had may have been cut short.
 SHRUNKEN = 0.5
@@ -99,7 +101,8 @@ def _land(
             raise CorrectionError
         # New columns come before anything is deleted: files that land side by side never wait for each other.
         with limits_told(name):
-            added, missing = match_columns(cursor, name, stream.columns)
+            added, missing = match_columns(cursor, name, stream.columns, load.spec.update_id)
+        load.details["columns"] = undeclared(table, stream.columns)
         absent = [*missing_columns(table, missing), *vanished_columns(load, table, [*stream.columns, *missing])]
         if load.previous:
             load.details["rejected_before"] = digests_of(cursor, load.previous.batch_id)
@@ -139,8 +142,10 @@ def _land(
     drift = [*new_columns(load, table, added, batch_id), *absent]
     if drift:
         load.details["drift"] = drift
-    for each in drift:
+    for each in drift[:SHOWN_DRIFT]:
         logger.warning("%s: %s", name, in_words(each))
+    if len(drift) > SHOWN_DRIFT:
+        logger.warning("%s: %s more columns that are new or missing", name, f"{len(drift) - SHOWN_DRIFT:,}")
 
 
 def _note_reading(load: Load, name: str, stream: CsvStream) -> None:

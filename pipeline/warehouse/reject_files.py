@@ -8,8 +8,10 @@ it: it is neither replaced nor deleted.
 from __future__ import annotations
 
 import csv
+import json
 import logging
 import re
+import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from itertools import count
@@ -27,6 +29,14 @@ from pipeline.warehouse.statements import fetch_value, table_columns
 logger = logging.getLogger("pipeline")
 
 LOCK = "reject files"
+REJECTED = """
+    COPY (
+        SELECT
+            coalesce(batches.details ->> 'corrects', rejected.source), rejected.record, rejected.problems, rejected.row
+        FROM etl.rejected_rows AS rejected INNER JOIN etl.batches AS batches USING (batch_id)
+        WHERE batch_id = %s ORDER BY rejected.record, rejected.reject_id
+    ) TO STDOUT (FORMAT csv)
+"""
 # Compressed, or with the number of one that was written beside another, it is still one.
 NAME = re.compile(r".+-rejected-\d+(-\d+)?\.csv(\.\w+)?", re.IGNORECASE)
 
@@ -150,28 +160,24 @@ def _write_partial(cursor: Cursor, batch_id: int, table: str) -> Path | None:
     in spreadsheets, so no cell is a formula; that is undone when the file is read.
     """
     columns = [column for column in table_columns(cursor, f"raw.{table}") if column not in RESERVED_COLUMNS]
-    cursor.execute(
-        """
-        SELECT
-            coalesce(batches.details ->> 'corrects', rejected.source), rejected.record, rejected.problems, rejected.row
-        FROM etl.rejected_rows AS rejected INNER JOIN etl.batches AS batches USING (batch_id)
-        WHERE batch_id = %s ORDER BY rejected.record, rejected.reject_id
-        """,
-        (batch_id,),
-    )
     path = reject_file(table, batch_id).with_suffix(".partial")
-    if not cursor.rowcount:
-        path.unlink(missing_ok=True)  # a killed run may have left it
-        return None
-    path.parent.mkdir(parents=True, exist_ok=True)
-    added = [f"{REJECT_COLUMN_PREFIX}{name}" for name in ("source", "record", "reason", "line")]
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow([defused(name) for name in (*columns, *added)])
-        for source, record, problems, row in cursor:
-            reasons = "; ".join(_in_words(problem) for problem in problems)
-            cells = [*(row.get(column) for column in columns), source, record, reasons, row.get("_reject_line")]
-            writer.writerow([defused("" if cell is None else str(cell)) for cell in cells])
+    with tempfile.TemporaryFile("w+", encoding="utf-8", newline="") as found:
+        # One by one: a query's result would be in memory as a whole.
+        cursor.copy_expert(cursor.mogrify(REJECTED, (batch_id,)).decode(), found)
+        if not found.tell():
+            path.unlink(missing_ok=True)  # a killed run may have left it
+            return None
+        found.seek(0)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        added = [f"{REJECT_COLUMN_PREFIX}{name}" for name in ("source", "record", "reason", "line")]
+        with path.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow([defused(name) for name in (*columns, *added)])
+            for source, record, problems, row in csv.reader(found):
+                reasons = "; ".join(_in_words(problem) for problem in json.loads(problems))
+                values = json.loads(row)
+                cells = [*(values.get(column) for column in columns), source, record, reasons, values.get("_reject_line")]
+                writer.writerow([defused("" if cell is None else str(cell)) for cell in cells])
     return path
 
 

@@ -28,7 +28,7 @@ COMMENT ON COLUMN etl.rejected_rows.column_name IS 'Column or path of the first 
 COMMENT ON COLUMN etl.rejected_rows.value IS 'Value of that column, its first 1,000 characters.';
 COMMENT ON COLUMN etl.rejected_rows.reason IS 'Why the first problem is one.';
 COMMENT ON COLUMN etl.rejected_rows.problems IS 'All problems of the record: array of {column, value, reason}.';
-COMMENT ON COLUMN etl.rejected_rows.row IS 'The whole record.';
+COMMENT ON COLUMN etl.rejected_rows.row IS 'The record, whole unless it has more than a mebibyte: then long values are cut.';
 COMMENT ON COLUMN etl.rejected_rows.rejected_at IS 'When it was rejected.';
 
 SELECT etl.watch('etl', 'rejected_rows');

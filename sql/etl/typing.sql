@@ -51,14 +51,15 @@ RETURN CASE WHEN pg_input_is_valid(value, 'date') THEN value::date END;
 
 COMMENT ON FUNCTION etl.plain_date(text) IS 'The day that a cleaned value stands for in the eyes of PostgreSQL, which knows many ways to write one; null if for none.';
 
--- What is wrong with a value, which is looked into only where what was read of it (`plain`) does not do.
+-- What is wrong with a value, which is looked into only where what was read of it (`plain`) does not do. The beginning
+-- of a value shows what it is not: an expression takes many times the memory of what it looks at.
 
 CREATE OR REPLACE FUNCTION etl.whole_problem(value text, plain bigint, low bigint, high bigint) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN CASE
     WHEN value IS NULL OR plain BETWEEN low AND high THEN NULL
-    WHEN value !~ '^[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)$' THEN 'not a number'
-    WHEN value !~ '^[+-]?[0-9]+(\.0+)?$' THEN 'not a whole number'
+    WHEN left(value, 1000) !~ '^[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)$' THEN 'not a number'
+    WHEN left(value, 1000) !~ '^[+-]?[0-9]+(\.0+)?$' THEN 'not a whole number'
     WHEN length(value) > 60 OR value::numeric NOT BETWEEN low AND high
         THEN 'out of range: ' || low::text || ' to ' || high::text
 END;
@@ -75,7 +76,7 @@ CREATE OR REPLACE FUNCTION etl.numeric_problem(value text, plain numeric, low nu
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN CASE
     WHEN value IS NULL OR plain BETWEEN low AND high THEN NULL
-    WHEN value !~ '^[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)$' THEN 'not a number'
+    WHEN left(value, 1000) !~ '^[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)$' THEN 'not a number'
     WHEN length(value) > 60 OR value::numeric NOT BETWEEN low AND high
         THEN 'out of range: ' || low::text || ' to ' || high::text
 END;
@@ -95,9 +96,9 @@ RETURN CASE
     WHEN value IS NULL OR (plain::text = value AND plain BETWEEN low AND high) THEN NULL
     WHEN (value NOT LIKE '____-__-__' OR translate(value, '0123456789', '') <> '--')
         -- As programs write a day that keep days as times, whatever their zone.
-        AND value !~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ]00:00(:00(\.0+)?)?( ?(Z|[+-][0-9]{2}(:?[0-9]{2})?))?$'
+        AND left(value, 1000) !~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ]00:00(:00(\.0+)?)?( ?(Z|[+-][0-9]{2}(:?[0-9]{2})?))?$'
         THEN CASE
-            WHEN value ~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]' THEN 'a time where a date belongs'
+            WHEN left(value, 1000) ~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]' THEN 'a time where a date belongs'
             ELSE 'not an ISO date (YYYY-MM-DD)'
         END
     WHEN plain IS NULL THEN 'no such day'
@@ -110,7 +111,7 @@ COMMENT ON FUNCTION etl.date_problem(text, date, date, date) IS
 CREATE OR REPLACE FUNCTION etl.time_problem(value text) RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
 RETURN CASE
-    WHEN value !~ ('^[0-9]{4}-[0-9]{2}-[0-9]{2}'
+    WHEN left(value, 1000) !~ ('^[0-9]{4}-[0-9]{2}-[0-9]{2}'
         || '([T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?( ?(Z|[+-][0-9]{2}(:?[0-9]{2})?))?)?$')
         THEN 'not an ISO time (YYYY-MM-DD HH:MM:SS+00:00)'
     WHEN NOT pg_input_is_valid(value, 'timestamptz') THEN 'no such time'
@@ -123,7 +124,7 @@ COMMENT ON FUNCTION etl.time_problem(text) IS 'Why a cleaned value is no ISO tim
 CREATE OR REPLACE FUNCTION etl.float_problem(value text) RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
 RETURN CASE
-    WHEN value !~ '^[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?$' THEN 'not a number'
+    WHEN left(value, 1000) !~ '^[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?$' THEN 'not a number'
     WHEN NOT pg_input_is_valid(value, 'float8') THEN 'out of range'
 END;
 
@@ -149,3 +150,23 @@ RETURN CASE
 END;
 
 COMMENT ON FUNCTION etl.problem(text, text, text) IS 'A problem as an array of one, no problem as an empty array, to be concatenated.';
+
+CREATE OR REPLACE FUNCTION etl.kept_record(record jsonb) RETURNS jsonb
+LANGUAGE sql STABLE PARALLEL SAFE
+RETURN CASE
+    WHEN pg_column_size(record) <= 1048576 THEN record
+    ELSE (
+        SELECT jsonb_object_agg(
+            field.key,
+            CASE
+                WHEN length(field.value) > 10000
+                    THEN left(field.value, 10000) || '… (shortened: ' || length(field.value)::text || ' characters)'
+                ELSE field.value
+            END
+        )
+        FROM jsonb_each_text(record) AS field
+    )
+END;
+
+COMMENT ON FUNCTION etl.kept_record(jsonb) IS
+    'A rejected record as it is kept: whole, or with long values cut if it has more than a mebibyte.';

@@ -11,7 +11,7 @@ SELECT
     staged.problems -> 0 ->> 'value',
     staged.problems -> 0 ->> 'reason',
     staged.problems,
-    to_jsonb(source_row) - ARRAY['_batch_id', '_row']
+    etl.kept_record(to_jsonb(source_row) - ARRAY['_batch_id', '_row'])
 FROM stg_invalid AS staged
 INNER JOIN invalid_rows AS source_row ON source_row._batch_id = staged._batch_id AND source_row._row = staged._row
 INNER JOIN etl.batches AS batches ON batches.batch_id = staged._batch_id;

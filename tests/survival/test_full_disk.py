@@ -15,6 +15,7 @@ from tests.survival.aftermath import assert_right
 pytestmark = pytest.mark.survival
 
 SIZE = 2 << 20
+TASK_FAILED = 30
 
 
 @pytest.fixture
@@ -47,3 +48,13 @@ def test_a_full_disk(project: Project, small_disk: Path, free: int) -> None:
     filler.unlink()
     subprocess.run(["mount", "-o", "remount,size=64m", str(small_disk)], check=True)
     assert_right(project)
+
+
+def test_a_file_that_is_larger_than_the_disk(project: Project, small_disk: Path) -> None:
+    project.write("users.csv", "user_id,age\n" + "U1,30\n" * SIZE)
+    process = project.start(TMPDIR=str(small_disk))
+    assert process.wait() == TASK_FAILED
+    told = project.logged()
+    assert "users.csv: to land it takes 13 MB and more, and 2 MB are free on" in told
+    assert "make room and run again" in told
+    assert project.rows("SELECT count(*) FROM raw.users") == [(0,)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import random
 import re
 import time
 import tracemalloc
@@ -526,3 +527,20 @@ def test_records_are_those_of_the_oracle(content: bytes) -> None:
         wanted.append(fields if is_row else None)
     rows = dict(found.rows)
     assert [rows.get(number) for number in range(1, found.records + 1)] == wanted
+
+
+def test_long_records_are_read_like_short_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = random.Random(3)
+    parts = ["a", "é", '"', '""', ",", ";", "\n", "\r\n", " ", "\u2003", '\\"', '","', ',"', '",', "\udcff", "xyz"]
+    for _ in range(1500):
+        text = "".join(rng.choices(parts, k=60)) + "\na,b,c\n"
+        # Empty values between quotes in more columns than there are count as none in short records alone.
+        lines = [line for line in text.split("\n") if line.strip('", ;\r\u2003')]
+        data = ("a,b,c\n" + "\n".join(lines)).encode("utf-8", "surrogateescape")
+        short = Read(data)
+        with monkeypatch.context() as patch:
+            for module in (csv_lines, csv_records):
+                patch.setattr(module, "LONG_LINE_BYTES", 8)
+            long = Read(data, 5)
+        assert long.rows == short.rows, data
+        assert [each.record for each in long.rejected] == [each.record for each in short.rejected], data
