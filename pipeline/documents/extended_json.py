@@ -11,7 +11,7 @@ from bson import json_util
 from bson.binary import UuidRepresentation
 
 SHOWN_LENGTH = 1000
-MAX_ROW = 32 << 20  # characters of a rejected document that is kept whole: more than MongoDB takes
+MAX_ROW = 4 << 20  # characters of a rejected document that is kept whole; to be written each takes four bytes
 KEPT_LENGTH = 10_000
 
 _EXTENDED_JSON = json_util.JSONOptions(
