@@ -30,7 +30,7 @@ from pipeline.state import code, fingerprints, markers
 from pipeline.state.marker import Store
 from pipeline.tasks import land_csv, land_json, raw_folder, refused, run_all, table_files
 from pipeline.tasks.publish import BuildReport
-from pipeline.watching.context import name_of
+from pipeline.watching.context import is_own, name_of
 from tests.project import DAY, REPOSITORY, Project, Run, causes_by_task
 from tests.small_input import write_all
 
@@ -141,11 +141,12 @@ def attempt(
     said = Said()
 
     def started(task: luigi.Task) -> None:
-        if not isinstance(task, luigi.WrapperTask):
+        if is_own(task):
             ran.append(name_of(task))
 
     def failed(task: luigi.Task, error: Exception) -> None:
-        failures.append(error)
+        if error not in failures:  # of files that land together, it is told twice
+            failures.append(error)
         said.lines.append(f"{name_of(task)} failed: {error}")
         if not isinstance(error, PipelineError):
             said.lines += traceback.format_exception(error)

@@ -30,8 +30,8 @@ from pipeline.settings import Settings, get_settings
 from tests.warm_start import run_module
 
 REPOSITORY = Path(__file__).resolve().parent.parent
-# Luigi logs a line like this as each task starts.
-STARTED = re.compile(r"Worker Worker\(.*?\) running {3}(\w+)\((.*)\)$", re.MULTILINE)
+# The log has a line like this as each task starts.
+STARTED = re.compile(r" pipeline: (.+): started$", re.MULTILINE)
 OWN_SETTINGS = (
     "POSTGRES_",
     "MONGO_",
@@ -184,11 +184,7 @@ class Project:
         known = log.stat().st_size if log.exists() else 0
         run = self.command("luigi", "--module", "pipeline", *arguments, **env)
         logged = log.read_bytes()[known:].decode() if log.exists() else ""
-        ran = []
-        for task, parameters in STARTED.findall(logged):
-            path = re.search(r"path=([^,)]+)", parameters)
-            ran.append(f"{task} {path.group(1)}" if path else task)
-        return Run(run.code, sorted(name for name in ran if name not in WRAPPERS), run.output, logged)
+        return Run(run.code, sorted(STARTED.findall(logged)), run.output, logged)
 
     def explain(self, task: str = "RunAll", date: str = DAY, **env: str) -> dict[str, list[str]]:
         """Return the tasks that a run would run, as `task` names them, each with its causes."""

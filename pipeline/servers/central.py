@@ -25,30 +25,44 @@ class CentralScheduler(RemoteScheduler):
 
     def __init__(self, url: str) -> None:
         super().__init__(url)  # type: ignore[no-untyped-call]
-        self._planned: set[str] = set()
+        self._planned: dict[str, dict[str, Any]] = {}
         self._said: set[str] = set()
         self._idle_since: float | None = None
 
     def add_task(self, **task: Any) -> Any:
         """Tell what is to be done, and what became of it."""
-        self._planned.add(task["task_id"])
+        self._planned.setdefault(task["task_id"], task)
         return self._tell("add_task", **task)
 
     def get_work(self, **asked: Any) -> Any:
         """Return what to do next: nothing but what this run has planned."""
         answer = self._tell("get_work", **asked)
-        while (task := answer.get("task_id")) and task not in self._planned:
-            self._refuse(task, asked["worker"])
+        while foreign := [task for task in _tasks(answer) if task not in self._planned]:
+            for task in foreign:
+                self._refuse(task, asked["worker"])
             answer = self._tell("get_work", **asked)
-        # Luigi would load the module and the task that a batch names; no task here comes in batches.
-        answer.pop("batch_id", None)
+        tasks = _tasks(answer)
+        if answer.get("batch_id") and tasks:
+            answer |= self._group(tasks)
+        else:
+            answer.pop("batch_id", None)
         if answer.get("worker_state") == "disabled":
             self._say("disabled", "Luigi's scheduler was told to give this run no more work: it ends early")
-        elif task or asked.get("current_tasks"):
+        elif tasks or asked.get("current_tasks"):
             self._idle_since = None
         else:
             self._wait(answer)
         return answer
+
+    def _group(self, tasks: list[str]) -> dict[str, Any]:
+        """Return what Luigi loads for tasks that are done together: as they were planned, whatever the scheduler says."""
+        planned = [self._planned[task] for task in tasks]
+        first, params = planned[0], [each["params"] for each in planned]
+        together = {
+            name: value if all(each[name] == value for each in params) else [each[name] for each in params]
+            for name, value in first["params"].items()
+        }
+        return {"task_module": first["module"], "task_family": first["family"], "task_params": together}
 
     def ping(self, **worker: Any) -> dict[str, Any]:
         """Say that this run is alive. Whom it starts for that is not for others to say: messages are not heeded."""
@@ -85,3 +99,8 @@ class CentralScheduler(RemoteScheduler):
         if what not in self._said:
             self._said.add(what)
             logger.warning("%s", text, extra={"event": "warning"})
+
+
+def _tasks(answer: dict[str, Any]) -> list[str]:
+    """Return the tasks that are given out: one, some that are to be done together, or none."""
+    return list(answer.get("batch_task_ids") or filter(None, [answer.get("task_id")]))

@@ -6,7 +6,8 @@ import contextlib
 import json
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import psycopg2
 from psycopg2.extensions import connection as Connection
@@ -86,9 +87,38 @@ def execute(spec: LoadSpec, work: Callable[[Load], None], is_done: Callable[[], 
         raise DiskFullError(f"{subject}: no space left on {where}; make room and run again") from error
 
 
+_kept: list[Connection] = []
+_is_kept = False
+
+
+@contextmanager
+def one_connection() -> Iterator[None]:
+    """Have the loads of the block use one connection, one after the other."""
+    global _is_kept  # noqa: PLW0603 (of this process, as are the loads)
+    _is_kept = True
+    try:
+        yield
+    finally:
+        _is_kept = False
+        while _kept:
+            _kept.pop().close()
+
+
+def _lay_down(connection: Connection) -> None:
+    """Close the connection of a load, or make it fit for the next one."""
+    if _is_kept and not connection.closed:
+        with contextlib.suppress(psycopg2.Error), connection.cursor() as cursor:
+            connection.rollback()
+            connection.autocommit = True
+            cursor.execute("SELECT pg_advisory_unlock_all(); DISCARD TEMP")
+            _kept.append(connection)
+            return
+    connection.close()
+
+
 def _execute(spec: LoadSpec, subject: str, work: Callable[[Load], None], is_done: Callable[[], bool | None]) -> None:
     started = time.monotonic()
-    connection = connect()
+    connection = _kept.pop() if _kept else connect()
     try:
         connection.autocommit = True
         with permissions_named(), cancelling(connection), connection.cursor() as cursor:
@@ -105,7 +135,7 @@ def _execute(spec: LoadSpec, subject: str, work: Callable[[Load], None], is_done
             raise ConnectionLostError(" ".join(str(error).split()) or "the connection was lost") from error
         raise
     finally:
-        connection.close()
+        _lay_down(connection)
         Store.forget()
     seconds = time.monotonic() - started
     cause = marker.why(spec.inputs) if marker else "not loaded before"

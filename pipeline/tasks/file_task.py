@@ -13,6 +13,7 @@ from pipeline.sources.files import UnreadableFileError
 from pipeline.sources.inventory import inventory
 from pipeline.state.inputs import Inputs
 from pipeline.state.marker import Marker
+from pipeline.tasks import grouped
 from pipeline.tasks.base import PostgresTask
 from pipeline.tasks.refused import content_facts, refused_before
 
@@ -22,7 +23,18 @@ logger = logging.getLogger("pipeline")
 class RefusableTask(PostgresTask):
     """A task of one file, which may be refused; then the task of all files fails, where there is one."""
 
-    path = luigi.Parameter(description="file relative to DATA_RAW_PATH")
+    path = luigi.Parameter(description="file relative to DATA_RAW_PATH", batch_method=grouped.joined)
+    max_batch_size = grouped.MOST_FILES
+
+    @property
+    def batchable(self) -> bool:
+        """Whether this file may land together with others."""
+        return False
+
+    @property
+    def is_group(self) -> bool:
+        """Whether this stands for several files that land together."""
+        return grouped.members(self.path) is not None
 
     @property
     def label(self) -> str:
@@ -36,6 +48,9 @@ class RefusableTask(PostgresTask):
 
     def run(self) -> None:
         """Do the work under the file's lock, with its audit row and marker."""
+        if paths := grouped.members(self.path):
+            grouped.run_group(self, [type(self)(path=path, **self.options) for path in paths])
+            return
         try:
             super().run()
         except RefusedInputError as error:

@@ -17,6 +17,7 @@ from pipeline.state.targets import WithdrawnTarget
 from pipeline.tasks.base import PARENTS_FIRST, TaskOfRun
 from pipeline.tasks.create import CreatePostgresTables
 from pipeline.tasks.file_task import FileTask, RefusableTask
+from pipeline.tasks.grouped import FEW_FILES, lands_with_others
 from pipeline.tasks.raw_folder import csv_paths, digest_of, name_undeclared, unreadable_tables
 from pipeline.tasks.refused import content_facts, fail_if_refused, refused_before
 from pipeline.tasks.table_files import (
@@ -79,6 +80,11 @@ class LoadCsvToPostgres(FileTask, CsvTask):
         return super().is_kept() or is_gone
 
     @property
+    def batchable(self) -> bool:
+        """Many small files land together."""
+        return lands_with_others(self.path)
+
+    @property
     def priority(self) -> int:  # type: ignore[override]
         """Files of tables that others refer to come first."""
         return PARENTS_FIRST if children(table_of(self.path)) else 0
@@ -109,6 +115,11 @@ class WithdrawCsv(CsvTask):
         # One waits for those files, and the others for that one: the plan stays small.
         first = withdrawn(table_of(self.path), **self.options)[0]
         return [*super().runs_after(), *(_landing(files.incoming, self.options) if first == self else [first])]
+
+    @property
+    def batchable(self) -> bool:
+        """Many files leave together."""
+        return len(files_of(table_of(self.path)).gone) > FEW_FILES
 
     def output(self) -> luigi.Target:
         """Return the absence of the file's marker."""

@@ -15,7 +15,8 @@ from pipeline.tasks.undeclared import undeclared_line
 
 logger = logging.getLogger("pipeline")
 
-SHOWN_TABLES = 20
+SHOWN_TABLES = 10
+SHOWN_FILES = 3
 
 
 class NoInputError(PipelineError):
@@ -67,21 +68,27 @@ def csv_paths() -> dict[str, list[str]]:
 
 @cache
 def name_undeclared() -> None:
-    """Warn of the files that land as text alone, since their tables are not declared: one line for each table."""
+    """Warn of the files that land as text alone, since their tables are not declared.
+
+    One line for each table or, if they are too many, one for all.
+    """
     declared = csv_tables()
     # Without a name they are refused.
     others = [(table, paths) for table, paths in csv_paths().items() if table and table not in declared]
-    for table, paths in others[:SHOWN_TABLES]:
-        line = undeclared_line(table, paths, declared, get_settings().data_raw_path)
-        logger.warning("%s", line, extra={"event": "warning"})
     if len(others) > SHOWN_TABLES:
-        files = sum(len(paths) for _, paths in others[SHOWN_TABLES:])
+        files = sum(len(paths) for _, paths in others)
         logger.warning(
-            "%s more files land as text only, in %s tables that are not declared",
+            "%s files are in raw as text only, in %s tables that are not declared, such as %s; files of a table are in"
+            " a folder of its name, or named TABLE-….csv; to declare one: python -m pipeline declare FILE",
             f"{files:,}",
-            f"{len(others) - SHOWN_TABLES:,}",
+            f"{len(others):,}",
+            ", ".join(paths[0] for _, paths in others[:SHOWN_FILES]),
             extra={"event": "warning"},
         )
+        return
+    for table, paths in others:
+        line = undeclared_line(table, paths, declared, get_settings().data_raw_path)
+        logger.warning("%s", line, extra={"event": "warning"})
 
 
 def unreadable_tables() -> dict[str, str]:

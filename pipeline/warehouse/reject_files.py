@@ -176,7 +176,13 @@ def _write_partial(cursor: Cursor, batch_id: int, table: str) -> Path | None:
             for source, record, problems, row in csv.reader(found):
                 reasons = "; ".join(_in_words(problem) for problem in json.loads(problems))
                 values = json.loads(row)
-                cells = [*(values.get(column) for column in columns), source, record, reasons, values.get("_reject_line")]
+                cells = [
+                    *(values.get(column) for column in columns),
+                    source,
+                    record,
+                    reasons,
+                    values.get("_reject_line"),
+                ]
                 writer.writerow([defused("" if cell is None else str(cell)) for cell in cells])
     return path
 

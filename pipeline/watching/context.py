@@ -49,6 +49,11 @@ def file_of(task: luigi.Task) -> str | None:
     return getattr(task, "path", None)
 
 
+def is_own(task: luigi.Task) -> bool:
+    """Tell whether a task does work of its own: it groups no others, be it by name or for the time they run."""
+    return not isinstance(task, luigi.WrapperTask) and not getattr(task, "is_group", False)
+
+
 def name_of(task: luigi.Task) -> str:
     """Return a task as people type it: its family, and the file it is for."""
     return f"{task.task_family} {path}" if (path := file_of(task)) else str(task.task_family)

@@ -9,7 +9,7 @@ from luigi.rpc import RPCError
 
 from pipeline import progress, scheduling
 from pipeline.watching import live
-from pipeline.watching.context import current, file_of, name_of
+from pipeline.watching.context import current, file_of, is_own, name_of
 
 logger = logging.getLogger("pipeline")
 
@@ -49,14 +49,14 @@ def install() -> None:
 
 def _started(task: luigi.Task) -> None:
     current.begin(task)
-    if not isinstance(task, luigi.WrapperTask):
+    if is_own(task):
         logger.info("%s: started", name_of(task), extra={"event": "start"})
         live.begun(name_of(task))
 
 
 def _ended(task: luigi.Task) -> None:
     live.ended(name_of(task))
-    if not isinstance(task, luigi.WrapperTask):
+    if is_own(task):
         facts = {"event": "end", "seconds": round(current.seconds, 3)}
         logger.info("%s: done (%.1f s)", name_of(task), current.seconds, extra=facts)
     current.end()
@@ -64,9 +64,10 @@ def _ended(task: luigi.Task) -> None:
 
 def _failed(task: luigi.Task, error: BaseException) -> None:
     live.ended(name_of(task))
-    # Luigi logs the failure itself, with its traceback; this is for the run's own account.
-    facts = {"event": "failure", "cause": _said(error), "seconds": round(current.seconds, 3)}
-    logger.info("%s: failed", name_of(task), extra=facts)
+    if not getattr(task, "is_group", False):
+        # Luigi logs the failure itself, with its traceback; this is for the run's own account.
+        facts = {"event": "failure", "cause": _said(error), "seconds": round(current.seconds, 3)}
+        logger.info("%s: failed", name_of(task), extra=facts)
     current.end()
     scheduling.tell_failed(task)
 
@@ -77,7 +78,8 @@ def _broken(task: luigi.Task, error: BaseException) -> None:
 
 def _died(task: luigi.Task, message: str) -> None:
     live.ended(name_of(task))
-    logger.info("%s: its process ended", name_of(task), extra=_facts(task, "failure", message))
+    extra = {} if getattr(task, "is_group", False) else _facts(task, "failure", message)
+    logger.info("%s: its process ended", name_of(task), extra=extra)
     scheduling.tell_failed(task)
 
 
