@@ -55,7 +55,7 @@ class CentralScheduler(RemoteScheduler):
         return answer
 
     def _group(self, tasks: list[str]) -> dict[str, Any]:
-        """Return what Luigi loads for tasks that are done together: as they were planned, whatever the scheduler says."""
+        """Return what Luigi loads for tasks that are done together: as planned, whatever the scheduler says."""
         planned = [self._planned[task] for task in tasks]
         first, params = planned[0], [each["params"] for each in planned]
         together = {

@@ -20,7 +20,7 @@ from pipeline.sources.csv_header import DELIMITERS
 from pipeline.sources.files import FileEmptiedError, FileRefusedError, open_raw, table_of
 from pipeline.state.marker import Marker
 from pipeline.state.spec import Load
-from pipeline.warehouse.drift import in_words, missing_columns, new_columns, vanished_columns
+from pipeline.warehouse.drift import Drift, in_words, missing_columns, new_columns, vanished_columns
 from pipeline.warehouse.edits import can_be_compared, expect, take_over
 from pipeline.warehouse.header_match import match_columns
 from pipeline.warehouse.raw_columns import delete_batch, drop_if_unused, index_raw, raw_table_of
@@ -139,7 +139,11 @@ def _land(
     _note_reading(load, name, stream)
     if loaded < had_rows * SHRUNKEN:
         load.warnings.append(f"{name}: {loaded:,} rows, where it had {had_rows:,} before")
-    drift = [*new_columns(load, table, added, batch_id), *absent]
+    _note_drift(load, name, [*new_columns(load, table, added, batch_id), *absent])
+
+
+def _note_drift(load: Load, name: str, drift: list[Drift]) -> None:
+    """Keep which columns are new or missing, and tell of some."""
     if drift:
         load.details["drift"] = drift
     for each in drift[:SHOWN_DRIFT]:

@@ -23,7 +23,8 @@ MAX_COLUMNS = 1_600  # of a table in PostgreSQL, dropped ones included until the
 UNUSED = """
     WITH landed AS (
         SELECT batches.details
-        FROM etl.table_updates AS updates INNER JOIN etl.batches AS batches USING (batch_id)
+        FROM etl.table_updates AS updates
+        INNER JOIN etl.batches AS batches ON batches.batch_id = coalesce(updates.audit_id, updates.batch_id)
         WHERE updates.target_table = %(target)s AND updates.update_id <> %(but)s
     )
 
