@@ -13,7 +13,8 @@ COUNTS = """
     GROUP BY 1, 2, 3, 4 HAVING sum(rows) <> 0
 """
 COUNTED = """
-    SELECT 'held_rows', table_name, batch_id, status, count(*) FROM etl.held_rows GROUP BY 1, 2, 3, 4
+    SELECT 'held_rows', table_name, batch_id, coalesce('waiting for ' || waits_for, status), count(*)
+    FROM etl.held_rows GROUP BY 1, 2, 3, 4
     UNION ALL
     SELECT 'rejected_rows', table_name, batch_id, stage, count(*) FROM etl.rejected_rows GROUP BY 1, 2, 3, 4
 """

@@ -54,7 +54,6 @@ def parts_of(table: Table, *, by_key: bool = False) -> Parts:
 
 def _parents(table: Table, fence: sql.SQL | None) -> Parts:
     """Return the parts that join the rows `staged` to their parents, and say which of these is missing first."""
-    by_parent = {reference.parent: _came(table, reference) for reference in table.references}.values()
     joins, has_parents, waits_for, parent_key = [], [], [], []
     for number, reference in enumerate(table.references):
         parent = f"parent_{number}"
@@ -87,7 +86,6 @@ def _parents(table: Table, fence: sql.SQL | None) -> Parts:
         "has_parents": sql.SQL("").join(has_parents),
         "waits_for": _case(waits_for, "text"),
         "parent_key": _case(parent_key, "text[]"),
-        "parent_came": sql.SQL("\n").join([sql.SQL("WHEN '' THEN false"), *by_parent]),
     }
 
 
@@ -95,21 +93,6 @@ def _case(branches: list[sql.Composed], type_name: str) -> sql.Composable:
     if not branches:
         return sql.SQL(f"NULL::{type_name}")
     return sql.SQL("CASE {} END").format(sql.SQL(" ").join(branches))
-
-
-def _came(table: Table, reference: Reference) -> sql.Composable:
-    """Tell whether the parent that a held row waits for is there; typed, so that the index of its key finds it."""
-    same = [
-        sql.SQL("{column} = held.parent_key[{place}]::{type}").format(
-            column=sql.Identifier("parent", theirs), place=sql.Literal(place), type=sql.SQL(table.column(own).type)
-        )
-        for place, (own, theirs) in enumerate(zip(reference.columns, reference.parent_columns, strict=True), 1)
-    ]
-    return sql.SQL("WHEN {name} THEN EXISTS (SELECT FROM processed.{table} AS parent WHERE {same})").format(
-        name=sql.Literal(reference.parent),
-        table=sql.Identifier(reference.parent),
-        same=sql.SQL(" AND ").join(same),
-    )
 
 
 def merge_rows(cursor: Cursor, table: Table, incoming: str, parts: Parts, enforce_limits: Callable[[], None]) -> None:

@@ -17,7 +17,7 @@ COMMENT ON TABLE etl.row_counts IS
 COMMENT ON COLUMN etl.row_counts.place IS 'raw, processed, held_rows or rejected_rows.';
 COMMENT ON COLUMN etl.row_counts.table_name IS 'Table of raw or processed that the rows are in or meant for.';
 COMMENT ON COLUMN etl.row_counts.batch_id IS 'The batch that the rows came with.';
-COMMENT ON COLUMN etl.row_counts.kind IS 'Status of held rows, stage of rejected ones; else null.';
+COMMENT ON COLUMN etl.row_counts.kind IS 'Status of held rows, and for which table they wait; stage of rejected ones; else null.';
 COMMENT ON COLUMN etl.row_counts.rows IS 'Rows that came, or, below 0, left.';
 
 CREATE OR REPLACE FUNCTION etl.count_later(of_place text, of_table text) RETURNS void
@@ -36,7 +36,8 @@ CREATE OR REPLACE FUNCTION etl.groups_of(schema_name text, relation text) RETURN
 LANGUAGE sql IMMUTABLE
 RETURN CASE
     WHEN schema_name <> 'etl' THEN format('%L::text AS table_name, _batch_id AS batch_id, NULL::text AS kind', relation)
-    WHEN relation = 'held_rows' THEN 'table_name, batch_id, status AS kind'
+    WHEN relation = 'held_rows'
+        THEN 'table_name, batch_id, CASE status WHEN ''waiting'' THEN ''waiting for '' || waits_for ELSE status END AS kind'
     ELSE 'table_name, batch_id, stage AS kind'
 END;
 

@@ -11,14 +11,14 @@ DECLARE
     is_empty boolean;
 BEGIN
     IF schema_name = 'processed' THEN
-        functions := ARRAY['note_changed_rows'];
+        functions := ARRAY['note_changed_rows', 'release_waiting'];
         IF EXISTS (SELECT FROM pg_attribute WHERE attrelid = watched AND attname = '_batch_id' AND NOT attisdropped) THEN
             functions := functions || 'count_rows'::text;
         END IF;
     END IF;
     IF cardinality(functions) = (
         SELECT count(*) FROM pg_trigger
-        WHERE tgrelid = watched AND tgname = ANY (SELECT name || '_truncate' FROM unnest(functions) AS name)
+        WHERE tgrelid = watched AND tgname = ANY (SELECT name || '_insert' FROM unnest(functions) AS name)
     ) THEN
         RETURN;
     END IF;
@@ -31,6 +31,7 @@ BEGIN
                 ('truncate', NULL)
             ) AS transitions (operation, tables)
         LOOP
+            CONTINUE WHEN function = 'release_waiting' AND transition.operation <> 'insert';
             EXECUTE format(
                 'CREATE OR REPLACE TRIGGER %I AFTER %s ON %s %s FOR EACH STATEMENT %s EXECUTE FUNCTION etl.%I()',
                 function || '_' || transition.operation,
@@ -57,6 +58,7 @@ BEGIN
     END IF;
     IF schema_name = 'processed' THEN
         INSERT INTO etl.changed_rows (table_name) SELECT DISTINCT table_name FROM etl.check_reads WHERE reads = relation;
+        UPDATE etl.held_rows SET parent_came = true WHERE status = 'waiting' AND waits_for = relation;
     END IF;
 END $$;
 

@@ -12,7 +12,7 @@ CROSS JOIN LATERAL (
     SELECT
         coalesce(sum(rows) FILTER (WHERE place = 'rejected_rows'), 0)::bigint AS rejected,
         coalesce(sum(rows) FILTER (WHERE kind = 'superseded'), 0)::bigint AS superseded,
-        coalesce(sum(rows) FILTER (WHERE kind = 'waiting'), 0)::bigint AS waiting
+        coalesce(sum(rows) FILTER (WHERE kind LIKE 'waiting%'), 0)::bigint AS waiting
     FROM etl.row_counts
     WHERE row_counts.batch_id = updates.batch_id
 ) AS kept

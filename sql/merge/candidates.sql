@@ -20,16 +20,16 @@ UNION
 SELECT held.key
 FROM etl.held_rows AS held
 INNER JOIN withdrawn_batches AS withdrawn ON withdrawn.batch_id = held.batch_id
-WHERE held.table_name = {name} AND held.status = 'waiting'
+WHERE held.waits_for IS NOT NULL
 UNION
 SELECT held.key
 FROM etl.held_rows AS held
 INNER JOIN edited ON edited.batch_id = held.batch_id AND edited._row = held._row
-WHERE held.status = 'waiting';
+WHERE held.waits_for IS NOT NULL;
 
 DELETE FROM etl.held_rows AS held
 USING withdrawn_batches AS withdrawn
-WHERE held.table_name = {name} AND held.batch_id = withdrawn.batch_id;
+WHERE held.batch_id = withdrawn.batch_id;
 
 DELETE FROM etl.held_rows AS held
 USING edited
@@ -64,7 +64,7 @@ CROSS JOIN LATERAL (
 UNION
 SELECT held.batch_id, held._row
 FROM etl.held_rows AS held
-WHERE held.table_name = {name} AND held.status = 'waiting' AND CASE held.waits_for {parent_came} ELSE false END;
+WHERE held.table_name = {name} AND held.parent_came;
 
 ANALYZE reconsidered;
 

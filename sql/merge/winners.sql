@@ -44,8 +44,8 @@ WHERE NOT EXISTS (
 ANALYZE winners ({key});
 
 DELETE FROM etl.held_rows AS held
-USING candidates
-WHERE held.batch_id = candidates._batch_id AND held._row = candidates._row;
+USING reconsidered
+WHERE held.batch_id = reconsidered.batch_id AND held._row = reconsidered._row;
 
 INSERT INTO etl.held_rows (table_name, batch_id, _row, key, status)
 SELECT {name}, _batch_id, _row, {key_text}, 'superseded'

@@ -2,10 +2,17 @@ CREATE VIEW trusted.data_quality AS
 -- Extraction repeats daily, files are corrected and redelivered: what an older batch of the same source rejected
 -- is no longer so.
 WITH latest_batches AS (
-    SELECT max(b.batch_id) AS batch_id
+    SELECT max(b.batch_id) AS audit_id
     FROM etl.batches AS b
     WHERE b.status = 'loaded' OR EXISTS (SELECT FROM etl.rejected_rows AS r WHERE r.batch_id = b.batch_id)
     GROUP BY b.target_table, b.source
+),
+
+-- Rows of a file that was edited keep the number of the batch that brought them.
+present_batches AS (
+    SELECT audit_id AS batch_id FROM latest_batches
+    UNION
+    SELECT u.batch_id FROM etl.table_updates AS u INNER JOIN latest_batches USING (audit_id)
 ),
 
 rejections AS (
@@ -16,22 +23,23 @@ rejections AS (
         max(r.rejected_at) AS last_seen,
         string_agg(DISTINCT r.column_name, ', ') AS description
     FROM etl.rejected_rows AS r
-    INNER JOIN latest_batches USING (batch_id)
+    INNER JOIN present_batches USING (batch_id)
     GROUP BY r.reason, r.source
 ),
 
 waiting AS (
     SELECT
-        'waiting for ' || h.waits_for AS name,
+        kept.kind AS name,
         b.source,
         'waiting' AS severity,
-        count(*) AS findings,
+        sum(kept.rows)::bigint AS findings,
         max(coalesce(b.finished, b.started)) AS last_seen,
         NULL AS description
-    FROM etl.held_rows AS h
+    FROM etl.row_counts AS kept
     INNER JOIN etl.batches AS b USING (batch_id)
-    WHERE h.status = 'waiting'
-    GROUP BY 1, 2
+    WHERE kept.kind LIKE 'waiting for %'
+    GROUP BY kept.kind, b.source
+    HAVING sum(kept.rows) <> 0
 )
 
 SELECT check_name AS name, target_table AS source, severity, findings, last_seen, description FROM etl.check_results
