@@ -181,7 +181,7 @@ def _filled(cursor: Cursor, markers: list[Marker], objects: set[str]) -> set[str
         elif table is None:
             relations.update(name for name, rows in marker.holds.items() if rows and name in objects)
     for table, batch_ids in batches.items():
-        by_index = f"{table}_batch_id_idx" in objects
+        by_index = f"{table}_record_idx" in objects
         query = _FILLED_BATCHES_BY_INDEX if by_index else _FILLED_BATCHES_BY_SCAN
         # Without parameters, since a table may be called %s.
         names = {"table": sql.Identifier(*table.split(".", 1)), "batches": sql.Literal(batch_ids)}

@@ -37,9 +37,9 @@ CHECKING = {module.__name__ for module in (checks, check_reads, row_checks)}
 BY_KEY_TO_SHARE = 0.1
 EDITED_ROWS = """
     CREATE TEMP TABLE raw_edited ON COMMIT DROP AS
-    SELECT * FROM {raw} AS source_row
-    WHERE _batch_id = ANY (ARRAY(SELECT DISTINCT batch_id FROM edited))
-        AND EXISTS (SELECT FROM edited WHERE edited.batch_id = source_row._batch_id AND edited._row = source_row._row)
+    SELECT source_row.*
+    FROM edited
+    INNER JOIN {raw} AS source_row ON source_row._batch_id = edited.batch_id AND source_row._row = edited._row
 """
 IS_SMALL = """
     SELECT %(incoming)s + coalesce(sum(rows) FILTER (WHERE batch_id IN (SELECT batch_id FROM withdrawn_batches)), 0)

@@ -39,7 +39,7 @@ def raw_table_of(file: str) -> str:
 def bring_raw_along(cursor: Cursor, table: Table) -> None:
     """Create the raw table that a declaration entails, or add the columns that it lacks.
 
-    Its index on `_batch_id` is made by the first merge: COPY takes twice as long with it.
+    Its index is made by the first merge: COPY takes twice as long with it.
     """
     comments = {column.name: column.comment or "As in the file." for column in table.columns}
     create_raw(cursor, table.name, f"Records of {table.name}.csv and {table.name}-*.csv as they came.")
@@ -47,11 +47,13 @@ def bring_raw_along(cursor: Cursor, table: Table) -> None:
 
 
 def index_raw(cursor: Cursor, name: str) -> None:
-    """Index a raw table by batch, once its first files have landed: cheaper than to keep the index up during COPY."""
-    index = sql.Identifier(f"{name}_batch_id_idx")
+    """Index the records of a raw table, once its first files have landed: cheaper than to keep it up during COPY."""
+    index = sql.Identifier(f"{name}_record_idx")
     cursor.execute(
-        sql.SQL("CREATE INDEX IF NOT EXISTS {} ON {} (_batch_id)").format(index, sql.Identifier("raw", name))
+        sql.SQL("CREATE INDEX IF NOT EXISTS {} ON {} (_batch_id, _row)").format(index, sql.Identifier("raw", name))
     )
+    # What earlier versions had.
+    cursor.execute(sql.SQL("DROP INDEX IF EXISTS {}").format(sql.Identifier("raw", f"{name}_batch_id_idx")))
 
 
 def drop_if_unused(cursor: Cursor, name: str, update_id: str) -> None:

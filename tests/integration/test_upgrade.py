@@ -65,6 +65,6 @@ def test_a_warehouse_of_an_earlier_version_is_brought_along(project: Project, tm
     assert definitions(project) >= definitions(fresh)
     assert {name for name, *_ in definitions(project) - definitions(fresh)} <= {
         # Made with the first load.
-        f"CREATE INDEX {table}_batch_id_idx ON raw.{table} USING btree (_batch_id)"
+        f"CREATE INDEX {table}_record_idx ON raw.{table} USING btree (_batch_id, _row)"
         for table in ("users", "viewing_sessions")
     }
