@@ -138,6 +138,19 @@ def test_what_lands_together_survives_kills(project: Project) -> None:
     assert settle(project, report=True) == []
 
 
+def test_files_land_together_by_the_central_scheduler_too(scheduler: Project) -> None:
+    write_all(scheduler)
+    names = write_many(scheduler, 30)
+    scheduler.write(names[7], "no,header\n1,2\n")
+    run = scheduler.run_all()
+    assert run.code == REFUSED
+    assert f"LoadCsvToPostgres {names[7]} was refused" in run.output
+    assert " more files" in run.log
+    assert landed(scheduler) == [name for name in names if name != names[7]]
+    (scheduler.raw / names[7]).unlink()
+    assert scheduler.must_run().ran == ["BuildReport", "CheckQuality", "LoadViewingSessions", "PublishTrusted"]
+
+
 def test_many_undeclared_files_are_one_line(project: Project) -> None:
     write_all(project)
     for number in range(40):
