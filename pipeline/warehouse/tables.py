@@ -13,7 +13,7 @@ from psycopg2.errors import (
 )
 from psycopg2.extensions import cursor as Cursor
 
-from pipeline.contract.register import children, csv_tables, declaration_text, live, tables
+from pipeline.contract.register import csv_tables, declaration_text, live, tables
 from pipeline.contract.table import Table
 from pipeline.settings import get_settings
 from pipeline.state import markers
@@ -139,32 +139,15 @@ def _if_possible(cursor: Cursor, statement: str | sql.Composable) -> None:
 
 
 def _add_lineage(cursor: Cursor, table: Table) -> None:
-    """Add the columns that say which raw row a row was made of, and the indexes by which rows are found.
-
-    A table that others refer to is often delivered as a whole: an edited file gives all its rows the number of
-    another batch. With room on their pages, and no other index than a BRIN on the number, they are rewritten in place,
-    which takes half the time.
-    """
-    parts = {
-        "table": table.processed_sql,
-        "btree": sql.Identifier(f"{table.name}_batch_id_idx"),
-        "brin": sql.Identifier(f"{table.name}_batch_id_brin"),
-        "btree_in_processed": sql.Identifier("processed", f"{table.name}_batch_id_idx"),
-    }
-    statements = [
+    """Add the columns that say which raw row a row was made of, and the indexes by which rows are found."""
+    parts = {"table": table.processed_sql, "index": sql.Identifier(f"{table.name}_batch_id_idx")}
+    statements = (
         "ALTER TABLE {table} ADD COLUMN IF NOT EXISTS _batch_id bigint NOT NULL",
         "ALTER TABLE {table} ADD COLUMN IF NOT EXISTS _row bigint NOT NULL",
         "COMMENT ON COLUMN {table}._batch_id IS 'Lineage: _batch_id of the raw row.'",
         "COMMENT ON COLUMN {table}._row IS 'Lineage: _row of the raw row.'",
-    ]
-    if children(table.name):
-        statements += [
-            "ALTER TABLE {table} SET (fillfactor = 50)",
-            "DROP INDEX IF EXISTS {btree_in_processed}",
-            "CREATE INDEX IF NOT EXISTS {brin} ON {table} USING brin (_batch_id)",
-        ]
-    else:
-        statements.append("CREATE INDEX IF NOT EXISTS {btree} ON {table} (_batch_id)")
+        "CREATE INDEX IF NOT EXISTS {index} ON {table} (_batch_id)",
+    )
     for statement in statements:
         cursor.execute(sql.SQL(statement).format(**parts))
     for reference in table.references:

@@ -1,6 +1,6 @@
 -- Whether a table made of the incoming rows could stand in for the empty {target}: that has the same columns, and
 -- nothing but what the pipeline made; what an administrator added to it (rights, settings, policies, statistics,
--- publications, triggers, unique indexes) must not be lost.
+-- publications, triggers, unique indexes) must not be lost, nor what refers to it.
 WITH live AS (
     SELECT * FROM pg_class WHERE oid = {regclass}
 ),
@@ -39,6 +39,7 @@ SELECT
         WHERE tgrelid = live.oid AND NOT tgisinternal
             AND tgfoid NOT IN (SELECT oid FROM pg_proc WHERE pronamespace = 'etl'::regnamespace)
     )
+    AND NOT EXISTS (SELECT FROM pg_constraint WHERE confrelid = live.oid AND contype = 'f')
     AND NOT EXISTS (SELECT FROM pg_inherits WHERE live.oid IN (inhrelid, inhparent))
     AND NOT EXISTS (
         SELECT FROM pg_depend

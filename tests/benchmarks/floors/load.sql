@@ -41,7 +41,7 @@ CREATE TABLE processed.users (
     user_id text NOT NULL, age smallint CHECK (age BETWEEN 0 AND 120), country text, subscription_type text,
     registration_date date, total_watch_time_hours numeric(10,2) CHECK (total_watch_time_hours >= 0),
     _batch_id bigint NOT NULL, _row bigint NOT NULL
-) WITH (fillfactor = 50);
+);
 CREATE TABLE processed.viewing_sessions (
     session_id text NOT NULL, user_id text NOT NULL, content_id text NOT NULL, watch_date date NOT NULL,
     watch_duration_minutes integer CHECK (watch_duration_minutes >= 0),
@@ -156,7 +156,7 @@ ALTER TABLE processed.episodes
     ADD FOREIGN KEY (content_id, season_number) REFERENCES processed.seasons;
 ALTER TABLE processed.viewing_sessions ADD FOREIGN KEY (user_id) REFERENCES processed.users;
 ALTER TABLE processed.viewing_sessions ADD FOREIGN KEY (content_id) REFERENCES processed.content;
-CREATE INDEX ON processed.users USING brin (_batch_id);
+CREATE INDEX ON processed.users (_batch_id);
 CREATE INDEX ON processed.viewing_sessions (_batch_id);
 CREATE INDEX ON processed.viewing_sessions (user_id);
 CREATE INDEX ON raw.users (_batch_id);
