@@ -46,9 +46,14 @@ def bring_raw_along(cursor: Cursor, table: Table) -> None:
     add_columns(cursor, table.name, comments)
 
 
+def record_index(name: str) -> str:
+    """Return the name of the index of a raw table by batch and record."""
+    return f"{name}_record_idx"
+
+
 def index_raw(cursor: Cursor, name: str) -> None:
     """Index the records of a raw table, once its first files have landed: cheaper than to keep it up during COPY."""
-    index = sql.Identifier(f"{name}_record_idx")
+    index = sql.Identifier(record_index(name))
     cursor.execute(
         sql.SQL("CREATE INDEX IF NOT EXISTS {} ON {} (_batch_id, _row)").format(index, sql.Identifier("raw", name))
     )

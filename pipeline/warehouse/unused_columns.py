@@ -14,7 +14,7 @@ from psycopg2.extensions import cursor as Cursor
 from pipeline.contract.register import csv_tables
 from pipeline.contract.table import LINEAGE
 from pipeline.state.locks import release, try_lock
-from pipeline.warehouse.raw_columns import add_columns, create_raw, index_raw
+from pipeline.warehouse.raw_columns import add_columns, create_raw, index_raw, record_index
 from pipeline.warehouse.statements import fetch_value, identifiers
 
 logger = logging.getLogger("pipeline")
@@ -97,7 +97,7 @@ def make_room(cursor: Cursor, table: str, new: int, replaced: str) -> None:
     is_indexed = fetch_value(
         cursor,
         "SELECT to_regclass(%s) IS NOT NULL",
-        (sql.Identifier("raw", f"{table}_batch_id_idx").as_string(cursor),),
+        (sql.Identifier("raw", record_index(table)).as_string(cursor),),
     )
     copy = sql.SQL(
         "LOCK TABLE {raw} IN ACCESS EXCLUSIVE MODE;"
