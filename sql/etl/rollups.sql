@@ -165,7 +165,7 @@ COMMENT ON TABLE etl.rollup_title IS 'Grain: title with a session.';
 COMMENT ON TABLE etl.rollup_title_bucket IS 'Grain: title and tens of percent of completion.';
 COMMENT ON TABLE etl.rollup_title_month IS 'Sessions up to the day that is published. Grain: title and month.';
 COMMENT ON TABLE etl.rollup_title_country IS 'Grain: title and country of the users.';
-COMMENT ON TABLE etl.rollup_day IS 'Grain: day with a session.';
+COMMENT ON TABLE etl.rollup_day IS 'Grain: day that has, or had, a session.';
 COMMENT ON TABLE etl.rollup_month IS 'Titles watched up to the day that is published. Grain: month.';
 COMMENT ON TABLE etl.rollup_future IS
     'Sessions dated after the day that is published, which days and months leave out until their day comes. Grain: '

@@ -39,8 +39,8 @@ COMMENT ON MATERIALIZED VIEW trusted.file_reconciliation IS
 COMMENT ON COLUMN trusted.file_reconciliation.table_name IS 'Table its records belong to.';
 COMMENT ON COLUMN trusted.file_reconciliation.batch_id IS 'The batch in load_history that landed it.';
 COMMENT ON COLUMN trusted.file_reconciliation.rows_read IS 'Records in the file.';
-COMMENT ON COLUMN trusted.file_reconciliation.rows_loaded IS 'Records that stand in the table that analysts see, counted there.';
-COMMENT ON COLUMN trusted.file_reconciliation.rows_rejected IS 'Records kept aside with a reason.';
+COMMENT ON COLUMN trusted.file_reconciliation.rows_loaded IS 'Records that stand in their table of processed, counted there; of an undeclared table, in raw.';
+COMMENT ON COLUMN trusted.file_reconciliation.rows_rejected IS 'Rejected records, kept with their reasons.';
 COMMENT ON COLUMN trusted.file_reconciliation.rows_superseded IS 'Records that lost to a later one of the same key.';
 COMMENT ON COLUMN trusted.file_reconciliation.rows_waiting IS 'Records whose parent is not there yet.';
 COMMENT ON COLUMN trusted.file_reconciliation.difference IS
