@@ -18,11 +18,11 @@ from pipeline.sources.csv_long import LongRecord
 from pipeline.sources.csv_records import Record, Records, decoded
 from pipeline.sources.csv_text import (
     BLANK_ROW,
-    BLANK_ROW_WITHIN,
     KEPT_CHARACTERS,
     is_blank,
     is_text,
     shortened,
+    without_blank_rows,
 )
 from pipeline.sources.spreadsheets import restored
 
@@ -52,7 +52,8 @@ class CsvStream:
     `columns` holds the names of the header, trimmed and in lower case, without those of a reject file; `delimiter`
     what separates them. `records` counts the records read so far, rejected ones included; `blank_rows` those without
     any value, which count as blank lines. `corrects` is the file whose rejected records these are,
-    corrected: the first that the column `_reject_source` names, None without one.
+    corrected: the first that the column `_reject_source` names, None without one. Whoever sets `is_given_up` is given
+    no further records.
 
     Raises:
         FileRefusedError: there is no header, or it cannot be one.
@@ -68,6 +69,7 @@ class CsvStream:
     ) -> None:
         self._reject = reject
         self._blocks = LineBlocks(file)
+        self.is_given_up = False
         self.records = 0
         self.blank_rows = 0
         header = read_header(name, self._blocks, declared, required)
@@ -90,32 +92,36 @@ class CsvStream:
 
     def lines(self, prefix: bytes = b"") -> Iterator[bytes]:
         """Yield the good records as CSV, many at a time: `prefix`, the record's number, the values of `columns`."""
-        while block := self._blocks.next():
+        while not self.is_given_up and (block := self._blocks.next()):
             plain = None if isinstance(block, CutLine | LongLine) else self._plain(block, prefix)
             lines = lines_of(block if plain is None else b"")
             del block  # there is no memory for two long lines
-            if plain is not None:
+            if plain:
                 yield plain
             yield from self._one_by_one(lines, prefix)
 
     def _plain(self, block: bytes, prefix: bytes) -> bytes | None:
         """Return a block with nothing special in it ready for COPY; None if it needs a closer look."""
-        regular = self._regular(block)
-        if regular is None:
+        found = self._regular(block)
+        if found is None:
             return None
+        regular, blank_rows = found
         try:
             text = regular.decode("utf-8")
         except UnicodeDecodeError:
             return None
-        count = regular.count(b"\n")
         first = self.records + 1
-        self.records += count
+        self.records += regular.count(b"\n")
+        self.blank_rows += blank_rows
         start = prefix.decode()
-        records = text.removesuffix("\n").split("\n")
+        records = text.removesuffix("\n").split("\n") if text else []
         return "".join([f"{start}{n},{record}\n" for n, record in enumerate(records, first)]).encode()
 
-    def _regular(self, block: bytes) -> bytes | None:
-        """Return a block with commas and newlines as they should be; None if a record may be blank, or be none."""
+    def _regular(self, block: bytes) -> tuple[bytes, int] | None:
+        """Return a block with commas and newlines as they should be; None if a record may be none.
+
+        Blank lines and rows are left out; of the latter the number is returned too.
+        """
         if b'"' in block or b"\0" in block or not self._is_plain:
             return None
         if self.delimiter != COMMA:
@@ -126,15 +132,16 @@ class CsvStream:
             block = block.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
         if not block.endswith(b"\n"):
             block += b"\n"
-        # What is left without the values shows whether each line has as many as it should; a blank line has one.
+        block, blank_rows = without_blank_rows(block)
+        # What is left without the values shows whether each line has as many as it should.
         separators = b"," * (len(self._header) - 1) + b"\n"
         is_regular = block.translate(None, VALUE_BYTES) == separators * block.count(b"\n")
-        return block if is_regular and not BLANK_ROW_WITHIN.search(b"\n" + block) else None
+        return (block, blank_rows) if is_regular else None
 
     def _one_by_one(self, lines: deque[Line], prefix: bytes) -> Iterator[bytes]:
         out: list[bytes] = []
         size = 0
-        while lines:
+        while lines and not self.is_given_up:
             record = self._next(lines)
             if isinstance(record, LongRecord):
                 yield b"".join([*out, b"%b%d," % (prefix, self.records)])

@@ -20,6 +20,7 @@ REJECT_SOURCE = f"{REJECT_COLUMN_PREFIX}source"
 RESERVED_COLUMNS = {"_batch_id", "_row", "tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"}
 DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 SEPARATOR_LINE = re.compile(r'"?sep=(.)"?', re.IGNORECASE)
+NAME_BEGINS = re.compile(rb"[^,;\t| \r\n]")
 LINES_LOOKED_AT = 10  # for a header below a title
 SHOWN_HEADER = 2_000  # characters
 VALUE = re.compile(
@@ -81,13 +82,20 @@ def read_header(file: str, blocks: LineBlocks, declared: Collection[str], requir
 def _first_line(file: str, blocks: LineBlocks) -> tuple[deque[Line], str]:
     """Return the first line with anything but separators, and the lines of its block that follow."""
     while block := blocks.next():
-        lines = lines_of(block)
+        lines = lines_of(block if isinstance(block, CutLine | LongLine) else _from_first_name(block))
         while lines:
             line = lines.popleft()
             text = _text(file, line)
             if not any(is_blank(_names(text, delimiter) or [text]) for delimiter in DELIMITERS):
                 return lines, text
     raise FileRefusedError(f"{file}: the file is empty, it has no header; deliver it again")
+
+
+def _from_first_name(block: bytes) -> bytes:
+    """Return a block from the first line on that has more than separators; there may be millions above it."""
+    name = NAME_BEGINS.search(block)
+    begins = name.start() if name else len(block)
+    return block[max(block.rfind(b"\n", 0, begins), block.rfind(b"\r", 0, begins)) + 1 :]
 
 
 def _text(file: str, line: Line) -> str:

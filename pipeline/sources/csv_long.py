@@ -16,6 +16,7 @@ PIECE_BYTES = 1 << 18
 # Of a repeated group an expression remembers each repetition; a longer run is matched again where it stopped.
 REPETITIONS = 1000
 LINE_ENDS = b"\r\n"
+BLANK_VALUE = re.compile(b"(?:%b){0,%d}+" % (b"|".join(each.encode() for each in BLANKS), REPETITIONS))
 
 
 class Span(NamedTuple):
@@ -68,9 +69,7 @@ class LongSplitter:
 
     def __init__(self, delimiter: str) -> None:
         self._delimiter = delimiter.encode()
-        single = "".join(blank for blank in BLANKS if blank.isascii() and blank != delimiter).encode()
-        several = b"|".join(blank.encode() for blank in BLANKS if not blank.isascii())
-        blank = b"[%b]|%b" % (single, several)
+        blank = b"|".join(each.encode() for each in BLANKS if each != delimiter)
         self._blanks = re.compile(b"(?:%b){0,%d}+" % (blank, REPETITIONS))
         self._nothing = re.compile(b"(?:%b|%b){0,%d}+" % (re.escape(self._delimiter), blank, REPETITIONS))
         self._inside = re.compile(b'[^"]*+(?:""[^"]*+){0,%d}+' % REPETITIONS)
@@ -118,7 +117,7 @@ class LongSplitter:
 
     def are_blank(self, record: LongRecord) -> bool:
         """Tell whether all values of a record are blank."""
-        return all(_run(self._blanks, record.content, start, end) == end for start, end, _ in record.spans)
+        return all(_run(BLANK_VALUE, record.content, start, end) == end for start, end, _ in record.spans)
 
     def ended_before_open(self, content: bytearray, width: int) -> int | None:
         """Return how many fields end in a line that begins within quotes, `width` if more do; None if no quote is open

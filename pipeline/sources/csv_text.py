@@ -21,7 +21,8 @@ _BLANK = (
 )
 _BLANK_ROW = rb"(?:,|%b)*+" % _BLANK
 BLANK_ROW = re.compile(_BLANK_ROW + rb"[\r\n]*\Z")
-BLANK_ROW_WITHIN = re.compile(rb"\n" + _BLANK_ROW + rb"(?=\n)")
+_EMPTY_LINES = re.compile(rb"\n{2,}")
+_BLANK_ROW_WITHIN = re.compile(rb"\n" + _BLANK_ROW + rb"(?=\n)")
 
 csv.field_size_limit(sys.maxsize)
 
@@ -57,6 +58,15 @@ def is_text(block: bytes) -> bool:
 def is_blank(fields: list[str]) -> bool:
     """Tell whether a record has no value at all, as the rows that spreadsheets write below the last one."""
     return not any(map(trim, fields))
+
+
+def without_blank_rows(lines: bytes) -> tuple[bytes, int]:
+    """Return lines but for those without any value, and how many of these had separators or blanks."""
+    lines = b"\n" + lines
+    if b"\n\n" in lines:
+        lines = _EMPTY_LINES.sub(b"\n", lines)
+    lines, count = _BLANK_ROW_WITHIN.subn(b"", lines)
+    return lines[1:], count
 
 
 class Splitter:

@@ -201,6 +201,17 @@ def test_rows_of_nothing_but_separators_are_passed_over_and_counted(row: str) ->
             assert (found.rejected, found.blank_rows, found.records) == ([], 4, 2)
 
 
+@pytest.mark.parametrize("above", [b"", b"a,b\n"])
+@pytest.mark.parametrize("row", [b"\n", b"\r\n", b"\r", b",\n", b" , \n"])
+def test_millions_of_blank_lines_are_passed_over_by_the_block(
+    above: bytes, row: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(CsvStream, "_next", None)  # what takes a line by itself
+    found = Read(above + row * 1_000_000 + (b"" if above else b"a,b\n") + b"1,2\n" + row * 1_000_000 + b"3,4")
+    assert found.rows == [(1, ["1", "2"]), (2, ["3", "4"])]
+    assert found.blank_rows == (0 if not row.strip() else 2_000_000 if above else 1_000_000)
+
+
 def test_a_row_of_a_reject_file_without_values_is_none_of_nothing() -> None:
     found = read(b"a,b,_reject_record,_reject_reason\n,,17,a is missing\n,,,\n1,2,18,\n")
     assert found.rows == [(1, ["", ""]), (2, ["1", "2"])]
@@ -454,9 +465,10 @@ def test_any_file_is_read_or_refused(data: bytes, block_size: int) -> None:
     quoting=st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]),
     block_size=st.sampled_from(BLOCK_SIZES),
     reordered=st.booleans(),
+    long=st.sampled_from([25, 1 << 20]),
 )
 def test_what_the_csv_module_writes_comes_through_field_by_field(
-    rows: list[tuple[str, str, str]], line_end: str, quoting: int, block_size: int, reordered: bool
+    rows: list[tuple[str, str, str]], line_end: str, quoting: int, block_size: int, reordered: bool, long: int
 ) -> None:
     out = io.StringIO(newline="")
     # Newlines of either kind are quoted, which Python 3.11 does only for those of its line end.
@@ -467,7 +479,10 @@ def test_what_the_csv_module_writes_comes_through_field_by_field(
     text = out.getvalue()
     if not any("\r" in value or "\n" in value for row in rows for value in row):
         text = text.replace("\r\n", line_end)
-    found = Read(text.encode("utf-8"), block_size)
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (csv_lines, csv_records):
+            patch.setattr(module, "LONG_LINE_BYTES", long)
+        found = Read(text.encode("utf-8"), block_size)
     assert found.rejected == []
     kept = [0, 2] if reordered else [0, 1, 2]
     written = [row for row in rows if any(value.strip(BLANKS) for value in row)]
@@ -527,6 +542,14 @@ def test_records_are_those_of_the_oracle(content: bytes) -> None:
         wanted.append(fields if is_row else None)
     rows = dict(found.rows)
     assert [rows.get(number) for number in range(1, found.records + 1)] == wanted
+
+
+def test_blank_values_of_a_long_record_may_hold_its_delimiter() -> None:
+    for delimiter in (b",", b"\t"):
+        for blank in (b"\t", b" ", b"\v"):
+            row = delimiter.join([b'"' + blank + b'"', b'"' + blank * (3 << 20) + b'"\n'])
+            found = Read(delimiter.join([b"a", b"b\n"]) + row)
+            assert (found.rows, found.rejected, found.blank_rows) == ([], [], 1)
 
 
 def test_long_records_are_read_like_short_ones(monkeypatch: pytest.MonkeyPatch) -> None:
