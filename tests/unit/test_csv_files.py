@@ -463,12 +463,11 @@ def test_any_file_is_read_or_refused(data: bytes, block_size: int) -> None:
     rows=st.lists(st.tuples(TEXTS, TEXTS, TEXTS), max_size=12),
     line_end=st.sampled_from(["\n", "\r\n", "\r"]),
     quoting=st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]),
-    block_size=st.sampled_from(BLOCK_SIZES),
+    sizes=st.tuples(st.sampled_from(BLOCK_SIZES), st.sampled_from([25, 1 << 20])),
     reordered=st.booleans(),
-    long=st.sampled_from([25, 1 << 20]),
 )
 def test_what_the_csv_module_writes_comes_through_field_by_field(
-    rows: list[tuple[str, str, str]], line_end: str, quoting: int, block_size: int, reordered: bool, long: int
+    rows: list[tuple[str, str, str]], line_end: str, quoting: int, sizes: tuple[int, int], reordered: bool
 ) -> None:
     out = io.StringIO(newline="")
     # Newlines of either kind are quoted, which Python 3.11 does only for those of its line end.
@@ -479,6 +478,7 @@ def test_what_the_csv_module_writes_comes_through_field_by_field(
     text = out.getvalue()
     if not any("\r" in value or "\n" in value for row in rows for value in row):
         text = text.replace("\r\n", line_end)
+    block_size, long = sizes
     with pytest.MonkeyPatch.context() as patch:
         for module in (csv_lines, csv_records):
             patch.setattr(module, "LONG_LINE_BYTES", long)
