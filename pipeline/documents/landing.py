@@ -22,7 +22,7 @@ from pipeline.state import mongo_markers
 from pipeline.state.inputs import Inputs
 from pipeline.state.memory import limited_memory
 from pipeline.state.spec import Load
-from pipeline.warehouse.reject_limit import enforce_limit
+from pipeline.warehouse.reject_limit import enforce_limit, is_hopeless
 from pipeline.warehouse.rejects import Rejects
 
 logger = logging.getLogger("pipeline")
@@ -52,13 +52,14 @@ class JsonDelivery(Protocol):
 class Inspection:
     """What a file holds: good documents by collection, and how many of all were rejected or are not to be written.
 
-    `passed_over` names unknown collections, each with a sentence that says so.
+    `passed_over` names unknown collections, each with a sentence that says so. `is_given_up`: it was not read to its end.
     """
 
     good: Counter[str] = field(default_factory=Counter)
     rejected: int = 0
     superseded: int = 0
     passed_over: dict[str, str] = field(default_factory=dict)
+    is_given_up: bool = False
 
     @property
     def read(self) -> int:
@@ -102,8 +103,9 @@ def land_documents(load: Load, task: JsonDelivery) -> None:
         # In place of those that earlier landings of the file left.
         load.cursor.execute("DELETE FROM etl.rejected_rows WHERE source = %s AND stage = 'land'", (task.path,))
         rejects.write(load.cursor)
-        if not is_there:
-            enforce_limit(load.cursor, "land", None, task.path, load.batch_id, found.read, found.rejected)
+        if not is_there or found.is_given_up:
+            counts, is_given_up = (found.read, found.rejected), found.is_given_up
+            enforce_limit(load.cursor, "land", None, task.path, load.batch_id, *counts, is_given_up=is_given_up)
         load.rows_read, load.rows_rejected, load.rows_superseded = found.read, found.rejected, found.superseded
         load.rows_loaded = found.good.total() - found.superseded
         load.details |= {"content": content, "delivery": number, "drift": unknown_collections(task.path, found)}
@@ -138,6 +140,9 @@ def inspect(name: str, digest: str, spool: IO[bytes], rejects: Rejects, only: Co
             with limited_memory(MEMORY_OF_DOCUMENT):
                 for document in read_documents(file, name, known, found.passed_over):
                     _keep(document, name, found, spool, rejects, only)
+                    if is_hopeless(found.read, found.rejected):
+                        found.is_given_up = True
+                        break
         except MemoryError:
             raise FileRefusedError(
                 f"{name}: document {found.read + 1:,} takes more than {MEMORY_OF_DOCUMENT >> 20} MB of memory to be"

@@ -25,7 +25,7 @@ from pipeline.warehouse.edits import can_be_compared, expect, take_over
 from pipeline.warehouse.header_match import match_columns
 from pipeline.warehouse.raw_columns import delete_batch, drop_if_unused, index_raw, raw_table_of
 from pipeline.warehouse.reject_files import is_reject_file, mark_due, write_due
-from pipeline.warehouse.reject_limit import TooManyRejectsError, enforce_limit, enforce_limit_on_values
+from pipeline.warehouse.reject_limit import TooManyRejectsError, enforce_limit, enforce_limit_on_values, is_hopeless
 from pipeline.warehouse.rejects import Rejects, digests_of, forget_refused
 from pipeline.warehouse.statements import identifiers
 from pipeline.warehouse.unused_columns import undeclared
@@ -94,9 +94,11 @@ def _land(
     def reject(found: RejectedRecord) -> None:
         problem = {"column": None, "value": None, "reason": found.reason}
         rejects.add(table, name, found.record, [problem], json.dumps(found.row))
+        stream.is_given_up = not is_correction and is_hopeless(stream.records, rejects.count)
 
     with open_raw(get_settings().data_raw_path, name, digest) as file:
         stream = _open_stream(name, file, reject)
+        is_correction = stream.is_reject_file or is_reject_file(name)
         if is_edited and stream.is_reject_file:
             raise CorrectionError
         # New columns come before anything is deleted: files that land side by side never wait for each other.
@@ -124,11 +126,13 @@ def _land(
             " with --allow-empty, otherwise deliver it again"
         )
     rejects.write(cursor)
-    if stream.is_reject_file or is_reject_file(name):
+    if is_correction:
         # Records that were rejected before: however many still are, the others are welcome.
         load.details["corrects"] = stream.corrects or name
     else:
-        enforce_limit(cursor, "land", table, name, batch_id, stream.records, rejects.count)
+        enforce_limit(
+            cursor, "land", table, name, batch_id, stream.records, rejects.count, is_given_up=stream.is_given_up
+        )
         if is_edited or (not is_known and (load.previous or type_values)):
             # Rows that are loaded stay if these are too bad. Of a new file the merge finds that out as it types them.
             enforce_limit_on_values(cursor, table, name, batch_id, loaded, is_edited=is_edited)

@@ -17,6 +17,7 @@ from pipeline.warehouse.reject_files import mark_due, reject_file
 from pipeline.warehouse.rejects import COLUMNS, forget_refused
 from pipeline.warehouse.statements import execute_file, fetch_value
 
+GIVEN_UP_FROM = 100_000  # rejected records: a file of many millions would take hours, and fill the disk with them
 RATIO_APPLIES_FROM = 100  # records; a few bad rows in a tiny file are no reason to stop
 REJECTED_AND_NOT_EDITED = """
     SELECT count(*) FROM etl.rejected_rows AS rejected
@@ -64,6 +65,11 @@ def too_many(read: int, rejected: int) -> bool:
     return read >= RATIO_APPLIES_FROM and rejected / read > get_settings().max_reject_ratio
 
 
+def is_hopeless(read: int, rejected: int) -> bool:
+    """Tell whether so much of a file was rejected by now that it is not worth reading to its end."""
+    return rejected >= GIVEN_UP_FROM and too_many(read, rejected)
+
+
 def _commonest_reasons(cursor: Cursor, batch_id: int, stage: str) -> str:
     cursor.execute(
         """
@@ -78,7 +84,15 @@ def _commonest_reasons(cursor: Cursor, batch_id: int, stage: str) -> str:
 
 
 def enforce_limit(  # noqa: PLR0917 (a source of the audit, and its counts)
-    cursor: Cursor, stage: str, table: str | None, source: str, batch_id: int, read: int, rejected: int
+    cursor: Cursor,
+    stage: str,
+    table: str | None,
+    source: str,
+    batch_id: int,
+    read: int,
+    rejected: int,
+    *,
+    is_given_up: bool = False,
 ) -> None:
     """Refuse a source of which too many records were rejected.
 
@@ -90,6 +104,7 @@ def enforce_limit(  # noqa: PLR0917 (a source of the audit, and its counts)
         batch_id: the batch that landed or loads it.
         read: its records.
         rejected: those that were rejected.
+        is_given_up: whether it was not read to its end.
 
     Raises:
         TooManyRejectsError: they are too many; the message names the commonest reasons.
@@ -97,9 +112,10 @@ def enforce_limit(  # noqa: PLR0917 (a source of the audit, and its counts)
     if not too_many(read, rejected):
         return
     limit, reasons = get_settings().max_reject_ratio, _commonest_reasons(cursor, batch_id, stage)
+    records = f"the first {read:,} records" if is_given_up else f"{read:,} records"
     place = reject_file(table, batch_id) if table else "what python -m pipeline rejects shows"
     raise TooManyRejectsError(
-        f"{source}: {rejected:,} of {read:,} records were rejected, more than the {limit:.0%} that MAX_REJECT_RATIO"
+        f"{source}: {rejected:,} of {records} were rejected, more than the {limit:.0%} that MAX_REJECT_RATIO"
         f" allows: {reasons}. Correct them, or raise the limit; they are in {place}",
         cursor,
         batch_id,

@@ -9,7 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
+import pytest
 
+from pipeline.warehouse import reject_limit
 from tests.in_process import REFUSED, attempt, load_all, settle
 from tests.project import Project
 from tests.small_input import ANN, BOB, USER_COLUMNS, session, write_all, write_sessions
@@ -97,6 +99,32 @@ def test_what_a_file_unpacks_to_is_limited(project: Project) -> None:
         assert f"{name}: it holds more than the 0.001 GB that MAX_FILE_GB allows; split it, or raise that" in run.output
     assert project.value("SELECT count(*) FROM trusted.session_details") == 4
     settle(project)
+
+
+def test_a_file_of_nothing_but_rejects_is_not_read_to_its_end(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reject_limit, "GIVEN_UP_FROM", 1000)
+    load_all(project)
+    good = [BOB.replace("U2", f"G{number}") for number in range(50_000)]
+    project.write_rows("users-2.csv", [USER_COLUMNS, *["x"] * 1000, *good])
+    project.write_rows("users-3.csv", [USER_COLUMNS, *good, *["x"] * 2000])
+    packed(project.raw / "other.csv.gz", repeated("a,b\n1,2\n", "x\n", 1_000_000, ""))
+    packed(project.raw / "movies-2.json.gz", repeated("[", "0,", 100_000, "0]"))
+    run = attempt(project)
+    assert run.code == REFUSED
+    assert "movies-2.json.gz: 1,000 of the first 1,000 records were rejected" in run.output
+    told = "rejected, more than the 5% that MAX_REJECT_RATIO allows: too few columns: 1 instead of"
+    assert f"users-2.csv: 1,000 of the first 1,000 records were {told} 6 (1,000)" in run.output
+    assert f"other.csv.gz: 1,000 of the first 1,001 records were {told} 2 (1,000)" in run.output
+    kept = "SELECT source, count(*) FROM etl.rejected_rows GROUP BY 1 ORDER BY 1"
+    assert project.rows(kept) == [
+        ("movies-2.json.gz", 1000),
+        ("other.csv.gz", 1000),
+        ("users-2.csv", 1000),
+        ("users-3.csv", 2000),
+    ]
+    assert project.value("SELECT count(*) FROM processed.users WHERE user_id LIKE 'G%'") == 50_000
 
 
 def test_more_columns_than_a_table_takes_refuse_that_file(project: Project) -> None:
