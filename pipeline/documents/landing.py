@@ -52,7 +52,8 @@ class JsonDelivery(Protocol):
 class Inspection:
     """What a file holds: good documents by collection, and how many of all were rejected or are not to be written.
 
-    `passed_over` names unknown collections, each with a sentence that says so. `is_given_up`: it was not read to its end.
+    `passed_over` names unknown collections, each with a sentence that says so. `is_given_up`: it was not read to
+    its end.
     """
 
     good: Counter[str] = field(default_factory=Counter)
