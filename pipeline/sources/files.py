@@ -13,7 +13,7 @@ from pipeline import progress
 from pipeline.errors import PipelineError, RefusedInputError
 from pipeline.settings import get_settings
 from pipeline.sources.file_kinds import START_BYTES, encoding_of, fault_of, packing_of
-from pipeline.sources.unpacking import UNPACK_ERRORS, as_utf8, unpacked
+from pipeline.sources.unpacking import MOST_MEMORY, UNPACK_ERRORS, TooMuchMemoryError, as_utf8, unpacked
 from pipeline.state.disk import require_space
 from pipeline.state.fingerprints import READ_SIZE, new_digest, open_regular
 
@@ -113,6 +113,11 @@ def open_raw(folder: Path, name: str, digest: str | None = None) -> Iterator[IO[
             yield _text(_bounded(unpacked(stream, packing), name) if packing else stream, name)
         except FileRefusedError as error:
             refusal = error
+        except TooMuchMemoryError:
+            refusal = FileRefusedError(
+                f"{name}: it takes more than {MOST_MEMORY >> 20} MB of memory to unpack; pack it again, by xz -9 at"
+                " most"
+            )
         except UNPACK_ERRORS as error:
             kind = packing or "UTF-16"
             refusal = FileRefusedError(f"{name}: the {kind} file is cut short or corrupt ({error}); deliver it again")

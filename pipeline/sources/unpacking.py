@@ -16,8 +16,18 @@ from pipeline.state.fingerprints import READ_SIZE
 UNPACK_ERRORS = (EOFError, gzip.BadGzipFile, zlib.error)
 
 
+# An xz file says itself how much it takes to unpack, up to 1.5 GB; as packed by `xz -9`, that is 65 MB.
+MOST_MEMORY = 80 << 20
+# What follows on a stream is copied for each, and there may be thousands in a block.
+PACKED_BYTES = 1 << 16
+
+
 class UnpackError(EOFError):
     """A file is cut short or corrupt."""
+
+
+class TooMuchMemoryError(UnpackError):
+    """A file takes more than `MOST_MEMORY` to unpack."""
 
 
 def as_utf8(stream: io.BufferedReader, encoding: str) -> io.BufferedReader:
@@ -48,8 +58,11 @@ class _Unpacked(io.RawIOBase):
     def __init__(self, stream: io.BufferedReader, packing: str) -> None:
         super().__init__()
         self._stream = stream
-        self._new = bz2.BZ2Decompressor if packing == "bzip2" else lzma.LZMADecompressor
+        self._is_bzip2 = packing == "bzip2"
         self._unpacker = self._new()
+
+    def _new(self) -> bz2.BZ2Decompressor | lzma.LZMADecompressor:
+        return bz2.BZ2Decompressor() if self._is_bzip2 else lzma.LZMADecompressor(memlimit=MOST_MEMORY)
 
     def readable(self) -> bool:
         return True
@@ -59,16 +72,17 @@ class _Unpacked(io.RawIOBase):
         while not block:
             packed = b""
             if self._unpacker.eof:
-                packed = self._unpacker.unused_data.lstrip(b"\0") or self._stream.read(READ_SIZE).lstrip(b"\0")
+                packed = self._unpacker.unused_data.lstrip(b"\0") or self._stream.read(PACKED_BYTES).lstrip(b"\0")
                 if not packed:
                     return 0
                 self._unpacker = self._new()
-            elif self._unpacker.needs_input and not (packed := self._stream.read(READ_SIZE)):
+            elif self._unpacker.needs_input and not (packed := self._stream.read(PACKED_BYTES)):
                 raise UnpackError("it ends before its end is marked")
             try:
                 block = self._unpacker.decompress(packed, len(buffer))
             except (OSError, lzma.LZMAError) as error:
-                raise UnpackError(error) from error
+                kind = TooMuchMemoryError if "Memory usage limit" in str(error) else UnpackError
+                raise kind(error) from error
         buffer[: len(block)] = block
         return len(block)
 

@@ -9,6 +9,7 @@ import lzma
 import random
 import zipfile
 from collections.abc import Callable
+from contextlib import nullcontext
 from functools import cache
 from pathlib import Path
 
@@ -164,6 +165,18 @@ def test_a_damaged_packed_file_is_refused(
         open_raw(tmp_path, "x.csv.gz", digest_bytes(damaged)) as file,
     ):
         file.read()
+
+
+def test_an_xz_file_takes_no_more_memory_than_one_of_the_highest_level(tmp_path: Path) -> None:
+    for megabytes, is_taken in ((64, True), (96, False)):
+        filters = [{"id": lzma.FILTER_LZMA2, "preset": 0, "dict_size": megabytes << 20}]
+        (tmp_path / "x.csv.xz").write_bytes(lzma.compress(b"a,b\n", filters=filters))
+        told = r"^x\.csv\.xz: it takes more than 80 MB of memory to unpack; pack it again, by xz -9 at most$"
+        with (
+            nullcontext() if is_taken else pytest.raises(FileRefusedError, match=told),
+            open_raw(tmp_path, "x.csv.xz") as file,
+        ):
+            assert file.read() == b"a,b\n"
 
 
 @pytest.mark.parametrize("name", ["x.csv", "x.csv.gz"])
