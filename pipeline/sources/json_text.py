@@ -19,6 +19,7 @@ from pipeline.sources.json_values import BLANKS, decode, extended
 READ_SIZE = 1 << 16
 MAX_DOCUMENT = 1 << 27  # characters; MongoDB takes 16 MiB, which JSON may write several times as long
 LONGEST_TOKEN = 16  # of literals and escapes, which a read may have cut in two
+BLANK_RUN = re.compile(f"[{BLANKS}]*")
 SHELL = re.compile(r"(?:new\s+)?(ObjectId|ISODate|Date|Number(?:Int|Long|Decimal)|Timestamp|BinData|UUID|DBRef)\s*\(")
 
 
@@ -78,13 +79,15 @@ class JsonText:
     def next_character(self) -> str:
         """Skip blanks and return the character that follows, without using it; nothing at the end."""
         while True:
-            while self._at < len(self._text):
-                character = self._text[self._at]
-                if character not in BLANKS:
-                    return character
-                self._at += 1
+            self._at = self._after_blanks()
+            if self._at < len(self._text):
+                return self._text[self._at]
             if not self._fill():
                 return ""
+
+    def _after_blanks(self) -> int:
+        found = BLANK_RUN.match(self._text, self._at)
+        return found.end() if found else self._at
 
     def ahead(self) -> str:
         """Return what is read already but not used."""
@@ -171,9 +174,13 @@ class JsonText:
         )
 
     def lines(self) -> Iterator[tuple[int, int, str]]:
-        """Use all lines and yield each with its number and the column where it begins, without its end."""
+        """Use all lines and yield each with its number and the column where it begins, without its end.
+
+        Of blank ones, most are left out.
+        """
         number, column = self._position(self._at)
         while (line := self.first_line()) or self._at < len(self._text):
             yield number, column, line
-            self._at += len(line) + 1
-            number, column = number + 1, 1
+            end = self._at = self._at + len(line) + 1
+            self._at = max(end, self._text.rfind("\n", end, self._after_blanks()) + 1)
+            number, column = number + 1 + self._text.count("\n", end, self._at), 1

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from pipeline.sources.files import FileRefusedError
 from pipeline.sources.json_files import Document, Known, read_documents
+from pipeline.sources.json_text import JsonText
 
 KNOWN = Known(
     ("movies", "series"),
@@ -381,6 +382,18 @@ def test_a_bad_line_of_json_lines_is_rejected_alone() -> None:
         Document("movies", 2, '{"b": 2} x', "not JSON: Extra data", "column 12: x"),
         Document("movies", 3, {"c": 3}),
     ]
+
+
+def test_blank_lines_are_counted_but_passed_over_by_the_block() -> None:
+    for blank in ("\n", " \r\n", "\t \n"):
+        content = blank * 99_999 + '{"a": 1}\n' + blank * 200_000 + '  {"b": 2} x\n' + blank * 3 + '\ufeff{"c": 3}'
+        assert [(each.number, each.content, each.place) for each in read(content, "movies.jsonl")] == [
+            (100_000, {"a": 1}, None),
+            (300_001, '{"b": 2} x', "column 12: x"),
+            (300_005, {"c": 3}, None),
+        ]
+        text = JsonText(io.BytesIO(content.encode()), "movies.jsonl")
+        assert sum(1 for _ in text.lines()) < 50
 
 
 def test_a_file_whose_first_line_is_bad_is_refused() -> None:
