@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import sys
 import tempfile
 import uuid
@@ -24,6 +25,10 @@ from tests.scheduler import central_scheduler
 # Programs start in half the time with the bytecode of what they import; for Airflow it is seconds each time.
 os.environ["PYTHONDONTWRITEBYTECODE"] = ""
 sys.dont_write_bytecode = False
+
+# A suite that runs in the background ignores Ctrl-C, and so would the programs that its tests interrupt.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 COURSE_DATA = Path(__file__).resolve().parents[2] / "shared/data/course"
 
