@@ -21,7 +21,6 @@ from typing import Any, TextIO
 
 from rich.cells import cell_len, set_cell_size
 
-from pipeline.outgoing import in_one_line
 from pipeline.progress import Progress
 from pipeline.watching.running import Running
 
@@ -99,7 +98,7 @@ class Screen:
 
     def _draw(self, now: float) -> None:
         columns, rows = self._size()
-        lines = [in_one_line(each.line(now)) for each in list(self._running.values())[: max(rows - 1, 1)]]
+        lines = [each.line(now, columns - 1) for each in list(self._running.values())[: max(rows - 1, 1)]]
         lines = [line if cell_len(line) < columns else f"{set_cell_size(line, columns - 2)}…" for line in lines]
         # The cursor waits at the top of them, where whatever else prints begins.
         if lines or self._is_drawn:

@@ -6,7 +6,12 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
+from rich.cells import cell_len, set_cell_size
+
+from pipeline.outgoing import in_one_line
+
 KILO = 1000
+LEAST_NAME = 12  # columns of a name
 SHORTEST = 0.01  # seconds, by which a speed is measured
 UNITS = ("B", "kB", "MB", "GB", "TB")
 
@@ -26,10 +31,13 @@ class Running:
             self.stage_began = time.monotonic()
         self.stage = stage
 
-    def line(self, now: float) -> str:
-        """Return the task in a line: how much is done, how fast, how long it will take, as far as that is known."""
+    def line(self, now: float, columns: int) -> str:
+        """Return the task in a line: how much is done, how fast, how long it will take, as far as that is known.
+
+        Where there are too few columns the name is cut, as far as it must be known.
+        """
         if not self.stage:
-            return f"{self.name}  {duration(now - self.began)}"
+            return _joined(self.name, [duration(now - self.began)], columns)
         what, unit, done, total = (self.stage[name] for name in ("what", "unit", "done", "total"))
         subject = self.name if self.name.endswith(what) else f"{self.name} {what}"
         parts = [f"{amount(done, unit, total)} of {amount(total, unit)}  {percent(done, total)}"] if total else []
@@ -40,7 +48,13 @@ class Running:
             parts.append(f"{amount(rate, unit)}/s")
         is_known = total and 0 < done < total
         parts.append(f"{duration((total - done) / rate)} left" if is_known else duration(now - self.began))
-        return "  ".join([subject, *parts])
+        return _joined(subject, parts, columns)
+
+
+def _joined(name: str, parts: list[str], columns: int) -> str:
+    numbers = "".join(f"  {part}" for part in parts)
+    name, room = in_one_line(name), max(columns - cell_len(numbers), LEAST_NAME)
+    return (name if cell_len(name) <= room else f"{set_cell_size(name, room - 1)}…") + numbers
 
 
 def percent(done: int, total: int) -> str:

@@ -64,9 +64,11 @@ def print_summary(outcomes: list[Outcome], warnings: list[str], file: IO[str]) -
     console = Console(file=file, width=width, highlight=False, soft_wrap=False)
     console.print()
     table = _table(outcomes)
-    # On a terminal that is too narrow even so, the terminal breaks the lines: nothing is cut.
+    # On a terminal that is too narrow even for names in pieces, the terminal breaks the lines: nothing is cut.
+    table.columns[0].max_width = LEAST_NAME
     least = Measurement.get(console, console.options.update(max_width=WIDTH_OF_ANYTHING), table).minimum
-    console.print(table, width=max(console.width, least), soft_wrap=False, crop=False)
+    table.columns[0].max_width = None
+    Console(file=file, width=max(console.width, least), highlight=False).print(table, crop=False)
     for line in file_lines(outcomes):
         console.print()
         console.print(Text(line), soft_wrap=True)

@@ -278,19 +278,25 @@ class Terminal(io.StringIO):
 
 
 @pytest.mark.parametrize("columns", ["80", "60", "40"])
-def test_no_number_is_cut(loaded: tuple[Project, Run], monkeypatch: pytest.MonkeyPatch, columns: str) -> None:
+def test_no_number_is_cut(loaded: tuple[Project, Run], columns: str) -> None:
     project, _ = loaded
-    monkeypatch.setenv("COLUMNS", columns)
-    monkeypatch.setenv("TERM", "xterm")
     numbers = {"read": 5_020_017, "loaded": 5_018_013, "rejected": 1_234_567, "waiting": 2_345_678}
     outcomes = [
         Outcome("LoadNormalizedJsonsToPostgres", None, NOT_RUN),
         Outcome("LoadViewingSessions", None, RAN, rows=numbers, seconds=12345.6),
     ]
-    with settings_of(project):
+    with settings_of(project, COLUMNS=columns, TERM="xterm"):
         print_summary(outcomes, [], shown := Terminal())
     plain = re.sub(r"\x1b\[[0-9;]*m", "", shown.getvalue())
-    for word in ("Rejected", "Waiting", "Seconds", *(f"{number:,}" for number in numbers.values()), "12345.6"):
+    for word in (
+        "Task",
+        "LoadViewing",
+        "Rejected",
+        "Waiting",
+        "Seconds",
+        *(f"{number:,}" for number in numbers.values()),
+        "12345.6",
+    ):
         assert word in plain
     before_steps = plain[: plain.index("12345.6")]
     assert "…" not in before_steps

@@ -40,7 +40,15 @@ def running(began: float, **stage: Any) -> Running:
 )
 def test_how_much_how_fast_how_long(stage: dict[str, Any], line: str) -> None:
     joint = " " if stage.get("what") == "movies" else "  "
-    assert running(1000, **stage).line(1065) == f"LoadCsvToPostgres users.csv{joint}{line}"
+    assert running(1000, **stage).line(1065, 200) == f"LoadCsvToPostgres users.csv{joint}{line}"
+
+
+def test_names_are_cut_rather_than_numbers() -> None:
+    stage = {"what": "x\n日本.csv", "unit": "bytes", "done": 26_000_000, "total": 104_000_000}
+    numbers = "26.0 MB of 104.0 MB  25 %  400.0 kB/s  3:15 left"
+    assert running(1000, **stage).line(1065, 79) == f"LoadCsvToPostgres users.csv …  {numbers}"
+    assert running(1000, **stage).line(1065, 10) == f"LoadCsvToPo…  {numbers}"
+    assert running(1000).line(1065, 25) == "LoadCsvToPostgres …  1:05"
 
 
 def test_units() -> None:
