@@ -50,6 +50,7 @@ FROZEN = (
     table_files.files_of,
     raw_folder.name_undeclared,
     table_files.landed_files,
+    table_files.number_gone,
     land_csv.landed,
     land_csv.withdrawn,
     land_csv.unreadable,

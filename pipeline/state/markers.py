@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import date, datetime
 from functools import cache
 from typing import Any
 
-from psycopg2 import sql
+from psycopg2 import errors, sql
 from psycopg2.extensions import cursor as Cursor
 
 from pipeline.days import today
@@ -216,8 +217,10 @@ def _missing(marker: Marker, objects: set[str], filled: set[str | int]) -> str |
 
 
 def _read() -> dict[str, Marker]:
-    with session() as cursor:
-        return read_markers(cursor)
+    while True:
+        with session() as cursor, suppress(errors.UndefinedTable):
+            return read_markers(cursor)
+        # A table that is not declared went with its last file, since the tables were listed.
 
 
 markers = Store("the markers of PostgreSQL", _read)

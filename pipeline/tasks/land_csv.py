@@ -25,6 +25,7 @@ from pipeline.tasks.table_files import (
     WithdrawalRefusedError,
     files_of,
     landed_files,
+    number_gone,
     require_rows_left,
 )
 from pipeline.warehouse.raw_table import forget_batch, land
@@ -119,7 +120,7 @@ class WithdrawCsv(CsvTask):
     @property
     def batchable(self) -> bool:
         """Many files leave together."""
-        return len(files_of(table_of(self.path)).gone) > FEW_FILES
+        return number_gone() > FEW_FILES
 
     def output(self) -> luigi.Target:
         """Return the absence of the file's marker."""

@@ -89,6 +89,12 @@ def landed_files() -> dict[str, list[Marker]]:
     return found
 
 
+@cache
+def number_gone() -> int:
+    """Return how many files left, of all tables."""
+    return sum(len(files_of(table).gone) for table in landed_files())
+
+
 def require_rows_left(cursor: Cursor, table: str) -> None:
     """Make sure that rows are left in a raw table without the files that left it.
 

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
 
 import pytest
+from psycopg2.extensions import cursor as Cursor
 
-from tests.in_process import REFUSED, ask, attempt, explain, settle
+from pipeline.state import markers
+from tests.in_process import REFUSED, ask, attempt, explain, settings_of, settle
 from tests.project import DAY, REPOSITORY, Project
 from tests.small_input import session, write_all, write_sessions
 
@@ -151,6 +154,22 @@ def test_files_land_together_by_the_central_scheduler_too(scheduler: Project) ->
     assert scheduler.must_run().ran == ["BuildReport", "CheckQuality", "LoadViewingSessions", "PublishTrusted"]
 
 
+def test_a_table_that_goes_while_markers_are_read(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_all(project)
+    project.write("t.csv", "a\n1\n")
+    settle(project)
+    listed = markers.existing_objects
+
+    def listed_before_it_went(cursor: Cursor) -> list[str]:
+        found = listed(cursor)
+        project.rows("DROP TABLE IF EXISTS raw.t")
+        return found
+
+    monkeypatch.setattr(markers, "existing_objects", listed_before_it_went)
+    with settings_of(project):
+        assert markers.markers()["LoadCsvToPostgres:t.csv"].missing == "raw.t is missing"
+
+
 def test_many_undeclared_files_are_one_line(project: Project) -> None:
     write_all(project)
     for number in range(40):
@@ -161,4 +180,11 @@ def test_many_undeclared_files_are_one_line(project: Project) -> None:
         " t02.csv; "
     )
     assert run.output.count(told) == 1
+    # As they came, they leave: a process for each would take Luigi seconds, and there may be thousands.
+    for file in project.raw.glob("t*.csv"):
+        file.unlink()
+    left = project.must_run()
+    assert left.ran.count("WithdrawCsv t07.csv") == 1
+    assert re.search(r"running +WithdrawCsv\(path=t\d\d\.csv and \d+ more files\)", left.log)
+    assert project.rows("SELECT tablename FROM pg_tables WHERE schemaname = 'raw' AND tablename LIKE 't__'") == []
     assert run.output.count("not declared") + run.output.count("is declared") == 2  # as it begins, and at the end
