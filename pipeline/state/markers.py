@@ -31,6 +31,8 @@ OBJECTS_QUERY = """
     ORDER BY name
 """
 
+LOOKS = 5  # at markers, while tables go
+MERGE_NOTES = {"etl.merged_batches", "etl.edited_rows"}
 UNMERGED_QUERY = """
     WITH landed AS (
         SELECT 'processed.' || substr(target_table, 5) AS target_table, batch_id
@@ -114,10 +116,12 @@ def read_markers(cursor: Cursor, update_ids: Iterable[str] | None = None) -> dic
         return {}
     objects = set(existing_objects(cursor))
     filled = _filled(cursor, markers, objects)
-    unmerged: set[str] = set()
-    if "etl.edited_rows" in objects and any(marker.target_table.startswith("processed.") for marker in markers):
+    tables = {marker.target_table for marker in markers if marker.target_table.startswith("processed.")}
+    # Where it is lost what was merged, all that files were merged into.
+    unmerged = {table for table in tables if table.replace("processed", "raw", 1) in objects}
+    if objects >= MERGE_NOTES:
         cursor.execute(UNMERGED_QUERY)
-        unmerged.update(table for (table,) in cursor.fetchall())
+        unmerged = {table for (table,) in cursor.fetchall()}
     return {
         marker.update_id: replace(
             marker,
@@ -217,10 +221,12 @@ def _missing(marker: Marker, objects: set[str], filled: set[str | int]) -> str |
 
 
 def _read() -> dict[str, Marker]:
-    while True:
+    # A table that is not declared may go with its last file after the tables were listed.
+    for _ in range(LOOKS - 1):
         with session() as cursor, suppress(errors.UndefinedTable):
             return read_markers(cursor)
-        # A table that is not declared went with its last file, since the tables were listed.
+    with session() as cursor:
+        return read_markers(cursor)
 
 
 markers = Store("the markers of PostgreSQL", _read)

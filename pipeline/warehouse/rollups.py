@@ -67,7 +67,7 @@ def bring_up_to_date(cursor: Cursor, day: date, *, rebuild: bool) -> None:
         rebuild: build them afresh in any case.
     """
     given = {"day": sql.Literal(day)}
-    if rebuild or not (_can_be_kept_up(cursor, day) and _keep_up(cursor, given)):
+    if rebuild or not _keep_up(cursor, day, given):
         _rebuild(cursor, given)
     execute_file(cursor, "rollups/finish.sql", parts=given)
 
@@ -88,26 +88,16 @@ def drop_earlier(cursor: Cursor) -> None:
     forget_objects(cursor, EARLIER)
 
 
-def _can_be_kept_up(cursor: Cursor, day: date) -> bool:
-    """Tell whether the rollups are there, of no later day, and not too much has changed."""
+def _keep_up(cursor: Cursor, day: date, given: Mapping[str, sql.Composable]) -> bool:
+    """Add what changed; tell whether that was possible: the rollups are there, of no later day, and near enough."""
     if not fetch_value(cursor, "SELECT EXISTS (SELECT FROM etl.rollup_state WHERE is_current AND day <= %s)", (day,)):
         return False
-    for what, changed, present in _changes(cursor):
+    changes = _changes(cursor)
+    for what, changed, present in changes:
         if changed > REBUILD_FROM_SHARE * present:
             logger.info("trusted: %s changes of %s %s: all sums are built afresh", f"{changed:,}", f"{present:,}", what)
             return False
-    return True
-
-
-def _changes(cursor: Cursor) -> list[tuple[str, int, int]]:
-    """Return how many sessions, and users, changed, and of how many; a few are taken for none."""
-    cursor.execute(CHANGES)
-    return [(what, changed, present) for what, changed, present in cursor.fetchall() if changed > A_FEW_ROWS]
-
-
-def _keep_up(cursor: Cursor, given: Mapping[str, sql.Composable]) -> bool:
-    """Add what changed; tell whether that was possible."""
-    is_small = all(changed <= LOOK_UP_TO_SHARE * present for _, changed, present in _changes(cursor))
+    is_small = all(changed <= LOOK_UP_TO_SHARE * present for _, changed, present in changes)
     parts = {**given, "by_key": sql.SQL(FENCE if is_small else "")}
     execute_file(cursor, "rollups/begin_changes.sql", parts=parts)
     if fetch_value(cursor, "SELECT EXISTS (SELECT FROM changed_users)"):
@@ -116,6 +106,12 @@ def _keep_up(cursor: Cursor, given: Mapping[str, sql.Composable]) -> bool:
         execute_file(cursor, "rollups/sums.sql", parts=DIFFERENCES)
         execute_file(cursor, "rollups/keep_up.sql", parts=parts)
     return True
+
+
+def _changes(cursor: Cursor) -> list[tuple[str, int, int]]:
+    """Return how many sessions, and users, changed, and of how many; a few are taken for none."""
+    cursor.execute(CHANGES)
+    return [(what, changed, present) for what, changed, present in cursor.fetchall() if changed > A_FEW_ROWS]
 
 
 def _has_lookups(cursor: Cursor) -> bool:

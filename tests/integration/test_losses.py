@@ -84,6 +84,8 @@ def loaded(tmp_path_factory: pytest.TempPathFactory, embedded: Path) -> Project:
         "DROP SCHEMA etl, processed CASCADE",
         "DROP TABLE etl.batches CASCADE",
         "DROP TABLE etl.table_updates CASCADE",
+        "DROP TABLE etl.merged_batches CASCADE",
+        "DROP TABLE etl.edited_rows CASCADE",
         "TRUNCATE etl.batches CASCADE",
         "TRUNCATE etl.merged_batches",
     ],
