@@ -15,6 +15,7 @@ from typing import Any
 import luigi
 import luigi.configuration
 import luigi.interface
+import luigi.worker
 from luigi.interface import core
 from luigi.rpc import RemoteScheduler, RPCError
 from luigi.task_register import Register
@@ -58,6 +59,14 @@ def choose(settings: Settings) -> None:
 class _OwnPlanFactory(luigi.interface._WorkerSchedulerFactory):
     def create_remote_scheduler(self, url: str) -> CentralScheduler:
         return CentralScheduler(url)
+
+    def create_worker(self, scheduler: Any, worker_processes: int, assistant: bool = False) -> luigi.worker.Worker:
+        worker: luigi.worker.Worker = super().create_worker(scheduler, worker_processes, assistant)  # type: ignore[no-untyped-call]
+        # In the end Python waits for the thread that sends what is in the queue: for ever, if a signal came between the
+        # start of it and the note of how it is ended. What this process sends it alone reads. To its children, which
+        # have results to send, it does not apply.
+        worker._task_result_queue.cancel_join_thread()
+        return worker
 
 
 def _fault(host: str, port: int) -> str | None:

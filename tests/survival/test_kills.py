@@ -10,6 +10,7 @@ import os
 import random
 import signal
 import subprocess
+import sys
 import time
 from collections import Counter
 from datetime import date
@@ -21,7 +22,7 @@ from pipeline.cli.markers import void
 from pipeline.sample import write_sample
 from pipeline.tasks.land_csv import LoadCsvsToPostgres
 from tests.in_process import settings_of, settle
-from tests.project import DAY, Project
+from tests.project import DAY, REPOSITORY, Project
 from tests.scheduler import central_scheduler
 from tests.small_input import USER_COLUMNS, movie
 from tests.survival.aftermath import assert_right
@@ -121,6 +122,40 @@ def test_a_terminated_run_rolls_back(project: Project) -> None:
     process.terminate()
     assert process.wait(60) == 128 + signal.SIGTERM
     assert [*project.folder.glob("processed/.*"), *project.folder.glob("reports/.*")] == []
+    assert_right(project)
+
+
+ENDED_AS_A_RESULT_IS_TOLD = """
+import os
+import signal
+from multiprocessing import queues
+
+from luigi.cmdline import luigi_run
+
+import pipeline
+
+finalize = queues.Finalize
+
+
+def end_here(of, callback, *arguments, **options):
+    if callback is queues.Queue._finalize_close:
+        os.kill(os.getpid(), signal.SIGTERM)
+    return finalize(of, callback, *arguments, **options)
+
+
+queues.Finalize = end_here
+luigi_run(["--module", "pipeline", "RunAll", "--local-scheduler", "--workers", "1"])
+"""
+
+
+def test_a_run_that_is_terminated_as_it_tells_its_first_result_ends(project: Project) -> None:
+    write_sample(project.raw, sessions=600, seed=5)
+    command = [sys.executable, "-c", ENDED_AS_A_RESULT_IS_TOLD]
+    with subprocess.Popen(command, env=project.env, cwd=REPOSITORY, stderr=subprocess.DEVNULL) as process:
+        try:
+            assert process.wait(60) == 128 + signal.SIGTERM
+        finally:
+            process.kill()
     assert_right(project)
 
 
