@@ -37,14 +37,15 @@ COUNTS = """
 """
 
 
-def can_be_compared(cursor: Cursor, table: str, last: Marker | None) -> bool:
-    """Tell whether the rows that a file brought last are all there, and merged.
+def comparable(cursor: Cursor, table: str, last: Marker | None) -> int | None:
+    """Return the batch of the rows that a file brought last, if these are all there, and merged.
 
     Corrections of rejected records are no edited file: what they stand for is theirs alone.
     """
-    if last is None or last.batch_id is None or not (last.is_known and last.intact) or last.voided:
-        return False
-    return bool(fetch_value(cursor, IS_MERGED, (f"processed.{table}", last.batch_id, last.batch_id)))
+    if last is None or not (last.is_known and last.intact) or last.voided:
+        return None
+    is_merged = fetch_value(cursor, IS_MERGED, (f"processed.{table}", last.batch_id, last.batch_id))
+    return last.batch_id if is_merged else None
 
 
 def expect(cursor: Cursor, table: str) -> sql.Composable:

@@ -21,7 +21,7 @@ from pipeline.sources.files import FileEmptiedError, FileRefusedError, open_raw,
 from pipeline.state.marker import Marker
 from pipeline.state.spec import Load
 from pipeline.warehouse.drift import Drift, in_words, missing_columns, new_columns, vanished_columns
-from pipeline.warehouse.edits import can_be_compared, expect, take_over
+from pipeline.warehouse.edits import comparable, expect, take_over
 from pipeline.warehouse.header_match import match_columns
 from pipeline.warehouse.raw_columns import delete_batch, drop_if_unused, index_raw, raw_table_of
 from pipeline.warehouse.reject_files import is_reject_file, mark_due, write_due
@@ -67,10 +67,10 @@ def land(load: Load, name: str, digest: str, *, allow_empty: bool, type_values: 
         # The same rows again, after they were lost: under the same number, so that what was made of them
         # stays right.
         batch_id = last.batch_id
-    elif last and last.batch_id and not is_reject_file(name) and can_be_compared(load.cursor, raw_table_of(name), last):
+    elif not is_reject_file(name) and (known := comparable(load.cursor, raw_table_of(name), last)):
         load.cursor.execute("SAVEPOINT before_edits")
         try:
-            _land(load, name, digest, last.batch_id, **options, is_edited=True)
+            _land(load, name, digest, known, **options, is_edited=True)
         except (FileEmptiedError, TooManyRejectsError, CorrectionError):
             # It is refused under a number of its own, beside the rows that stay; or takes another place among files.
             load.cursor.execute("ROLLBACK TO SAVEPOINT before_edits")
