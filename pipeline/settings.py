@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Mapping
 from functools import lru_cache
@@ -41,7 +42,10 @@ class Settings(BaseSettings):
     are absolute, and links in the raw folder lead out of it only with `data_raw_outside_links`;
     `max_reject_ratio` is a share (0.05 = 5 %); `max_file_gb` is what a file may hold, unpacked
     (10^9 bytes); `lock_timeout_seconds` is how long a load waits for another run, or for readers of what it replaces;
-    `pipeline_timezone` is the zone whose day today is. A secret may instead be the content of the file that
+    `pipeline_timezone` is the zone whose day today is. Without `spark_master` nothing is computed by Spark; with it,
+    `lake_path` is a folder that Luigi's machine and all of the cluster see, `sessions_in_postgres_days` is of how many
+    days sessions are in PostgreSQL all the same, and `spark_wait_seconds` is how long a job waits for free cores. A
+    secret may instead be the content of the file that
     `<name>_file` names.
     """
 
@@ -97,6 +101,11 @@ class Settings(BaseSettings):
     max_file_gb: float = Field(100, gt=0)
     lock_timeout_seconds: int = Field(1800, ge=1)
     pipeline_timezone: str = "UTC"
+
+    spark_master: str | None = None
+    lake_path: Path = Path("data/lake")
+    sessions_in_postgres_days: int = Field(0, ge=0)
+    spark_wait_seconds: int = Field(600, ge=1)
 
     @model_validator(mode="before")
     @classmethod
@@ -155,6 +164,13 @@ class Settings(BaseSettings):
             ZoneInfo(value)
         except (ZoneInfoNotFoundError, ValueError, OSError):
             raise ValueError("there is no such time zone; names are like UTC or Europe/Madrid") from None
+        return value
+
+    @field_validator("spark_master")
+    @classmethod
+    def _check_master(cls, value: str | None) -> str | None:
+        if value is not None and not re.match(r"spark://.+:\d+|k8s://.+|yarn$|local(\[(\d+|\*)(, ?\d+)?\])?$", value):
+            raise ValueError("it must be like spark://host:7077, yarn, k8s://https://host:6443 or local[2]")
         return value
 
     @property

@@ -42,6 +42,9 @@ OWN_SETTINGS = (
     "LOGS_PATH",
     "EMBEDDED_",
     "MAX_REJECT",
+    "SPARK_",
+    "LAKE_PATH",
+    "SESSIONS_IN_",
 )
 DAY = "2026-03-02"
 

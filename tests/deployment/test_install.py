@@ -254,7 +254,7 @@ def test_the_project_says_the_same_versions_of_python(clone: Clone) -> None:
     assert versions == "3.11 | 3.12 | 3.13"
 
 
-@pytest.mark.parametrize("name", ["requirements.txt", "requirements-dev.txt"])
+@pytest.mark.parametrize("name", ["requirements.txt", "requirements-dev.txt", "requirements-spark.txt"])
 def test_every_requirement_is_pinned_with_its_hashes(name: str) -> None:
     text = (REPOSITORY / name).read_text()
     entries = [entry for entry in re.split(r"\n(?![ ])", text) if entry and not entry.startswith("#")]

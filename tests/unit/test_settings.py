@@ -66,7 +66,14 @@ def test_an_empty_value_is_as_good_as_none(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("MAX_REJECT_RATIO", "7"), ("POSTGRES_PORT", "many"), ("MONGO_PORT", "70000")]
+    ("name", "value"),
+    [
+        ("MAX_REJECT_RATIO", "7"),
+        ("POSTGRES_PORT", "many"),
+        ("MONGO_PORT", "70000"),
+        ("SPARK_MASTER", "http://127.0.0.1:8080"),
+        ("SPARK_MASTER", "spark://127.0.0.1"),
+    ],
 )
 def test_a_wrong_value_is_one_line_that_names_the_variable(
     monkeypatch: pytest.MonkeyPatch, name: str, value: str
