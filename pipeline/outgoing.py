@@ -1,7 +1,7 @@
 """Text that came with the data, on its way to what would take a part of it for a command.
 
 Names of files, columns and keys, and values, are anybody's: none of them moves the cursor of a terminal, begins a line
-of a log, is markup on a page or calls everybody in a chat. For spreadsheets see `sources/spreadsheets.py`.
+of a log, is markup on a page or calls everybody in a chat. For spreadsheets see `records/spreadsheets.py`.
 """
 
 from __future__ import annotations

@@ -13,10 +13,10 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from pipeline.records.spreadsheets import defused
+from pipeline.records.text_rules import visible
 from pipeline.servers.postgres import session
 from pipeline.settings import get_settings
-from pipeline.sources.spreadsheets import defused
-from pipeline.sources.text_rules import visible
 from pipeline.warehouse.statements import fetch_value
 
 SHOWN = 100

@@ -10,8 +10,8 @@ import typer
 from pipeline.cli.options import AsJson
 from pipeline.cli.show import show
 from pipeline.contract.register import csv_tables
+from pipeline.records.files import UnreadableFileError
 from pipeline.servers.postgres import session
-from pipeline.sources.files import UnreadableFileError
 from pipeline.sources.inventory import inventory, raw_files
 from pipeline.state.marker import REDO
 from pipeline.tasks.undeclared import meant_table

@@ -18,13 +18,14 @@ from psycopg2.extensions import cursor as Cursor
 
 from pipeline.contract.register import declarations, tables
 from pipeline.contract.table import VERDICT, Table
+from pipeline.records.chunks import Chunks
+from pipeline.records.csv_files import CsvStream
+from pipeline.records.csv_header import value_among
+from pipeline.records.files import FileRefusedError, table_of
+from pipeline.records.text_rules import BLANKS
 from pipeline.servers.postgres import session
 from pipeline.settings import get_settings
-from pipeline.sources.chunks import Chunks
-from pipeline.sources.csv_files import CsvStream
-from pipeline.sources.csv_header import value_among
-from pipeline.sources.files import FileRefusedError, open_raw, table_of
-from pipeline.sources.text_rules import BLANKS
+from pipeline.sources.files import open_raw
 
 TABLE_NAME = re.compile(r"[a-z][a-z0-9_]{0,48}")
 # A type, a key or a reference is told from this share of the values: the others may be what is to be rejected.

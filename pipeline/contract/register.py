@@ -25,9 +25,9 @@ from pipeline.contract.mapping import document_tables
 from pipeline.contract.schema import read_schema
 from pipeline.contract.table import LINEAGE, VERDICT, Table
 from pipeline.errors import PipelineError
+from pipeline.records.text_rules import trim
 from pipeline.servers.postgres import session
 from pipeline.settings import get_settings
-from pipeline.sources.text_rules import trim
 from pipeline.state.fingerprints import digest_bytes, replace_text
 
 # The name of the schema; texts, other quoted names, and comments are passed over.

@@ -23,7 +23,7 @@ from pipeline.contract.mapping import (
 from pipeline.contract.table import Column, Table
 from pipeline.documents.cells import NEW_FIELD, Cell, Drift, Flattened, Problem, cell_of, float_text, id_text, kind_of
 from pipeline.documents.extended_json import extended_json_cleaned, shown
-from pipeline.sources.text_rules import trim
+from pipeline.records.text_rules import trim
 
 
 class Flattener:

@@ -14,9 +14,10 @@ from pipeline.documents import deliveries
 from pipeline.documents.batches import write_spooled
 from pipeline.documents.extended_json import row_json, shown
 from pipeline.documents.storable import UnstorableError, storable
+from pipeline.records.files import FileRefusedError
 from pipeline.servers import mongo
 from pipeline.settings import get_settings
-from pipeline.sources.files import FileRefusedError, open_raw
+from pipeline.sources.files import open_raw
 from pipeline.sources.json_files import Document, Known, read_documents
 from pipeline.state import mongo_markers
 from pipeline.state.inputs import Inputs

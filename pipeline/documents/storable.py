@@ -12,8 +12,8 @@ from bson.errors import InvalidDocument
 from pipeline.contract.collections import key_column
 from pipeline.documents.cells import Problem, id_text, kind_of
 from pipeline.documents.extended_json import shown
+from pipeline.records.text_rules import trim
 from pipeline.sources.json_files import Document
-from pipeline.sources.text_rules import trim
 
 MAX_BYTES = 16 * 1024 * 1024
 ID_BYTES = 22  # of the `_id` that MongoDB adds

@@ -1,90 +1,18 @@
-"""Raw files, plain or packed, read as a stream while their content is checked against a digest."""
+"""Raw files, read with the limits of the settings, while progress is told and the disks are looked at."""
 
 from __future__ import annotations
 
-import io
-import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import IO, Any, ClassVar, cast
+from typing import IO
 
 from pipeline import progress
-from pipeline.errors import PipelineError, RefusedInputError
+from pipeline.records.files import Care, open_file
 from pipeline.settings import get_settings
-from pipeline.sources.file_kinds import START_BYTES, encoding_of, fault_of, packing_of
-from pipeline.sources.unpacking import MOST_MEMORY, UNPACK_ERRORS, TooMuchMemoryError, as_utf8, unpacked
 from pipeline.state.disk import require_space
-from pipeline.state.fingerprints import READ_SIZE, new_digest, open_regular
-
-BYTES_BETWEEN_LOOKS = 64 << 20  # of what a packed file unpacks to, until the disks are looked at again
-SPACE_LEFT = 256 << 20  # bytes that stay free meanwhile
 
 
-class FileRefusedError(RefusedInputError):
-    """A whole file cannot be loaded; the message names it, says why and what to do."""
-
-
-class UnreadableFileError(FileRefusedError):
-    """A file cannot be read, or is there no more; what it brought before stays."""
-
-
-class FileEmptiedError(FileRefusedError):
-    """A file has no records any more; it is taken with `--allow-empty` only."""
-
-    noted: ClassVar = {"emptied": True}
-
-
-class ChangedWhileReadError(PipelineError):
-    """A file is not the one whose content was fingerprinted before the run; the next run takes it up."""
-
-
-def table_of(name: str) -> str:
-    """Return the table or collection that a file belongs to.
-
-    Args:
-        name: path relative to the raw folder. A file in a folder belongs to the folder's table, another one
-            to its own name up to the first `.` or `-`.
-    """
-    folder, _, base = name.rpartition("/")
-    if folder:
-        return folder.split("/")[0].lower()
-    return base.split(".")[0].split("-")[0].lower()
-
-
-def why_unreadable(error: OSError) -> str:
-    """Return what to say of a file or folder that the system does not let us read."""
-    if isinstance(error, FileNotFoundError):
-        return "was gone before it was read; the next run takes the folder as it is then"
-    if isinstance(error, PermissionError):
-        return "cannot be read (permission denied); let the user of the pipeline read it"
-    return f"cannot be read ({error.strerror or error})"
-
-
-class _DigestingFile(io.RawIOBase):
-    """Passes a file through and computes the digest of what went by."""
-
-    def __init__(self, file: IO[bytes], name: str, advance: Callable[[int], None]) -> None:
-        super().__init__()
-        self.file = file
-        self.name = name
-        self.advance = advance
-        self.digest = new_digest()
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
-        with _named_if_unreadable(self.name):
-            block = self.file.read(len(buffer))
-        self.digest.update(block)
-        self.advance(len(block))
-        buffer[: len(block)] = block
-        return len(block)
-
-
-@contextmanager
-def open_raw(folder: Path, name: str, digest: str | None = None) -> Iterator[IO[bytes]]:
+def open_raw(folder: Path, name: str, digest: str | None = None) -> AbstractContextManager[IO[bytes]]:
     """Open a raw file for reading: unpacked, whatever its name says, and in UTF-8 if it was UTF-16.
 
     Args:
@@ -98,88 +26,9 @@ def open_raw(folder: Path, name: str, digest: str | None = None) -> Iterator[IO[
         DiskFullError: there is not as much space as it takes.
         ChangedWhileReadError: the content is not the one with the digest.
     """
-    with _named_if_unreadable(name):
-        opened = open_regular(folder / name)
-    size = os.fstat(opened.fileno()).st_size
-    if size > most_bytes():
-        raise _too_large(name)
-    require_space(name, size)
-    with opened as file, progress.stage(name, "bytes", size) as advance:
-        digesting = _DigestingFile(file, name, advance)
-        stream: io.BufferedReader = io.BufferedReader(cast(Any, digesting), READ_SIZE)
-        packing = packing_of(stream.peek(START_BYTES)[:START_BYTES])
-        refusal = None
-        try:
-            yield _text(_bounded(unpacked(stream, packing), name) if packing else stream, name)
-        except FileRefusedError as error:
-            refusal = error
-        except TooMuchMemoryError:
-            refusal = FileRefusedError(
-                f"{name}: it takes more than {MOST_MEMORY >> 20} MB of memory to unpack; pack it again, by xz -9 at"
-                " most"
-            )
-        except UNPACK_ERRORS as error:
-            kind = packing or "UTF-16"
-            refusal = FileRefusedError(f"{name}: the {kind} file is cut short or corrupt ({error}); deliver it again")
-        while stream.read(READ_SIZE):
-            pass  # what the reader left, so that the digest covers the whole file
-        if digest is not None and digesting.digest.hexdigest() != digest:
-            # Before any refusal: a file that is still being written may seem corrupt.
-            raise ChangedWhileReadError(f"{name}: changed while it was read; the next run loads it")
-        if refusal:
-            raise refusal
+    return open_file(folder, name, digest, Care(most_bytes(), progress.stage, require_space))
 
 
 def most_bytes() -> int:
     """Return how many bytes a file may have, unpacked."""
     return int(get_settings().max_file_gb * 1e9)
-
-
-def _too_large(name: str) -> FileRefusedError:
-    return FileRefusedError(
-        f"{name}: it holds more than the {get_settings().max_file_gb:g} GB that MAX_FILE_GB allows; split it, or raise"
-        " that"
-    )
-
-
-class _Bounded(io.RawIOBase):
-    """Passes on what a file unpacks to, as long as that is not too much for the limit or for the disks."""
-
-    def __init__(self, stream: io.BufferedReader, name: str) -> None:
-        super().__init__()
-        self._stream, self._name = stream, name
-        self._size, self._most, self._looked_at = 0, most_bytes(), 0
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
-        size = self._stream.readinto(buffer)
-        self._size += size
-        if self._size > self._most:
-            raise _too_large(self._name)
-        if self._size - self._looked_at > BYTES_BETWEEN_LOOKS:
-            self._looked_at = self._size
-            require_space(self._name, SPACE_LEFT)
-        return size
-
-
-def _bounded(stream: io.BufferedReader, name: str) -> io.BufferedReader:
-    return io.BufferedReader(_Bounded(stream, name), READ_SIZE)
-
-
-@contextmanager
-def _named_if_unreadable(name: str) -> Iterator[None]:
-    """Say of which file the system has something to say."""
-    try:
-        yield
-    except OSError as error:
-        raise UnreadableFileError(f"{name}: {why_unreadable(error)}") from error
-
-
-def _text(stream: io.BufferedReader, name: str) -> io.BufferedReader:
-    start = stream.peek(START_BYTES)[:START_BYTES]
-    if fault := fault_of(start):
-        raise FileRefusedError(f"{name}: {fault}")
-    encoding = encoding_of(start)
-    return as_utf8(stream, encoding) if encoding else stream

@@ -8,8 +8,8 @@ import stat
 from functools import cache
 from pathlib import Path
 
+from pipeline.records.files import why_unreadable
 from pipeline.settings import get_settings
-from pipeline.sources.files import why_unreadable
 from pipeline.sources.names import COMPRESSIONS, CSV_SUFFIXES, JSON_SUFFIXES, is_source
 from pipeline.state.fingerprints import DigestCache
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import IO, Any, NoReturn
 
 from pipeline.documents.extended_json import shown
-from pipeline.sources.files import FileRefusedError, table_of
+from pipeline.records.files import FileRefusedError, table_of
 from pipeline.sources.json_text import JsonText
 from pipeline.sources.json_values import BLANKS, decode, decode_line
 

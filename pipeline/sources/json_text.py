@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import IO, Any, NoReturn
 
-from pipeline.sources.files import FileRefusedError
+from pipeline.records.files import FileRefusedError
 from pipeline.sources.json_values import BLANKS, decode, extended
 
 READ_SIZE = 1 << 16

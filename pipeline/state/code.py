@@ -17,7 +17,7 @@ from pathlib import Path
 from pipeline.settings import PACKAGE_ROOT, get_settings
 from pipeline.state.fingerprints import digest_bytes, replace_text
 
-ROOMS = tuple(f"pipeline.{room}." for room in ("contract", "sources", "documents", "warehouse", "report"))
+ROOMS = tuple(f"pipeline.{room}." for room in ("records", "contract", "sources", "documents", "warehouse", "report"))
 # They write what people are told of a load, and whether it is refused: the rows that are loaded are the same.
 AUDIT = tuple(f"pipeline.warehouse.{module}" for module in ("rejects", "reject_files", "reject_limit"))
 SQL_FILE = re.compile(r"[\w*]+(/[\w*]+)+\.sql")

@@ -6,28 +6,18 @@ worker processes inherit the picture by fork.
 
 from __future__ import annotations
 
-import errno
-import hashlib
 import json
 import os
-import stat
 import time
 from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
-from typing import IO
 
+from pipeline.records.digests import READ_SIZE, new_digest, open_regular
 from pipeline.settings import get_settings
 
-DIGEST_SIZE = 16  # bytes: enough that two inputs never share a digest by chance
-READ_SIZE = 1 << 20
 # A file changed again within the tick of its clock keeps its mtime, so a digest this young is not kept.
 SETTLED_AFTER_SECONDS = 2
-
-
-def new_digest() -> hashlib.blake2b:
-    """Return the hash that all digests of this project use."""
-    return hashlib.blake2b(digest_size=DIGEST_SIZE)
 
 
 def digest_bytes(content: bytes) -> str:
@@ -53,19 +43,6 @@ def digest_file(path: Path) -> str:
 def combine(inputs: Mapping[str, str]) -> str:
     """Return the fingerprint over named inputs, whatever their order."""
     return digest_bytes(json.dumps(dict(inputs), sort_keys=True, ensure_ascii=True).encode())
-
-
-def open_regular(path: Path) -> IO[bytes]:
-    """Open a file for reading.
-
-    Raises:
-        OSError: it cannot be opened, or is none: to read a named pipe would last for ever.
-    """
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        raise OSError(errno.EINVAL, "not a regular file", str(path))
-    return os.fdopen(descriptor, "rb")
 
 
 def replace_text(path: Path, text: str) -> None:

@@ -9,7 +9,7 @@ import luigi
 
 from pipeline import progress
 from pipeline.errors import RefusedInputError
-from pipeline.sources.files import UnreadableFileError
+from pipeline.records.files import UnreadableFileError
 from pipeline.sources.inventory import inventory
 from pipeline.state.inputs import Inputs
 from pipeline.state.marker import Marker

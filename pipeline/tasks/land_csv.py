@@ -8,7 +8,7 @@ from typing import ClassVar
 import luigi
 
 from pipeline.contract.register import children, csv_tables
-from pipeline.sources.files import table_of
+from pipeline.records.files import table_of
 from pipeline.state import markers
 from pipeline.state.locks import Locks
 from pipeline.state.marker import Marker

@@ -7,8 +7,8 @@ from functools import cache
 
 from pipeline.contract.register import csv_tables
 from pipeline.errors import PipelineError
+from pipeline.records.files import table_of
 from pipeline.settings import get_settings
-from pipeline.sources.files import table_of
 from pipeline.sources.inventory import inventory, raw_files
 from pipeline.sources.names import is_csv, is_source
 from pipeline.tasks.undeclared import undeclared_line

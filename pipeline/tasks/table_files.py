@@ -8,8 +8,8 @@ from functools import cache
 from psycopg2.extensions import cursor as Cursor
 
 from pipeline.contract.register import csv_tables
+from pipeline.records.files import FileRefusedError
 from pipeline.servers.postgres import session
-from pipeline.sources.files import FileRefusedError
 from pipeline.sources.inventory import inventory, raw_files
 from pipeline.state import markers
 from pipeline.state.fingerprints import digest_bytes

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from pipeline.contract.declare import TABLE_NAME
-from pipeline.sources.files import table_of
+from pipeline.records.files import table_of
 
 ALIKE = 0.8  # how alike two names are of which one may be a slip for the other
 

@@ -9,8 +9,8 @@ from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 
 from pipeline.documents.extended_json import SHOWN_LENGTH, shown
-from pipeline.sources.csv_header import RESERVED_COLUMNS
-from pipeline.sources.text_rules import visible
+from pipeline.records.csv_header import RESERVED_COLUMNS
+from pipeline.records.text_rules import visible
 from pipeline.state.spec import Load
 from pipeline.warehouse.statements import table_columns
 

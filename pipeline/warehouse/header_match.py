@@ -8,8 +8,8 @@ from psycopg2.extensions import cursor as Cursor
 
 from pipeline.contract.register import csv_tables
 from pipeline.contract.table import Table
-from pipeline.sources.csv_header import names_shown, value_among
-from pipeline.sources.files import FileRefusedError
+from pipeline.records.csv_header import names_shown, value_among
+from pipeline.records.files import FileRefusedError
 from pipeline.warehouse.raw_columns import add_columns, create_raw, raw_table_of
 from pipeline.warehouse.statements import table_columns
 from pipeline.warehouse.unused_columns import make_room

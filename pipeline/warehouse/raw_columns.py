@@ -9,7 +9,7 @@ from psycopg2.extensions import cursor as Cursor
 
 from pipeline.contract.register import csv_tables
 from pipeline.contract.table import Table
-from pipeline.sources.files import FileRefusedError, table_of
+from pipeline.records.files import FileRefusedError, table_of
 from pipeline.warehouse.statements import comment_on_columns, fetch_value, lock_out_readers
 
 MAX_NAME_BYTES = 63  # of a table in PostgreSQL

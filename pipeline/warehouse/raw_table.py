@@ -13,11 +13,12 @@ from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 
 from pipeline.contract.register import csv_tables
+from pipeline.records.chunks import Chunks
+from pipeline.records.csv_files import COMMA, CsvStream, RejectedRecord
+from pipeline.records.csv_header import DELIMITERS
+from pipeline.records.files import FileEmptiedError, FileRefusedError, table_of
 from pipeline.settings import get_settings
-from pipeline.sources.chunks import Chunks
-from pipeline.sources.csv_files import COMMA, CsvStream, RejectedRecord
-from pipeline.sources.csv_header import DELIMITERS
-from pipeline.sources.files import FileEmptiedError, FileRefusedError, open_raw, table_of
+from pipeline.sources.files import open_raw
 from pipeline.state.marker import Marker
 from pipeline.state.spec import Load
 from pipeline.warehouse.drift import Drift, in_words, missing_columns, new_columns, vanished_columns

@@ -19,9 +19,9 @@ from pathlib import Path
 
 from psycopg2.extensions import cursor as Cursor
 
+from pipeline.records.csv_header import REJECT_COLUMN_PREFIX, RESERVED_COLUMNS
+from pipeline.records.spreadsheets import defused
 from pipeline.settings import get_settings
-from pipeline.sources.csv_header import REJECT_COLUMN_PREFIX, RESERVED_COLUMNS
-from pipeline.sources.spreadsheets import defused
 from pipeline.state.fingerprints import digest_file
 from pipeline.state.locks import Locks, release, take_locks
 from pipeline.warehouse.statements import fetch_value, table_columns

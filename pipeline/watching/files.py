@@ -9,7 +9,7 @@ import psycopg2
 
 from pipeline.contract.register import csv_tables
 from pipeline.errors import PipelineError
-from pipeline.sources.files import table_of
+from pipeline.records.files import table_of
 from pipeline.sources.inventory import inventory
 from pipeline.sources.names import is_csv
 from pipeline.watching.record import COMPLETE, NOT_RUN, RAN, Outcome

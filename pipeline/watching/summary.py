@@ -19,9 +19,9 @@ from rich.text import Text
 from pipeline import scheduling
 from pipeline.errors import PipelineError
 from pipeline.outgoing import for_terminal, in_one_line
+from pipeline.records.files import table_of
 from pipeline.servers.postgres import session
 from pipeline.settings import get_settings
-from pipeline.sources.files import table_of
 from pipeline.watching.files import file_lines
 from pipeline.watching.record import COMPLETE, FAILED, NOT_RUN, RAN, REFUSED, Outcome
 

@@ -4,7 +4,7 @@
 
 CREATE OR REPLACE FUNCTION etl.blanks() RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
--- White space of Unicode, U+200B and U+FEFF: the same set as BLANKS in pipeline/sources/text_rules.py.
+-- White space of Unicode, U+200B and U+FEFF: the same set as BLANKS in pipeline/records/text_rules.py.
 RETURN U&'\0009\000A\000B\000C\000D\0020\0085\00A0\1680'
     || U&'\2000\2001\2002\2003\2004\2005\2006\2007\2008\2009\200A\200B\2028\2029\202F\205F\3000\FEFF';
 

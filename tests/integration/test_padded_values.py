@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.sources.text_rules import BLANKS
+from pipeline.records.text_rules import BLANKS
 from pipeline.tasks.create import CreatePostgresTables
 from pipeline.tasks.load import LoadViewingSessions
 from tests.in_process import settle

@@ -14,10 +14,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from pipeline.sources import csv_lines, csv_records
-from pipeline.sources.csv_files import CsvStream, RejectedRecord
-from pipeline.sources.files import FileRefusedError
-from pipeline.sources.text_rules import BLANKS
+from pipeline.records import csv_lines, csv_records
+from pipeline.records.csv_files import CsvStream, RejectedRecord
+from pipeline.records.files import FileRefusedError
+from pipeline.records.text_rules import BLANKS
 from tests.oracle.csv_files import split_records
 
 Row = tuple[int, list[str]]

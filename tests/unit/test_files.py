@@ -15,7 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.sources.files import ChangedWhileReadError, FileRefusedError, open_raw, table_of
+from pipeline.records.files import ChangedWhileReadError, FileRefusedError, table_of
+from pipeline.sources.files import open_raw
 from pipeline.state.fingerprints import digest_bytes
 
 # Several blocks of the reader's, compressed too.

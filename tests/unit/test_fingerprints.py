@@ -19,7 +19,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import pipeline
-from pipeline.state import code, fingerprints
+from pipeline.records import digests
+from pipeline.state import code
 from pipeline.state.code import modules_behind, read_source, source_digest, sql_named_in
 from pipeline.state.fingerprints import DigestCache, combine, digest_bytes
 from pipeline.state.inputs import Inputs
@@ -34,11 +35,11 @@ PORTABLE = "\n".join(
     [
         "from __future__ import annotations",
         "import ast, hashlib, json, sys",
-        f"DIGEST_SIZE = {fingerprints.DIGEST_SIZE}",
+        f"DIGEST_SIZE = {digests.DIGEST_SIZE}",
         *(
             inspect.getsource(function)
             for function in (
-                fingerprints.new_digest,
+                digests.new_digest,
                 digest_bytes,
                 source_digest,
                 code._meaning,
@@ -192,7 +193,7 @@ LOADS = {"LoadUsers", "LoadViewingSessions", "LoadNormalizedJsonsToPostgres"}
         ("pipeline.warehouse.checks", LOADS | {"CheckQuality"}),
         ("pipeline.warehouse.merge", {"LoadUsers", "LoadViewingSessions"}),
         ("pipeline.warehouse.raw_table", {"LoadCsvToPostgres"}),
-        ("pipeline.sources.csv_header", {"LoadCsvToPostgres"}),
+        ("pipeline.records.csv_header", {"LoadCsvToPostgres"}),
         ("pipeline.documents.extraction", {"ExtractMongoToCsv", "LoadNormalizedJsonsToPostgres"}),
         ("pipeline.documents.collections", {"CreateMongodbCollections"}),
         ("pipeline.documents.landing", set()),  # a delivery lands once

@@ -23,7 +23,7 @@ NAMING = {
     "pipeline/warehouse/rollups.py": {"users", "viewing_sessions"},
     "sql/publish/column_comments.sql": {"users"},
 }
-ROOMS = ("tasks", "contract", "sources", "documents", "warehouse", "state", "servers", "watching")
+ROOMS = ("tasks", "records", "contract", "sources", "documents", "warehouse", "state", "servers", "watching")
 MODULES = sorted(path for room in ROOMS for path in (REPOSITORY / "pipeline" / room).rglob("*.py"))
 STATEMENTS = sorted(
     path for room in ("merge", "documents", "publish") for path in (REPOSITORY / "sql" / room).glob("*.sql")

@@ -15,7 +15,7 @@ from bson import Binary, Decimal128, Int64, ObjectId, Regex
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.sources.files import FileRefusedError
+from pipeline.records.files import FileRefusedError
 from pipeline.sources.json_files import Document, Known, read_documents
 from pipeline.sources.json_text import JsonText
 

@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pipeline.outgoing import for_chat, for_page, for_terminal, in_json, in_one_line
-from pipeline.sources.spreadsheets import defused, restored
+from pipeline.records.spreadsheets import defused, restored
 
 HOSTILE = "a\x1b]0;title\x07b\x9b2Jc\r\u202ed\u2028e\x7f\udcff"
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.sources.files import table_of
+from pipeline.records.files import table_of
 from pipeline.tasks.undeclared import undeclared_line
 
 FOLDER = Path("/raw files")

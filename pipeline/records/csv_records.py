@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 
-from pipeline.sources.csv_lines import (
+from pipeline.records.csv_lines import (
     KEPT_BYTES,
     LONG_LINE_BYTES,
     MAX_RECORD_BYTES,
@@ -17,9 +17,9 @@ from pipeline.sources.csv_lines import (
     lines_of,
     nul_reason,
 )
-from pipeline.sources.csv_long import LongRecord, long_splitter, not_text
-from pipeline.sources.csv_text import NEVER_CLOSED, SURROGATES, OpenQuoteError, QuoteError, splitter
-from pipeline.sources.text_rules import trim, visible
+from pipeline.records.csv_long import LongRecord, long_splitter, not_text
+from pipeline.records.csv_text import NEVER_CLOSED, SURROGATES, OpenQuoteError, QuoteError, splitter
+from pipeline.records.text_rules import trim, visible
 
 MAX_RECORD_LINES = 1_000_000
 OTHER_WIDTH = "too "  # how a fault begins that says of the number of columns that it is another

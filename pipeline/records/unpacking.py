@@ -10,7 +10,7 @@ import lzma
 import zlib
 from typing import cast
 
-from pipeline.state.fingerprints import READ_SIZE
+from pipeline.records.digests import READ_SIZE
 
 # What a corrupt stream makes the readers raise; others than `UnpackError` come from gzip.
 UNPACK_ERRORS = (EOFError, gzip.BadGzipFile, zlib.error)

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from functools import cache
 from typing import NamedTuple
 
-from pipeline.sources.csv_text import BACKSLASH_QUOTE, TEXT_AFTER_QUOTE, OpenQuoteError, QuoteError
-from pipeline.sources.spreadsheets import restored
-from pipeline.sources.text_rules import BLANKS
+from pipeline.records.csv_text import BACKSLASH_QUOTE, TEXT_AFTER_QUOTE, OpenQuoteError, QuoteError
+from pipeline.records.spreadsheets import restored
+from pipeline.records.text_rules import BLANKS
 
 PIECE_BYTES = 1 << 18
 # Of a repeated group an expression remembers each repetition; a longer run is matched again where it stopped.

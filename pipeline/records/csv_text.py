@@ -7,7 +7,7 @@ import re
 import sys
 from functools import cache
 
-from pipeline.sources.text_rules import BLANKS, trim
+from pipeline.records.text_rules import BLANKS, trim
 
 SURROGATES = "surrogateescape"  # how bytes that are not UTF-8 pass through text
 KEPT_CHARACTERS = 10_000  # of a record or value that was rejected

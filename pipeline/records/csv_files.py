@@ -12,11 +12,11 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from typing import IO
 
-from pipeline.sources.csv_header import REJECT_COLUMN_PREFIX, REJECT_SOURCE, read_header
-from pipeline.sources.csv_lines import BLOCK_SIZE, CutLine, Line, LineBlocks, LongLine, lines_of
-from pipeline.sources.csv_long import LongRecord
-from pipeline.sources.csv_records import Record, Records, decoded
-from pipeline.sources.csv_text import (
+from pipeline.records.csv_header import REJECT_COLUMN_PREFIX, REJECT_SOURCE, read_header
+from pipeline.records.csv_lines import BLOCK_SIZE, CutLine, Line, LineBlocks, LongLine, lines_of
+from pipeline.records.csv_long import LongRecord
+from pipeline.records.csv_records import Record, Records, decoded
+from pipeline.records.csv_text import (
     BLANK_ROW,
     KEPT_CHARACTERS,
     is_blank,
@@ -24,7 +24,7 @@ from pipeline.sources.csv_text import (
     shortened,
     without_blank_rows,
 )
-from pipeline.sources.spreadsheets import restored
+from pipeline.records.spreadsheets import restored
 
 VALUE_BYTES = bytes(byte for byte in range(256) if byte not in b",\n")
 COMMA = ","

@@ -7,10 +7,10 @@ from collections import deque
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from pipeline.sources.csv_lines import LONG_LINE_BYTES, CutLine, Line, LineBlocks, LongLine, lines_of
-from pipeline.sources.csv_text import QuoteError, is_blank, splitter
-from pipeline.sources.files import FileRefusedError
-from pipeline.sources.text_rules import BLANKS, trim, visible
+from pipeline.records.csv_lines import LONG_LINE_BYTES, CutLine, Line, LineBlocks, LongLine, lines_of
+from pipeline.records.csv_text import QuoteError, is_blank, splitter
+from pipeline.records.files import FileRefusedError
+from pipeline.records.text_rules import BLANKS, trim, visible
 
 MAX_NAME_BYTES = 63  # of a column in PostgreSQL
 MAX_COLUMNS = 1_598  # of a table in PostgreSQL, without the two of ours

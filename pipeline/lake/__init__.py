@@ -1,0 +1,1 @@
+"""Large tables in Parquet, made by Spark."""
