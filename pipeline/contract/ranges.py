@@ -50,8 +50,9 @@ def range_of_type(column: Column) -> Range | None:
     if match := _NUMERIC.fullmatch(column.type):
         if match[1] is None:
             return Range(None, None)
-        high = Decimal(10) ** (int(match[1]) - int(match[2])) - Decimal(1).scaleb(-int(match[2]))
-        return Range(-high, high)
+        # Not calculated, which would round what has more than 28 digits.
+        high = Decimal((0, (9,) * int(match[1]), -int(match[2])))
+        return Range(high.copy_negate(), high)
     return Range(FIRST_DAY, LAST_DAY) if column.type == "date" else None
 
 
@@ -98,10 +99,18 @@ def reason_of(check: Check) -> str:
     """Return what to say of a value that a check refuses: its comment, the values that it lists, or its name."""
     if check.comment:
         return check.comment
-    if match := _LIST.fullmatch(check.definition):
-        listed = [found["number"] or found["text"].replace("''", "'") for found in _LISTED.finditer(match["values"])]
-        return f"not one of: {', '.join(listed)}"
-    return f"against {check.name}"
+    listed = list_of(check)
+    return f"against {check.name}" if listed is None else f"not one of: {', '.join(listed)}"
+
+
+def list_of(check: Check) -> list[str] | None:
+    """Return the values that a check lists as the only ones of its column; None if it says anything else."""
+    match = _LIST.fullmatch(check.definition)
+    # Each part of it must be a plain constant.
+    if match is None or _LISTED.sub("", match["values"]):
+        return None
+    found = _LISTED.finditer(match["values"])
+    return [each["number"] or each["text"].replace("''", "'") for each in found]
 
 
 def _bound(text: str, column: Column) -> Bound | None:

@@ -1,7 +1,7 @@
 """Typing rows of text by the declaration of their table, and saying why a row cannot be typed.
 
 The SQL functions behind it are in `sql/etl/typing.sql`: usual values are told by their digits alone, and only what is
-not usual is looked at closely.
+not usual is looked at closely. `records/typed_values.py` says the same in Python.
 """
 
 from __future__ import annotations
@@ -167,6 +167,8 @@ def _others(kind: str, text: str) -> Expressions:
         problem = f"etl.time_problem({text})"
     elif kind in FLOATS:
         problem = f"etl.float_problem({text})"
+        if kind == "real":
+            problem = f"coalesce({problem}, etl.other_problem({text}, 'real', 'out of range'))"
     else:
         reason = f"not a value of the type {kind}"
         if kind == "boolean":
