@@ -75,12 +75,13 @@ def expect(total: int) -> None:
         _tell(_at_hand[-1])
 
 
-def reach(share: float) -> None:
+def reach(share: float, what: str | None = None) -> None:
     """Say that a share of the stage at hand is done: of statements that take all rows through one step after another.
 
-    What is done is counted as if each row were done by that share of its steps.
+    What is done is counted as if each row were done by that share of its steps. `what` is worked on from now on.
     """
     if _at_hand and (total := _at_hand[-1].total):
+        _at_hand[-1].what = what or _at_hand[-1].what
         _at_hand[-1].done = max(_at_hand[-1].done, int(share * total))
         _tell(_at_hand[-1])
 

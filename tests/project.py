@@ -42,7 +42,8 @@ OWN_SETTINGS = (
     "LOGS_PATH",
     "EMBEDDED_",
     "MAX_REJECT",
-    "SPARK_",
+    "SPARK_MASTER",
+    "SPARK_WAIT",
     "LAKE_PATH",
     "SESSIONS_IN_",
 )
