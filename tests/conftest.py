@@ -21,6 +21,9 @@ from pipeline.servers.embedded import ADMIN, Address, ensure_mongo, ensure_postg
 from pipeline.settings import Settings
 from tests.project import Project
 from tests.scheduler import central_scheduler
+from tests.spark_cluster import spark_cluster
+
+__all__ = ["spark_cluster"]
 
 # Programs start in half the time with the bytecode of what they import; for Airflow it is seconds each time.
 os.environ["PYTHONDONTWRITEBYTECODE"] = ""

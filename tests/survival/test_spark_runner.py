@@ -1,0 +1,157 @@
+"""Jobs on a cluster: they tell how far they are and why they fail, see no password, and end with their run."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.project import REPOSITORY
+from tests.spark_cluster import Cluster, cluster, needs_spark, wait_until
+
+PASSWORD = "hunter2-of-the-warehouse"
+SECONDS = 120  # a machine that has other things to do
+PROGRAM = """
+import os, sys, time
+from pathlib import Path
+from pyspark.sql import SparkSession
+
+folder, way = Path(sys.argv[1]), sys.argv[2]
+
+def work(rows):
+    from pipeline.errors import PipelineError
+    if way == "fail":
+        raise PipelineError("users.csv, record 7: it is odd")
+    (folder / f"works-{os.getpid()}").touch()
+    while way == "go on":
+        time.sleep(0.1)
+    yield sum(rows), "luigi" in sys.modules
+
+spark = SparkSession.builder.getOrCreate()
+print("PROGRESS 0.25 sums", flush=True)
+(folder / "sums").write_text(str(spark.sparkContext.parallelize(range(10), 2).mapPartitions(work).collect()))
+print("PROGRESS 1 end", flush=True)
+"""
+RUN = """
+import logging, multiprocessing, sys
+from pathlib import Path
+from pipeline import interrupts, progress
+from pipeline.errors import PipelineError
+from pipeline.lake.runner import submit
+
+how, program, *arguments = sys.argv[1:]
+logging.basicConfig(level=logging.INFO)
+progress.listen(lambda stage: print(stage, flush=True))
+interrupts.install()
+
+def work():
+    try:
+        submit(Path(program), arguments, name="trial")
+    except PipelineError as error:
+        sys.exit(f"error: {error}")
+
+if how == "itself":
+    work()
+else:
+    worker = multiprocessing.get_context("fork").Process(target=work)
+    worker.start()
+    print(f"worker {worker.pid}", flush=True)
+    worker.join()
+    sys.exit(worker.exitcode)
+"""
+
+pytestmark = pytest.mark.survival
+
+
+def start(master: str, folder: Path, way: str, how: str = "itself", **env: str) -> subprocess.Popen[str]:
+    """Start a run whose job does as the way says: 'sum', 'fail' or 'go on'; it is a worker's, or the run's itself."""
+    program = folder / "program.py"
+    program.write_text(PROGRAM)
+    return subprocess.Popen(
+        [sys.executable, "-c", RUN, how, str(program), str(folder), way],
+        env={**os.environ, "SPARK_MASTER": master, "SPARK_LOCAL_IP": "127.0.0.1", "POSTGRES_PASSWORD": PASSWORD, **env},
+        cwd=REPOSITORY,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def test_a_job_tells_how_far_it_is(spark_cluster: Cluster, tmp_path: Path) -> None:
+    run = start(spark_cluster.master, tmp_path, "sum")
+    told, logged = run.communicate(timeout=SECONDS)
+    assert run.returncode == 0, logged
+    assert (tmp_path / "sums").read_text() == "[(10, False), (35, False)]"
+    stages = list(dict.fromkeys(told.splitlines()))
+    assert stages == ["trial: 0 of 100 percent", "trial, sums: 25 of 100 percent", "trial, end: 100 of 100 percent"]
+    assert "WARNING" not in logged
+
+
+def test_a_failure_is_one_line_without_passwords(spark_cluster: Cluster, tmp_path: Path) -> None:
+    run = start(spark_cluster.master, tmp_path, "fail")
+    told, logged = run.communicate(timeout=SECONDS)
+    assert run.returncode == 1
+    *before, last = logged.splitlines()
+    assert last == "error: trial: users.csv, record 7: it is odd"
+    assert any(line.startswith("WARNING:pipeline:trial: Lost task ") for line in before)
+    assert PASSWORD not in told + logged
+
+
+@pytest.mark.parametrize(
+    ("how", "end", "code"),
+    [
+        ("itself", psutil.Process.kill, -signal.SIGKILL),
+        ("by a worker", psutil.Process.kill, -signal.SIGKILL),
+        ("itself", psutil.Process.terminate, 128 + signal.SIGTERM),
+    ],
+    ids=["killed", "killed, its worker not", "terminated"],
+)
+def test_a_job_sees_no_password_and_ends_with_its_run(
+    spark_cluster: Cluster, tmp_path: Path, how: str, end: Callable[[psutil.Process], None], code: int
+) -> None:
+    run = start(spark_cluster.master, tmp_path, "go on", how)
+    this = psutil.Process(run.pid)
+
+    def both_work() -> bool:
+        assert run.poll() is None, run.communicate()
+        return len(list(tmp_path.glob("works-*"))) == 2
+
+    wait_until(both_work, SECONDS)
+    ours = [each for each in this.children(recursive=True) if each.status() != psutil.STATUS_ZOMBIE]
+    of_job = [each for each in ours if RUN not in each.cmdline()]
+    executors = spark_cluster.executors()
+    assert len(of_job) >= 3  # the guard, Java, Python
+    assert len(executors) >= 4  # of each worker one of Java, one of Python
+    for process in (*of_job, *executors):
+        assert PASSWORD not in f"{process.environ()} {process.cmdline()}", process
+    assert PASSWORD in str(this.environ())
+    end(this)
+    assert run.wait(SECONDS) == code
+    _, alive = psutil.wait_procs([*ours, *executors], timeout=SECONDS)
+    assert alive == []
+    assert all(worker.is_running() for worker in spark_cluster.workers)
+
+
+def test_a_job_without_free_cores_is_ended(tmp_path: Path) -> None:
+    needs_spark()
+    with cluster(workers=0) as empty:
+        run = start(empty.master, tmp_path, "sum", SPARK_WAIT_SECONDS="2")
+        _, logged = run.communicate(timeout=SECONDS)
+    told = f"no free cores at {empty.master} for 2 seconds: free some, or raise SPARK_WAIT_SECONDS"
+    assert (run.returncode, logged.splitlines()[-1]) == (1, f"error: {told}")
+
+
+def test_what_is_not_there_is_one_line(tmp_path: Path) -> None:
+    needs_spark()
+    run = start("spark://127.0.0.1:9", tmp_path, "sum")
+    told = "error: no Spark master answers at spark://127.0.0.1:9: start it, or correct SPARK_MASTER\n"
+    assert run.communicate(timeout=SECONDS)[1].endswith(told)
+    run = start("local[1]", tmp_path, "sum", JAVA_HOME="/nowhere")
+    told = "error: there is no Java: install Java 17 (apt install openjdk-17-jre-headless), or set JAVA_HOME\n"
+    assert run.communicate(timeout=SECONDS)[1].endswith(told)
