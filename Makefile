@@ -61,7 +61,7 @@ down: $(VENV)/.installed ## stop the embedded servers; their data stays
 
 clean: ## stop the servers and delete what the pipeline made: databases, extractions, reports, logs
 	@if [ -x $(BIN)/python ]; then $(BIN)/python -m pipeline down; fi
-	rm -rf data/embedded data/airflow data/processed/[!.]* data/rejected/[!.]* data/reports/[!.]*
+	rm -rf data/embedded data/airflow data/lake data/processed/[!.]* data/rejected/[!.]* data/reports/[!.]*
 	rm -rf logs/[!.]* logs/.digests*.json logs/.__*.lock
 
 # PYTHON names another Python than the first one that fits.

@@ -16,6 +16,7 @@ from pipeline.cli.markers import accept, redo
 from pipeline.cli.psql import psql
 from pipeline.cli.rejects import rejects
 from pipeline.cli.servers import down, dsn, up
+from pipeline.cli.sessions import sessions
 from pipeline.cli.status import status
 from pipeline.errors import PipelineError
 from pipeline.outgoing import for_terminal
@@ -27,7 +28,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-for command in (up, down, airflow, dsn, sample, explain, status, rejects, redo, accept, gc, declare):
+for command in (up, down, airflow, dsn, sample, explain, status, rejects, redo, accept, gc, declare, sessions):
     app.command()(command)
 app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(psql)
 

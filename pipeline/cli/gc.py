@@ -15,6 +15,7 @@ from pipeline.cli.show import show
 from pipeline.days import today
 from pipeline.servers.postgres import session
 from pipeline.settings import get_settings
+from pipeline.state.lake_files import left_behind
 from pipeline.state.markers import markers
 from pipeline.warehouse.leftovers import delete, leftovers
 from pipeline.warehouse.reject_files import as_written, digest_of
@@ -46,7 +47,8 @@ def gc(
 def candidates(keep_days: int, day: date) -> tuple[list[Path], list[Path]]:
     """Return what can be deleted, and the reject files that a person has edited, which never are.
 
-    Old extractions, reports, logs and rejects can be, `keep_days` before `day`, and leftovers of killed runs. Kept,
+    Old extractions, reports, logs and rejects can be, `keep_days` before `day`, leftovers of killed runs, and what
+    Spark made of files that are landed or loaded in another way by now. Kept,
     whatever their age: the extraction and the report of the day that is loaded now, and the reject files of batches
     that are.
     """
@@ -69,6 +71,7 @@ def candidates(keep_days: int, day: date) -> tuple[list[Path], list[Path]]:
                 found.append(path)
     with session() as cursor:
         written = as_written(cursor)
+        found += left_behind(cursor)
     edited = []
     for path in sorted(settings.data_rejected_path.glob("*.csv")):
         batch_id, digest = written.get(path.name, (None, None))

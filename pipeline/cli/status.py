@@ -27,9 +27,8 @@ LAST_LOADS = """
 """
 FILES = "SELECT source, table_name, read, loaded, rejected, superseded, waiting FROM etl.file_outcomes ORDER BY source"
 WAITING = """
-    -- As JSON, since a warehouse of an earlier version has no such column.
-    SELECT table_name, to_jsonb(held) ->> 'waits_for' AS waits_for, count(*) AS rows
-    FROM etl.held_rows AS held WHERE status = 'waiting' GROUP BY 1, 2 ORDER BY 1, 2
+    SELECT table_name, substr(kind, length('waiting for ') + 1) AS waits_for, sum(rows)::bigint AS rows
+    FROM etl.row_counts WHERE kind LIKE 'waiting for %' GROUP BY 1, 2 HAVING sum(rows) <> 0 ORDER BY 1, 2
 """
 FINDINGS = """
     SELECT check_name, severity, findings, description FROM etl.check_results WHERE findings > 0
@@ -37,13 +36,17 @@ FINDINGS = """
 """
 SUPERSEDED_CORRECTIONS = """
     SELECT
-        batches.source, count(*) AS records,
-        (array_agg(trim(BOTH '{}' FROM held.key::text) ORDER BY held.key))[:3] AS keys
+        batches.source, sum(kept.rows)::bigint AS records,
+        -- Of rows that Spark keeps, their number alone is here.
+        array(
+            SELECT trim(BOTH '{}' FROM held.key::text) FROM etl.held_rows AS held
+            WHERE held.batch_id = batches.batch_id AND held.status = 'superseded' ORDER BY held.key LIMIT 3
+        ) AS keys
     FROM etl.table_updates AS updates
     INNER JOIN etl.batches AS batches ON batches.batch_id = updates.batch_id AND batches.details ? 'corrects'
-    INNER JOIN etl.held_rows AS held ON held.batch_id = batches.batch_id AND held.status = 'superseded'
+    INNER JOIN etl.row_counts AS kept ON kept.batch_id = batches.batch_id AND kept.kind = 'superseded'
     WHERE updates.target_table LIKE 'raw.%'
-    GROUP BY batches.source ORDER BY batches.source
+    GROUP BY batches.batch_id HAVING sum(kept.rows) > 0 ORDER BY batches.source
 """
 LOADED = """
     SELECT batches.source, updates.inputs ->> 'content' FROM etl.table_updates AS updates
@@ -70,7 +73,12 @@ def _state() -> dict[str, list[dict[str, Any]]]:
     with session() as cursor:
         if not fetch_value(cursor, "SELECT to_regclass('etl.file_outcomes') IS NOT NULL"):
             return {}
-        state = {name: _records(cursor, query) for name, query in QUERIES.items()}
+        # A warehouse of an earlier version is not counted yet.
+        is_counted = fetch_value(cursor, "SELECT to_regclass('etl.row_counts') IS NOT NULL")
+        state = {
+            name: _records(cursor, query) if is_counted or "row_counts" not in query else []
+            for name, query in QUERIES.items()
+        }
         cursor.execute(LOADED, (FILE_TASKS, REDO))
         loaded = set(cursor.fetchall())
     current = [load for load in state["loads"] if _is_current(load, loaded)]

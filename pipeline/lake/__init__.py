@@ -1,1 +1,1 @@
-"""Large tables in Parquet, made by Spark."""
+"""Tables that Spark keeps: PostgreSQL has their markers, audit, rejects and sums, and the lake has their rows."""

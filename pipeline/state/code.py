@@ -17,9 +17,16 @@ from pathlib import Path
 from pipeline.settings import PACKAGE_ROOT, get_settings
 from pipeline.state.fingerprints import digest_bytes, replace_text
 
-ROOMS = tuple(f"pipeline.{room}." for room in ("records", "contract", "sources", "documents", "warehouse", "report"))
-# They write what people are told of a load, and whether it is refused: the rows that are loaded are the same.
-AUDIT = tuple(f"pipeline.warehouse.{module}" for module in ("rejects", "reject_files", "reject_limit"))
+ROOMS = tuple(
+    f"pipeline.{room}."
+    for room in ("records", "contract", "sources", "documents", "warehouse", "lake", "spark", "report")
+)
+# They write what people are told of a load, whether it is refused, and have the cluster work: the rows are the same.
+AUDIT = (
+    *(f"pipeline.warehouse.{module}" for module in ("rejects", "reject_files", "reject_limit")),
+    "pipeline.lake.runner",
+    "pipeline.lake.shipped",
+)
 SQL_FILE = re.compile(r"[\w*]+(/[\w*]+)+\.sql")
 MAX_KNOWN_SOURCES = 300
 

@@ -91,6 +91,9 @@ def in_words(changed: Difference) -> str:
         "rules": "it was refused before",
         "declaration": f"the declaration of its table {happened}",
         "date": f"new day: {old} → {new}",
+        "engine": f"engine: {old or 'PostgreSQL'} → {new or 'PostgreSQL'}",
+        "program": "the program of Spark changed",
+        "window": f"days in PostgreSQL: {old or 0} → {new or 0}",
         "repeats": f"takes the place of batch {new}",
         "template": "the template of the page changed",
     }

@@ -15,6 +15,7 @@ from psycopg2.extensions import cursor as Cursor
 from pipeline.days import today
 from pipeline.servers.postgres import session
 from pipeline.state.inputs import Inputs
+from pipeline.state.lake_files import lost_files
 from pipeline.state.marker import REDO, Marker, Store
 from pipeline.warehouse.statements import execute_file, fetch_value
 
@@ -115,7 +116,8 @@ def read_markers(cursor: Cursor, update_ids: Iterable[str] | None = None) -> dic
     if not markers:
         return {}
     objects = set(existing_objects(cursor))
-    filled = _filled(cursor, markers, objects)
+    lost = lost_files(cursor)
+    filled = _filled(cursor, [each for each in markers if not (_raw_table(each) and each.batch_id in lost)], objects)
     tables = {marker.target_table for marker in markers if marker.target_table.startswith("processed.")}
     # Where it is lost what was merged, all that files were merged into.
     unmerged = {table for table in tables if table.replace("processed", "raw", 1) in objects}
@@ -125,7 +127,7 @@ def read_markers(cursor: Cursor, update_ids: Iterable[str] | None = None) -> dic
     return {
         marker.update_id: replace(
             marker,
-            missing=_missing(marker, objects, filled),
+            missing=_missing(marker, objects, filled, lost),
             outdated=f"{marker.target_table} lags behind raw" if marker.target_table in unmerged else None,
         )
         for marker in markers
@@ -204,15 +206,17 @@ def _filled(cursor: Cursor, markers: list[Marker], objects: set[str]) -> set[str
     return filled
 
 
-def _missing(marker: Marker, objects: set[str], filled: set[str | int]) -> str | None:
+def _missing(marker: Marker, objects: set[str], filled: set[str | int], lost: dict[int, str | None]) -> str | None:
     """Say what a marker counts on and is not there; None if all is."""
     if not marker.is_known:
         return f"batch {marker.batch_id} is not in etl.batches"
     for name in (*marker.objects, *marker.holds):
         if name not in objects:
             return f"{name} is missing"
+    if path := lost.get(marker.batch_id or 0):
+        return f"{path} is missing or not whole"
     if _raw_table(marker):
-        emptied = any(marker.holds.values()) and marker.batch_id not in filled
+        emptied = any(marker.holds.values()) and marker.batch_id not in (filled | lost.keys())
         return f"{marker.target_table} has lost the rows of batch {marker.batch_id}" if emptied else None
     for name, rows in marker.holds.items():
         if rows and name not in filled:

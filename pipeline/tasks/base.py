@@ -70,6 +70,11 @@ class PipelineTask(TaskOfRun):
         return {}
 
     @property
+    def modules(self) -> tuple[str, ...]:
+        """The modules that do the work where this task is for: those of `work`, unless Spark does it."""
+        return self.work
+
+    @property
     def label(self) -> str:
         """The task in a few words, for people."""
         return self.task_family
@@ -99,8 +104,8 @@ class PipelineTask(TaskOfRun):
         facts = self.facts()
         return Inputs(
             content=facts.pop("content", None),
-            sql=fingerprints.sql_digests((*self.sql, *code.sql_named_in(*self.work))),
-            code=code.code_digests(*self.work),
+            sql=fingerprints.sql_digests((*self.sql, *code.sql_named_in(*self.modules))),
+            code=code.code_digests(*self.modules),
             tasks={task.label: task.fingerprint for task in self.builds_on()},
             facts=facts,
         )

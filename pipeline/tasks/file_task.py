@@ -15,8 +15,10 @@ from pipeline.state.inputs import Inputs
 from pipeline.state.marker import Marker
 from pipeline.tasks import grouped
 from pipeline.tasks.base import PostgresTask
+from pipeline.tasks.engine import land_together, landing_of
 from pipeline.tasks.refused import content_facts, refused_before
 
+MOST_ON_SPARK = 100_000
 logger = logging.getLogger("pipeline")
 
 
@@ -24,7 +26,20 @@ class RefusableTask(PostgresTask):
     """A task of one file, which may be refused; then the task of all files fails, where there is one."""
 
     path = luigi.Parameter(description="file relative to DATA_RAW_PATH", batch_method=grouped.joined)
-    max_batch_size = grouped.MOST_FILES
+
+    @property
+    def max_batch_size(self) -> int:  # type: ignore[override]
+        """How many files land together at most."""
+        return MOST_ON_SPARK if self.lands_on_spark else grouped.MOST_FILES
+
+    @property
+    def lands_on_spark(self) -> bool:
+        """Whether Spark lands the file."""
+        return False
+
+    def is_kept(self) -> bool:
+        """Tell whether what the file brought before stays as it is."""
+        return False
 
     @property
     def batchable(self) -> bool:
@@ -49,8 +64,12 @@ class RefusableTask(PostgresTask):
     def run(self) -> None:
         """Do the work under the file's lock, with its audit row and marker."""
         if paths := grouped.members(self.path):
-            grouped.run_group(self, [type(self)(path=path, **self.options) for path in paths])
+            tasks = [type(self)(path=path, **self.options) for path in paths]
+            land_together(tasks, self)
+            grouped.run_group(self, sorted(tasks, key=lambda task: task.lands_on_spark))
             return
+        if landing_of(self) is None:
+            land_together([self], self)
         try:
             super().run()
         except RefusedInputError as error:

@@ -16,6 +16,7 @@ from pipeline.state.spec import Load
 from pipeline.state.targets import WithdrawnTarget
 from pipeline.tasks.base import PARENTS_FIRST, TaskOfRun
 from pipeline.tasks.create import CreatePostgresTables
+from pipeline.tasks.engine import LANDING_WORK, engine_facts, landing_of, on_spark
 from pipeline.tasks.file_task import FileTask, RefusableTask
 from pipeline.tasks.grouped import FEW_FILES, lands_with_others
 from pipeline.tasks.raw_folder import csv_paths, digest_of, name_undeclared, unreadable_tables
@@ -62,13 +63,24 @@ class LoadCsvToPostgres(FileTask, CsvTask):
 
     work: ClassVar = ("pipeline.warehouse.raw_table",)
 
+    @property
+    def lands_on_spark(self) -> bool:
+        """Whether Spark lands the file."""
+        return on_spark(table_of(self.path))
+
+    @property
+    def modules(self) -> tuple[str, ...]:
+        """Where the file lands."""
+        return LANDING_WORK if self.lands_on_spark else self.work
+
     def facts(self) -> dict[str, str]:
         """The content of the file."""
         loaded = self.loaded()
         is_loaded = loaded is not None and loaded.inputs.content == digest_of(self.path)
         declared = csv_tables().get(table_of(self.path))
         declaration = (f"processed/{declared.name}.sql",) if declared else ()
-        return content_facts(self.path, declaration, is_taken_empty=is_loaded or bool(self.allow_empty))
+        content = content_facts(self.path, declaration, is_taken_empty=is_loaded or bool(self.allow_empty))
+        return {**content, **engine_facts(table_of(self.path))}
 
     def loaded(self) -> Marker | None:
         """Return the marker of what the file brought before."""
@@ -82,8 +94,8 @@ class LoadCsvToPostgres(FileTask, CsvTask):
 
     @property
     def batchable(self) -> bool:
-        """Many small files land together."""
-        return lands_with_others(self.path)
+        """Many small files land together, and all that Spark lands."""
+        return self.lands_on_spark or lands_with_others(self.path)
 
     @property
     def priority(self) -> int:  # type: ignore[override]
@@ -91,8 +103,11 @@ class LoadCsvToPostgres(FileTask, CsvTask):
         return PARENTS_FIRST if children(table_of(self.path)) else 0
 
     def load(self, load: Load) -> None:
-        """Copy the file."""
+        """Copy the file, or take up what Spark landed of it."""
         self.require_readable()
+        if landing := landing_of(self):
+            landing.take_up(load, self)
+            return
         land(
             load,
             self.path,

@@ -19,6 +19,7 @@ from pipeline.state.locks import Locks
 from pipeline.state.spec import Load
 from pipeline.tasks.base import PARENTS_FIRST, PipelineTask, PostgresTask
 from pipeline.tasks.create import CreatePostgresTables
+from pipeline.tasks.engine import LOADING_WORK, loading_facts, on_spark
 from pipeline.tasks.extract import ExtractMongoToCsv
 from pipeline.tasks.land_csv import LoadCsvToPostgres, landed, unreadable, withdrawn
 from pipeline.tasks.refused import fail_if_refused, note_refused
@@ -86,6 +87,11 @@ class LoadTable(PostgresTask):
     date = DayParameter()
     work: ClassVar = ("pipeline.warehouse.merge",)
 
+    @property
+    def modules(self) -> tuple[str, ...]:
+        """How the table is loaded."""
+        return LOADING_WORK if on_spark(self.table) else self.work
+
     def __repr__(self) -> str:
         """Return the name of the load, as it is typed and logged."""
         return f"{self.update_id}(date={self.date})" if self.run_date else f"{self.update_id}()"
@@ -142,6 +148,7 @@ class LoadTable(PostgresTask):
         return {
             "declaration": digest(self.declared),
             **withdrawal_facts(self.table, allow_empty=self.allow_empty),
+            **loading_facts(self.table),
         }
 
     def forecast(self) -> list[str]:
@@ -161,7 +168,12 @@ class LoadTable(PostgresTask):
         return Locks(alone=(self.target_table, self.source, *others, *documents))
 
     def load(self, load: Load) -> None:
-        """Merge what came and what left."""
+        """Merge what came and what left, or have Spark do so."""
+        if on_spark(self.table):
+            from pipeline.lake.snapshot import load_snapshot
+
+            load_snapshot(load, self.declared, self)
+            return
         note_refused(LoadCsvToPostgres.__name__, merge(load, self.declared))
 
     def run(self) -> None:

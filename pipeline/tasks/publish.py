@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import date as Date
 from pathlib import Path
 from typing import ClassVar
 
 import luigi
+from psycopg2.extensions import cursor as Cursor
 
 from pipeline.contract.register import csv_tables
 from pipeline.days import DayParameter
@@ -16,11 +18,13 @@ from pipeline.state.spec import Load
 from pipeline.tasks.base import PipelineTask, PostgresTask
 from pipeline.tasks.create import CreatePostgresTables
 from pipeline.tasks.day_folder import DayFolderTask
+from pipeline.tasks.engine import PUBLISHING_WORK, on_spark
 from pipeline.tasks.land_csv import landed
 from pipeline.tasks.load import LoadNormalizedJsonsToPostgres, loads
 from pipeline.tasks.raw_folder import csv_paths
 from pipeline.warehouse.publish import publish
 from pipeline.warehouse.quality import check_quality
+from pipeline.warehouse.rollups import SESSIONS
 
 
 class PublishingTask(PostgresTask):
@@ -62,6 +66,11 @@ class PublishTrusted(PublishingTask):
     work: ClassVar = ("pipeline.warehouse.publish",)
     target_table = "trusted"
 
+    @property
+    def modules(self) -> tuple[str, ...]:
+        """How the views, and the sums that they read, are made."""
+        return (*self.work, *(PUBLISHING_WORK if on_spark(SESSIONS) else ()))
+
     def builds_on(self) -> list[PipelineTask]:
         """The loads, and the files of undeclared tables, which the reconciliation names."""
         others = [table for table in csv_paths() if table not in csv_tables()]
@@ -73,7 +82,16 @@ class PublishTrusted(PublishingTask):
 
     def load(self, load: Load) -> None:
         """Refresh or replace every view."""
-        publish(load)
+        if not on_spark(SESSIONS):
+            publish(load)
+            return
+        from pipeline.lake.sums import about_window, take_sums
+
+        def fill(cursor: Cursor, day: Date) -> str:
+            take_sums(cursor, SESSIONS, day)
+            return about_window(day)
+
+        publish(load, fill)
 
 
 class BuildReport(DayFolderTask):

@@ -122,7 +122,7 @@ def run_checks(load: Load, folder: str, *, anew: bool = False) -> dict[str, int]
         ValueError: a file does not begin with its severity and description, or judges rows and cannot.
     """
     cursor = load.cursor
-    checks = [_read(folder, path) for path in sorted((get_settings().sql_path / "checks" / folder).glob("*.sql"))]
+    checks = read_checks(folder)
     of_rows = {check.name: check for check in checks if check.judges != "table"}
     results = [_run_check(cursor, check) for check in checks if check.name not in of_rows]
     if table := tables().get(folder):
@@ -133,13 +133,31 @@ def run_checks(load: Load, folder: str, *, anew: bool = False) -> dict[str, int]
         ]
         found = judge(cursor, table, row_checks, anew=anew)
         results += [of_rows[name].found(each.count, each.examples, each.redo) for name, each in found.items()]
+    conclude(cursor, results)
+    return {result.name: result.findings for result in results}
+
+
+def conclude(cursor: Cursor, results: Sequence[Result]) -> None:
+    """Keep what checks found, and tell of it.
+
+    Raises:
+        CheckFailedError: `error` checks have findings.
+    """
     if failed := [result for result in results if result.is_failure]:
         raise CheckFailedError(failed)
     for result in results:
         result.keep(cursor)
         if result.findings:
             logger.warning("%s", replace(result, examples=result.examples[:1]))
-    return {result.name: result.findings for result in results}
+
+
+def read_checks(folder: str) -> list[Check]:
+    """Return the checks of a folder below `sql/checks`.
+
+    Raises:
+        ValueError: a file does not begin with its severity and description.
+    """
+    return [_read(folder, path) for path in sorted((get_settings().sql_path / "checks" / folder).glob("*.sql"))]
 
 
 def _read(folder: str, path: Path) -> Check:

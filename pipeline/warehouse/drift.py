@@ -45,7 +45,12 @@ def missing_columns(table: str, columns: Iterable[str]) -> list[Drift]:
 
 def new_columns(load: Load, table: str, columns: Iterable[str], batch_id: int) -> list[Drift]:
     """Return columns that this file was the first to have, with their first value."""
-    return [_drift(table, "new column", column, _example(load.cursor, table, column, batch_id)) for column in columns]
+    return new_columns_of(table, {column: _example(load.cursor, table, column, batch_id) for column in columns})
+
+
+def new_columns_of(table: str, examples: Mapping[str, str | None]) -> list[Drift]:
+    """Return columns that a file was the first to have, by name, with the first value of each."""
+    return [_drift(table, "new column", column, example) for column, example in examples.items()]
 
 
 def vanished_fields(load: Load, fields: Mapping[str, list[str]], counts: Mapping[str, int]) -> list[Drift]:
@@ -87,6 +92,10 @@ def _predecessor(load: Load, table: str) -> int | None:
 
 
 def _example(cursor: Cursor, table: str, column: str, batch_id: int) -> str | None:
+    # Of a file that Spark landed, the audit has the first values.
+    cursor.execute("SELECT details -> 'examples' FROM etl.batches WHERE batch_id = %s", (batch_id,))
+    if (kept := cursor.fetchone()) and kept[0] is not None:
+        return shown(kept[0][column]) if column in kept[0] else None
     # Without parameters, since a column may be called %s.
     query = sql.SQL(
         "SELECT left({column}, 2000) FROM raw.{table}"

@@ -15,6 +15,7 @@ from pipeline.warehouse.statements import fetch_value, identifiers, table_column
 IS_MERGED = """
     SELECT EXISTS (SELECT FROM etl.merged_batches WHERE (target_table, batch_id) = (%s, %s))
         AND NOT EXISTS (SELECT FROM etl.batches WHERE batch_id = %s AND details ? 'corrects')
+        AND NOT EXISTS (SELECT FROM etl.lake_files WHERE batch_id = %s)
 """
 DIFFERING = """
     ANALYZE delivered (_row);
@@ -44,7 +45,7 @@ def comparable(cursor: Cursor, table: str, last: Marker | None) -> int | None:
     """
     if last is None or not (last.is_known and last.intact) or last.voided:
         return None
-    is_merged = fetch_value(cursor, IS_MERGED, (f"processed.{table}", last.batch_id, last.batch_id))
+    is_merged = fetch_value(cursor, IS_MERGED, (f"processed.{table}", *[last.batch_id] * 3))
     return last.batch_id if is_merged else None
 
 

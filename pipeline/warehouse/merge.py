@@ -12,7 +12,7 @@ from psycopg2.extensions import cursor as Cursor
 from pipeline import progress
 from pipeline.contract.table import Table
 from pipeline.contract.typing import define_staging
-from pipeline.state import markers
+from pipeline.state import lake_files, markers
 from pipeline.state.inputs import Inputs
 from pipeline.state.spec import Load
 from pipeline.warehouse import bulk, check_reads, checks, definitions, row_checks
@@ -114,9 +114,12 @@ def _merge_batches(load: Load, table: Table) -> bool:
     cursor, last = load.cursor, load.previous
     is_empty = fetch_value(cursor, sql.SQL("SELECT NOT EXISTS (SELECT FROM {})").format(table.processed_sql))
     is_lost = last is None or last.missing is not None
-    full = bool(is_empty or is_lost or (last and (last.voided or _ways(last.inputs) != _ways(load.spec.inputs))))
+    full = bool(is_empty or is_lost or (last and (last.voided or ways(last.inputs) != ways(load.spec.inputs))))
+    if lake_files.is_in_lake(cursor, table.name):
+        lake_files.leave(cursor, table.name)
     cursor.execute("SELECT batch_id FROM etl.merged_batches WHERE target_table = %s", (table.processed,))
     merged_before = {batch_id for (batch_id,) in cursor.fetchall()}
+    execute_file(cursor, "merge/current_batches.sql", {"raw": table.raw})
     execute_file(cursor, "merge/batches.sql", {"raw": table.raw, "processed": table.processed, "full": full})
     parts = parts_of(table)
     if full:
@@ -196,7 +199,7 @@ def _fill(cursor: Cursor, table: Table, parts: Parts, incoming_rows: int) -> str
     return "incoming_rows"
 
 
-def _ways(inputs: Inputs) -> Inputs:
+def ways(inputs: Inputs) -> Inputs:
     """Return the inputs that say how rows are made, as opposed to which rows, or how they are checked."""
     sql_files = {name: digest for name, digest in inputs.sql.items() if not name.startswith("checks/")}
     modules = {name: digest for name, digest in inputs.code.items() if name not in CHECKING}

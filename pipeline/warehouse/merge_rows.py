@@ -11,6 +11,7 @@ from pipeline import progress
 from pipeline.contract.register import children, csv_tables
 from pipeline.contract.table import Reference, Table
 from pipeline.contract.typing import FENCE, define_staging
+from pipeline.state.lake_files import is_in_lake
 from pipeline.warehouse.statements import by_index, execute_file, fetch_value, identifiers
 
 Parts = dict[str, sql.Composable]
@@ -141,6 +142,12 @@ def withdraw_children(cursor: Cursor, parent: Table, leaving: str, depth: int = 
 
 
 def _withdraw(cursor: Cursor, child: Table, reference: Reference, leaving: str, depth: int) -> None:
+    if is_in_lake(cursor, child.name):
+        # What is here are its last days; all its rows are judged anew where they are kept.
+        delete = "DELETE FROM {child} WHERE ({own}) IN (SELECT {theirs} FROM {leaving})"
+        names = {"own": identifiers(reference.columns), "theirs": identifiers(reference.parent_columns)}
+        cursor.execute(sql.SQL(delete).format(child=child.processed_sql, leaving=sql.Identifier(leaving), **names))
+        return
     removed = f"removed_{depth}"
     cursor.execute(
         sql.SQL(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 
 from psycopg2 import sql
@@ -20,14 +22,26 @@ from pipeline.warehouse.statements import comment_on_columns, execute_file, fetc
 logger = logging.getLogger("pipeline")
 
 ANALYST = "data_analyst"
+ABOUT_SESSIONS = " NB: "
+READS_SESSIONS = """
+    SELECT relname, coalesce(obj_description(pg_class.oid, 'pg_class'), '')
+    FROM etl.view_reads INNER JOIN pg_class ON pg_class.oid = view
+    WHERE source = to_regclass(%s) AND relkind = 'v'
+        AND relnamespace = 'trusted'::regnamespace
+"""
 KINDS = {"v": "VIEW", "m": "MATERIALIZED VIEW"}
 
 
-def publish(load: Load) -> None:
+def publish(load: Load, fill: Callable[[Cursor, date], str] | None = None) -> None:
     """Refresh every materialized view, replace every view whose definition changed, drop those without one.
 
     Readers see all views of the last load until this one commits. They may wait while a definition is
     replaced, but no view is ever missing. Which definitions changed follows from the last marker.
+
+    Args:
+        load: the load in progress.
+        fill: fills the rollups, where sessions are not kept here, as of a day; it returns what to say of a view that
+            reads these themselves.
     """
     # The snapshot of one moment for all views.
     load.cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
@@ -35,8 +49,12 @@ def publish(load: Load) -> None:
     folder = get_settings().sql_path / "trusted"
     known = load.previous.inputs if load.previous and not load.previous.voided else Inputs()
     day = load.spec.run_date or today()
+    about_sessions = ""
     with progress.stage("sums over sessions", "rows"):
-        rollups.bring_up_to_date(load.cursor, day, rebuild=_must_rebuild(load, known))
+        if fill:
+            about_sessions = fill(load.cursor, day)
+        else:
+            rollups.bring_up_to_date(load.cursor, day, rebuild=_must_rebuild(load, known))
     existing = _existing(load)
     if not existing:
         execute_file(load.cursor, "trusted/00_schema.sql")  # it may have been dropped with all in it
@@ -52,6 +70,7 @@ def publish(load: Load) -> None:
                 execute_file(load.cursor, f"trusted/{name}.sql")
                 logger.debug("trusted.%s: defined", name)
             advance(1)
+    _comment_on_sessions(load.cursor, about_sessions)
     _comment_columns(load.cursor, folder)
     drop_undeclared(load.cursor)
     rollups.drop_earlier(load.cursor)
@@ -93,6 +112,18 @@ def _drop(load: Load, kinds: dict[str, str]) -> None:
 
     if kinds:
         lock_out_readers(load.cursor, drop)
+
+
+def _comment_on_sessions(cursor: Cursor, about: str) -> None:
+    """Have the views that read sessions themselves say which of them are here, or nothing of it any more."""
+    cursor.execute(READS_SESSIONS, (f"processed.{rollups.SESSIONS}",))
+    for view, comment in cursor.fetchall():
+        own = comment.partition(ABOUT_SESSIONS)[0]
+        wanted = f"{own}{ABOUT_SESSIONS}{about}" if about else own
+        if wanted != comment:
+            cursor.execute(
+                sql.SQL("COMMENT ON VIEW {} IS {}").format(sql.Identifier("trusted", view), sql.Literal(wanted))
+            )
 
 
 def _comment_columns(cursor: Cursor, folder: Path) -> None:

@@ -10,6 +10,7 @@ from psycopg2.extensions import cursor as Cursor
 from pipeline.contract.register import csv_tables
 from pipeline.contract.table import Table
 from pipeline.records.files import FileRefusedError, table_of
+from pipeline.state import lake_files
 from pipeline.warehouse.statements import comment_on_columns, fetch_value, lock_out_readers
 
 MAX_NAME_BYTES = 63  # of a table in PostgreSQL
@@ -103,3 +104,4 @@ def delete_batch(cursor: Cursor, table: str, batch_id: int) -> None:
     delete = sql.SQL("DELETE FROM {table} WHERE _batch_id = {batch}")
     cursor.execute(delete.format(table=sql.Identifier("raw", table), batch=sql.Literal(batch_id)))
     cursor.execute("DELETE FROM etl.row_counts WHERE place = 'raw' AND batch_id = %s", (batch_id,))
+    lake_files.forget(cursor, batch_id)

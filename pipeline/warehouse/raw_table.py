@@ -89,7 +89,6 @@ def _land(
     cursor, table = load.cursor, raw_table_of(name)
     load.marked_batch_id = batch_id
     is_known = batch_id != load.batch_id
-    had_rows = sum(load.previous.holds.values()) if load.previous else 0
     rejects = Rejects(batch_id, "land")
 
     def reject(found: RejectedRecord) -> None:
@@ -121,11 +120,7 @@ def _land(
             cursor.execute("INSERT INTO etl.row_counts VALUES ('raw', %s, %s, NULL, %s)", (table, batch_id, loaded))
         if table not in csv_tables():
             index_raw(cursor, table)  # no merge does
-    if not stream.records and had_rows and not allow_empty:
-        raise FileEmptiedError(
-            f"{name}: no records, but {had_rows:,} rows of it are loaded; if it is meant to be empty, run"
-            " with --allow-empty, otherwise deliver it again"
-        )
+    require_not_emptied(load, name, stream.records, allow_empty=allow_empty)
     rejects.write(cursor)
     if is_correction:
         # Records that were rejected before: however many still are, the others are welcome.
@@ -141,13 +136,36 @@ def _land(
     mark_due(cursor, table, [batch_id])
     load.rows_read, load.rows_loaded, load.rows_rejected = stream.records, loaded, rejects.count
     load.holds = {f"raw.{table}": loaded}
-    _note_reading(load, name, stream)
-    if loaded < had_rows * SHRUNKEN:
-        load.warnings.append(f"{name}: {loaded:,} rows, where it had {had_rows:,} before")
-    _note_drift(load, name, [*new_columns(load, table, added, batch_id), *absent])
+    note_reading(load, name, stream.blank_rows, stream.delimiter)
+    warn_if_shrunken(load, name)
+    note_drift(load, name, [*new_columns(load, table, added, batch_id), *absent])
 
 
-def _note_drift(load: Load, name: str, drift: list[Drift]) -> None:
+def require_not_emptied(load: Load, name: str, records: int, *, allow_empty: bool) -> None:
+    """Make sure that a file that had rows has records, unless it is taken without.
+
+    Raises:
+        FileEmptiedError: it has none.
+    """
+    had_rows = _rows_before(load)
+    if not records and had_rows and not allow_empty:
+        raise FileEmptiedError(
+            f"{name}: no records, but {had_rows:,} rows of it are loaded; if it is meant to be empty, run"
+            " with --allow-empty, otherwise deliver it again"
+        )
+
+
+def warn_if_shrunken(load: Load, name: str) -> None:
+    """Warn of a file that brought much less than before."""
+    if load.rows_loaded < _rows_before(load) * SHRUNKEN:
+        load.warnings.append(f"{name}: {load.rows_loaded:,} rows, where it had {_rows_before(load):,} before")
+
+
+def _rows_before(load: Load) -> int:
+    return sum(load.previous.holds.values()) if load.previous else 0
+
+
+def note_drift(load: Load, name: str, drift: list[Drift]) -> None:
     """Keep which columns are new or missing, and tell of some."""
     if drift:
         load.details["drift"] = drift
@@ -157,13 +175,13 @@ def _note_drift(load: Load, name: str, drift: list[Drift]) -> None:
         logger.warning("%s: %s more columns that are new or missing", name, f"{len(drift) - SHOWN_DRIFT:,}")
 
 
-def _note_reading(load: Load, name: str, stream: CsvStream) -> None:
+def note_reading(load: Load, name: str, blank_rows: int, delimiter: str) -> None:
     """Keep how a file was read beside its counts, and tell what is unusual."""
-    if stream.blank_rows:
-        load.details["blank_rows"] = stream.blank_rows
-    if stream.delimiter != COMMA:
-        load.details["delimiter"] = stream.delimiter
-        logger.info("%s: its columns are separated by %s", name, DELIMITERS[stream.delimiter])
+    if blank_rows:
+        load.details["blank_rows"] = blank_rows
+    if delimiter != COMMA:
+        load.details["delimiter"] = delimiter
+        logger.info("%s: its columns are separated by %s", name, DELIMITERS[delimiter])
 
 
 @contextmanager

@@ -19,6 +19,7 @@ from pipeline.warehouse.statements import execute_file, fetch_value
 
 logger = logging.getLogger("pipeline")
 
+SESSIONS = "viewing_sessions"
 REBUILD_FROM_SHARE = 0.05  # of the sessions, or of the users, changed: looking each up costs more then
 LOOK_UP_TO_SHARE = 0.01  # changed: more of them concern most users, whose sums are joined as a whole then
 A_FEW_ROWS = 1000  # are looked up in any case

@@ -123,6 +123,12 @@ def judge(cursor: Cursor, table: Table, checks: Sequence[RowCheck], *, anew: boo
     return found
 
 
+def forget_checks(cursor: Cursor, table: Table) -> None:
+    """Forget what was found in a table, and what its checks read: its rows are judged elsewhere."""
+    _bring_up_to_date(cursor, table, [])
+    cursor.execute("DELETE FROM etl.changed_rows WHERE table_name = %s", (table.name,))
+
+
 def _known(cursor: Cursor, table: Table) -> dict[str, Known]:
     cursor.execute(
         "SELECT check_name, check_id, digest, day, findings FROM etl.row_checks WHERE table_name = %s", (table.name,)

@@ -22,7 +22,7 @@ from pipeline.warehouse.definitions import index_on
 from pipeline.warehouse.raw_columns import bring_raw_along
 from pipeline.warehouse.statements import execute_file, fetch_value, identifiers, lock_out_readers, table_columns
 
-UNMARKED = ("rejected_rows", "held_rows", "merged_batches", "edited_rows")
+UNMARKED = ("rejected_rows", "held_rows", "merged_batches", "edited_rows", "lake_files")
 TRIGGERS = "rollups/triggers.sql"
 WATCH_RAW = "SELECT etl.watch('raw', relname) FROM pg_class WHERE relnamespace = 'raw'::regnamespace AND relkind = 'r'"
 # Rows, or a parent, are not as declared: the load of the table makes it anew.

@@ -90,13 +90,16 @@ BEGIN
     LOOP
         schema_name := CASE WHEN marked.table_name = '' THEN 'etl' ELSE marked.place END;
         relation := coalesce(nullif(marked.table_name, ''), marked.place);
+        -- Of rows that Spark keeps, it told the number.
+        CONTINUE WHEN marked.table_name IN (SELECT table_name FROM etl.lake_files);
         IF to_regclass(format('%I.%I', schema_name, relation)) IS NULL THEN
             DELETE FROM etl.row_counts WHERE place = marked.place AND table_name = marked.table_name;
             CONTINUE;
         END IF;
         -- In one statement, for others may write meanwhile.
         EXECUTE format(
-            'WITH old AS (DELETE FROM etl.row_counts WHERE place = %1$L AND (table_name = %2$L OR %2$L = '''')) '
+            'WITH old AS (DELETE FROM etl.row_counts WHERE place = %1$L AND (table_name = %2$L OR %2$L = '''') '
+            'AND (place <> ''held_rows'' OR table_name NOT IN (SELECT table_name FROM etl.lake_files))) '
             'INSERT INTO etl.row_counts (place, table_name, batch_id, kind, rows) '
             'SELECT %1$L, %3$s, count(*) FROM %4$I.%5$I GROUP BY 2, 3, 4',
             marked.place, marked.table_name, etl.groups_of(schema_name, relation), schema_name, relation

@@ -1,21 +1,5 @@
 -- Which batches of {raw} came, and which were withdrawn, since {processed} was merged last. A full merge takes all
 -- batches out and in again; rows that come out the same are not rewritten.
-CREATE TEMP TABLE current_batches ON COMMIT DROP AS
-SELECT
-    updates.batch_id, batches.source,
-    -- Of the records of one key, the last by file name wins. Rejected records that come back corrected stand in the
-    -- place of the file they came with, just before it: so they beat what was older, and a newer delivery beats them.
-    row_number() OVER (
-        ORDER BY
-            coalesce(batches.details ->> 'corrects', batches.source) COLLATE "C",
-            NOT batches.details ? 'corrects',
-            length(batches.source),
-            batches.source COLLATE "C"
-    ) AS source_rank
-FROM etl.table_updates AS updates
-INNER JOIN etl.batches AS batches ON batches.batch_id = updates.batch_id
-WHERE updates.target_table = %(raw)s;
-
 CREATE TEMP TABLE incoming_batches ON COMMIT DROP AS
 SELECT current_batches.batch_id
 FROM current_batches

@@ -1,28 +1,9 @@
 -- severity: warn
 -- description: A day among the last 60 days of the data, up to the day of the run, has no session: a file may be missing.
-WITH counted AS (
-    SELECT watch_date, sessions
-    FROM etl.rollup_day
-    WHERE EXISTS (SELECT FROM etl.rollup_state WHERE is_current)
-    UNION ALL
-    SELECT watch_date, sum(sign)
-    FROM etl.session_changes
-    WHERE EXISTS (SELECT FROM etl.rollup_state WHERE is_current)
-    GROUP BY watch_date
-    UNION ALL
-    -- Nothing is summed up yet, or nobody knows what changed since.
-    SELECT watch_date, count(*)
-    FROM processed.viewing_sessions
-    WHERE NOT EXISTS (SELECT FROM etl.rollup_state WHERE is_current)
-    GROUP BY watch_date
-),
-
-days AS (
+WITH days AS (
     SELECT watch_date
-    FROM counted
+    FROM etl.sessions_by_day()
     WHERE watch_date <= (SELECT current_setting('pipeline.run_day')::date)
-    GROUP BY watch_date
-    HAVING sum(sessions) > 0
 )
 
 SELECT day::date AS watch_date

@@ -1,0 +1,180 @@
+"""Landing the CSV files of a table on Spark, in one application, and taking up what came of each."""
+
+from __future__ import annotations
+
+import json
+import logging
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import luigi
+from psycopg2.extensions import cursor as Cursor
+
+from pipeline.contract.declared import declared
+from pipeline.contract.register import tables
+from pipeline.lake.copying import copy_parquet
+from pipeline.lake.runner import submit
+from pipeline.records.files import ChangedWhileReadError, FileRefusedError, UnreadableFileError
+from pipeline.servers.postgres import session
+from pipeline.settings import get_settings
+from pipeline.sources.files import most_bytes
+from pipeline.sources.inventory import raw_files
+from pipeline.state import lake_files
+from pipeline.state.spec import Load
+from pipeline.warehouse.drift import missing_columns, new_columns_of, vanished_columns
+from pipeline.warehouse.header_match import match_columns
+from pipeline.warehouse.raw_columns import raw_table_of
+from pipeline.warehouse.raw_table import (
+    limits_told,
+    note_drift,
+    note_reading,
+    remove,
+    require_not_emptied,
+    warn_if_shrunken,
+)
+from pipeline.warehouse.reject_files import is_reject_file, mark_due, write_due
+from pipeline.warehouse.reject_limit import enforce_limit
+from pipeline.warehouse.rejects import digests_of, forget_refused
+from pipeline.warehouse.unused_columns import undeclared
+
+logger = logging.getLogger("pipeline")
+
+Outcome = dict[str, Any]
+"""What `pipeline.records.landing.land` returns of a file."""
+ERRORS = {"refused": FileRefusedError, "unreadable": UnreadableFileError, "changed": ChangedWhileReadError}
+NEW_REJECTS = """
+    CREATE TEMP TABLE new_rejects (_row bigint, rejected jsonb) ON COMMIT DROP
+"""
+KEEP_REJECTS = """
+    INSERT INTO etl.rejected_rows (
+        batch_id, stage, table_name, source, record, column_name, value, reason, problems, row
+    )
+    SELECT
+        %(batch)s, rejected ->> 'stage', %(table)s, %(source)s, _row, rejected #>> '{problems, 0, column}',
+        rejected #>> '{problems, 0, value}', rejected #>> '{problems, 0, reason}', rejected -> 'problems',
+        etl.kept_record(rejected -> 'row')
+    FROM new_rejects
+    ORDER BY _row
+"""
+
+
+def land_all(files: Mapping[str, str], table: str, shown_at: luigi.Task) -> dict[str, Outcome]:
+    """Have Spark land files, each by one of its tasks, but those that a killed run has landed and not taken up.
+
+    Args:
+        files: fingerprints of their landings, by path.
+        table: the table they belong to.
+        shown_at: the task at hand, which shows how far it is.
+
+    Raises:
+        UnsupportedDeclarationError: the table has a type or check that only PostgreSQL knows.
+        SparkError: the application failed as a whole.
+    """
+    lake, about = get_settings().lake_path, declared(tables()[table])
+    folder = lake / lake_files.LANDED
+    folder.mkdir(parents=True, exist_ok=True)
+    found = dict(_left_over(folder, files))
+    wanted = {path: fingerprint for path, fingerprint in files.items() if path not in found}
+    if not wanted:
+        return found
+    specs = [
+        {
+            "folder": str(get_settings().data_raw_path),
+            "path": path,
+            "digest": raw_files()[path],
+            "declared": about,
+            "max_reject_ratio": get_settings().max_reject_ratio,
+            "max_file_bytes": most_bytes(),
+            "is_correction": is_reject_file(path),
+            "target": str(folder / fingerprint),
+        }
+        for path, fingerprint in wanted.items()
+    ]
+    with tempfile.TemporaryDirectory(dir=lake, prefix=".landing-") as work:
+        spec, result = Path(work) / "spec.json", Path(work) / "result.json"
+        spec.write_text(json.dumps({"files": specs}))
+        submit("land", [str(spec), str(result)], name=f"landing {table}", task=shown_at)
+        outcomes: list[Outcome] = json.loads(result.read_text())
+    return {**found, **{outcome["path"]: outcome for outcome in outcomes}}
+
+
+def _left_over(folder: Path, files: Mapping[str, str]) -> Iterator[tuple[str, Outcome]]:
+    """Yield what killed runs have landed of the same files in the same way."""
+    with session() as cursor:
+        cursor.execute("SELECT path FROM etl.lake_files WHERE kind = 'landed'")
+        known = {Path(path).name for (path,) in cursor.fetchall()}
+    for path, fingerprint in files.items():
+        for sidecar in sorted(folder.glob(f"{fingerprint}-*.json")):
+            outcome = json.loads(sidecar.read_text())
+            parquet = folder / outcome["parquet"]
+            is_whole = parquet.is_file() and parquet.stat().st_size == outcome["bytes"]
+            if parquet.name not in known and outcome["path"] == path and is_whole:
+                yield path, outcome
+                break
+
+
+def take_up(load: Load, name: str, outcome: Outcome, *, allow_empty: bool) -> None:
+    """Have what Spark landed of a file stand in place of what the file brought before.
+
+    Args:
+        load: the load in progress.
+        name: path of the file relative to the raw folder.
+        outcome: what came of it.
+        allow_empty: take a file without records although it had some before.
+
+    Raises:
+        FileRefusedError: the file as a whole cannot be loaded.
+        TooManyRejectsError: too many of its records are no rows, or cannot be typed.
+        ChangedWhileReadError: its content is not the one that was fingerprinted.
+    """
+    if load.batch_id is None:
+        raise RuntimeError("the audit is missing; CreatePostgresTables comes first")
+    if error := outcome["error"]:
+        raise ERRORS[error["kind"]](error["message"])
+    cursor, table, batch_id = load.cursor, raw_table_of(name), load.batch_id
+    load.after_commit.append(write_due)
+    columns = outcome["columns"]
+    with limits_told(name):
+        added, missing = match_columns(cursor, name, columns, load.spec.update_id)
+    load.details["columns"] = undeclared(table, columns)
+    load.details["examples"] = outcome["examples"]
+    absent = [*missing_columns(table, missing), *vanished_columns(load, table, [*columns, *missing])]
+    if load.previous:
+        load.details["rejected_before"] = digests_of(cursor, load.previous.batch_id)
+    remove(cursor, table, load.previous)
+    require_not_emptied(load, name, outcome["records"], allow_empty=allow_empty)
+    parquet = f"{lake_files.LANDED}/{outcome['parquet']}"
+    if outcome["land_rejected"] or outcome["load_rejected"]:
+        _keep_rejects(cursor, get_settings().lake_path / parquet, table, name, batch_id)
+    if outcome["is_reject_file"] or is_reject_file(name):
+        load.details["corrects"] = outcome["corrects"] or name
+    else:
+        _enforce_limits(cursor, table, name, batch_id, outcome)
+    forget_refused(cursor, batch_id)
+    mark_due(cursor, table, [batch_id])
+    lake_files.note(cursor, table, "landed", batch_id, {parquet: outcome["bytes"]})
+    cursor.execute("INSERT INTO etl.row_counts VALUES ('raw', %s, %s, NULL, %s)", (table, batch_id, outcome["rows"]))
+    load.rows_read, load.rows_loaded = outcome["records"], outcome["rows"]
+    load.rows_rejected = outcome["land_rejected"]
+    load.holds = {f"raw.{table}": outcome["rows"]}
+    load.details["lake"] = {key: outcome[key] for key in ("parquet", "months", "rows", "load_rejected")}
+    note_reading(load, name, outcome["blank_rows"], outcome["delimiter"])
+    warn_if_shrunken(load, name)
+    new = new_columns_of(table, {column: outcome["examples"].get(column) for column in added})
+    note_drift(load, name, [*new, *absent])
+
+
+def _keep_rejects(cursor: Cursor, parquet: Path, table: str, source: str, batch_id: int) -> None:
+    cursor.execute(NEW_REJECTS)
+    copy_parquet(cursor, "new_rejects", ["_row", "rejected"], [parquet], only="rejected")
+    cursor.execute(KEEP_REJECTS, {"batch": batch_id, "table": table, "source": source})
+    cursor.execute("DROP TABLE new_rejects")
+
+
+def _enforce_limits(cursor: Cursor, table: str, name: str, batch_id: int, outcome: Outcome) -> None:
+    """Refuse a file of which too many records are no rows, or, of those that are, too many cannot be typed."""
+    read, rejected = outcome["records"], outcome["land_rejected"]
+    enforce_limit(cursor, "land", table, name, batch_id, read, rejected, is_given_up=outcome["is_given_up"])
+    enforce_limit(cursor, "load", table, name, batch_id, outcome["rows"], outcome["load_rejected"])

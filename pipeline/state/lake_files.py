@@ -1,0 +1,86 @@
+"""The catalogue of the lake: which files below `LAKE_PATH` count, and of which batch.
+
+It is kept in the transactions that commit markers: a file that no row names was left behind, whatever its name.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from psycopg2.extensions import cursor as Cursor
+from psycopg2.extras import execute_values
+
+from pipeline.settings import get_settings
+from pipeline.warehouse.statements import fetch_value
+
+LANDED, SNAPSHOTS = "landed", "snapshots"
+"""Folders below `LAKE_PATH`."""
+SECONDS_OF_WORK = 86_400  # a file that young may be one that a run is about to commit
+EXISTS = "SELECT to_regclass('etl.lake_files') IS NOT NULL"
+LEAVE = """
+    DELETE FROM etl.lake_files WHERE table_name = %(table)s AND kind = 'snapshot';
+    DELETE FROM etl.row_counts WHERE place IN ('processed', 'held_rows') AND table_name = %(table)s;
+    DELETE FROM etl.snapshot_days;
+    DELETE FROM etl.snapshot_devices
+"""
+
+
+def lost_files(cursor: Cursor) -> dict[int, str | None]:
+    """Return the batches whose rows are in the lake, each with a file of it that is not there as it was written."""
+    if not fetch_value(cursor, EXISTS):
+        return {}
+    cursor.execute("SELECT batch_id, path, bytes FROM etl.lake_files")
+    lost: dict[int, str | None] = {}
+    lake = get_settings().lake_path
+    for batch_id, path, size in cursor.fetchall():
+        if lost.get(batch_id) is None:
+            lost[batch_id] = None if _size(lake / path) == size else path
+    return lost
+
+
+def is_in_lake(cursor: Cursor, table: str) -> bool:
+    """Tell whether the rows of a table of `processed` are kept by Spark."""
+    return bool(fetch_value(cursor, "SELECT etl.is_in_lake(%s)", (table,)))
+
+
+def note(cursor: Cursor, table: str, kind: str, batch_id: int, files: Mapping[str, int]) -> None:
+    """Count files in: their paths relative to `LAKE_PATH`, with their sizes in bytes."""
+    rows = [(path, table, kind, batch_id, size) for path, size in files.items()]
+    execute_values(cursor, "INSERT INTO etl.lake_files (path, table_name, kind, batch_id, bytes) VALUES %s", rows)
+
+
+def forget(cursor: Cursor, batch_id: int) -> None:
+    """Have the files of a batch count no more."""
+    cursor.execute("DELETE FROM etl.lake_files WHERE batch_id = %s", (batch_id,))
+
+
+def leave(cursor: Cursor, table: str) -> None:
+    """Have a table no more in the lake, whose rows are about to be loaded into PostgreSQL."""
+    cursor.execute(LEAVE, {"table": table})
+    cursor.execute("SELECT etl.count_later('processed', %s)", (table,))
+
+
+def left_behind(cursor: Cursor) -> Iterator[Path]:
+    """Yield files and folders of the lake that do not count and are older than a day."""
+    lake = get_settings().lake_path
+    if not lake.is_dir() or not fetch_value(cursor, EXISTS):
+        return
+    cursor.execute("SELECT path FROM etl.lake_files")
+    counted = {lake / path for (path,) in cursor.fetchall()}
+    kept = counted.union(*(path.parents for path in counted))
+    for folder in (LANDED, SNAPSHOTS):
+        for path in sorted((lake / folder).glob("*")):
+            if path not in kept:
+                if time.time() - path.stat().st_mtime > SECONDS_OF_WORK:
+                    yield path
+            elif path.is_dir():
+                yield from (below for below in sorted(path.rglob("*")) if below.is_file() and below not in kept)
+
+
+def _size(path: Path) -> int | None:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return None

@@ -1,0 +1,108 @@
+"""Which tables Spark keeps, and the files that it lands together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import luigi
+
+from pipeline.records.files import table_of
+from pipeline.settings import PACKAGE_ROOT, get_settings
+from pipeline.state.fingerprints import combine, digest_file
+from pipeline.state.marker import Store
+from pipeline.state.spec import Load
+from pipeline.warehouse.rollups import SESSIONS
+
+if TYPE_CHECKING:
+    from pipeline.tasks.file_task import RefusableTask
+
+STATEMENTS = PACKAGE_ROOT / "pipeline/spark/sql"
+LANDING_WORK = ("pipeline.lake.landing", "pipeline.spark.land")
+LOADING_WORK = ("pipeline.lake.snapshot", "pipeline.spark.snapshot")
+PUBLISHING_WORK = ("pipeline.lake.sums",)
+
+
+_landings: dict[str, SparkLanding] = {}
+
+
+def on_spark(table: str) -> bool:
+    """Tell whether Spark lands and keeps a table: the one that grows without end, and that no other refers to."""
+    return get_settings().spark_master is not None and table == SESSIONS
+
+
+def engine_facts(table: str) -> dict[str, str]:
+    """Return what the engine adds to the inputs of a task: where PostgreSQL does all, nothing."""
+    return {"engine": "Spark"} if on_spark(table) else {}
+
+
+def loading_facts(table: str) -> dict[str, str]:
+    """Return what else counts where Spark loads a table: the statements of its program, and the days in PostgreSQL."""
+    if not on_spark(table):
+        return {}
+    statements = {path.name: digest_file(path) for path in sorted(STATEMENTS.glob("*.sql"))}
+    days = get_settings().sessions_in_postgres_days
+    return {**engine_facts(table), "program": combine(statements), **({"window": str(days)} if days else {})}
+
+
+def land_together(tasks: Iterable[RefusableTask], shown_at: luigi.Task) -> None:
+    """Have the files that Spark lands land in one application for each table, as the first of them is run.
+
+    Args:
+        tasks: tasks that are about to be run.
+        shown_at: the task that shows how far the application is.
+    """
+    landings: dict[str, SparkLanding] = {}
+    for task in tasks:
+        if task.lands_on_spark:
+            _landings[task.task_id] = landings.setdefault(table_of(task.path), SparkLanding(shown_at))
+            _landings[task.task_id].tasks.append(task)
+
+
+def landing_of(task: RefusableTask) -> SparkLanding | None:
+    """Return the landing that the file of a task is part of."""
+    return _landings.get(task.task_id)
+
+
+class SparkLanding:
+    """The landing of files of one table by Spark; what fails it as a whole fails each of them, and is tried once."""
+
+    def __init__(self, shown_at: luigi.Task) -> None:
+        """Prepare the landing of `tasks`, which are added one by one."""
+        self.tasks: list[RefusableTask] = []
+        self._shown_at = shown_at
+        self._error: Exception | None = None
+
+    def take_up(self, load: Load, task: RefusableTask) -> None:
+        """Load what came of the file of a task; see `pipeline.lake.landing.take_up`."""
+        from pipeline.lake.landing import take_up
+
+        take_up(load, task.path, self.outcome_of(task), allow_empty=bool(task.allow_empty))
+
+    def outcome_of(self, task: RefusableTask) -> dict[str, Any]:
+        """Return what came of the file of a task.
+
+        Raises:
+            PipelineError: the landing failed as a whole.
+        """
+        if self._error is None:
+            try:
+                outcome: dict[str, Any] = self._outcomes[task.path]
+            except KeyError:
+                raise
+            except Exception as error:
+                self._error = error
+            else:
+                return outcome
+        raise self._error
+
+    @cached_property
+    def _outcomes(self) -> dict[str, dict[str, Any]]:
+        from pipeline.lake.landing import land_all
+
+        # Others may have been landed by another run meanwhile, or stay as they are.
+        Store.forget()
+        pending = [task for task in self.tasks if not task.complete() and not task.is_kept()]
+        files = {task.path: task.fingerprint for task in pending}
+        return land_all(files, table_of(pending[0].path), self._shown_at)
