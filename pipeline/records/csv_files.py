@@ -10,7 +10,7 @@ import csv
 from collections import deque
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
-from typing import IO
+from typing import IO, NamedTuple
 
 from pipeline.records.csv_header import REJECT_COLUMN_PREFIX, REJECT_SOURCE, read_header
 from pipeline.records.csv_lines import BLOCK_SIZE, CutLine, Line, LineBlocks, LongLine, lines_of
@@ -37,6 +37,14 @@ class RejectedRecord:
     record: int
     reason: str
     row: dict[str, object]
+
+
+class Block(NamedTuple):
+    """Records as lines of CSV: the number of the first, how many there are, and their values."""
+
+    first: int
+    rows: int
+    content: bytes
 
 
 class CsvStream:
@@ -92,30 +100,42 @@ class CsvStream:
 
     def lines(self, prefix: bytes = b"") -> Iterator[bytes]:
         """Yield the good records as CSV, many at a time: `prefix`, the record's number, the values of `columns`."""
-        while not self.is_given_up and (block := self._blocks.next()):
-            plain = None if isinstance(block, CutLine | LongLine) else self._plain(block, prefix)
-            lines = lines_of(block if plain is None else b"")
-            del block  # there is no memory for two long lines
-            if plain:
-                yield plain
+        for plain, lines in self._parts():
+            if plain and plain.rows:
+                yield _numbered(plain, prefix)
             yield from self._one_by_one(lines, prefix)
 
-    def _plain(self, block: bytes, prefix: bytes) -> bytes | None:
-        """Return a block with nothing special in it ready for COPY; None if it needs a closer look."""
+    def blocks(self) -> Iterator[Block]:
+        """Yield the good records as `lines` does, without the numbers, in blocks where these follow one another."""
+        for plain, lines in self._parts():
+            if plain and plain.rows:
+                yield plain
+            yield from self._together(lines)
+
+    def _parts(self) -> Iterator[tuple[Block | None, deque[Line]]]:
+        """Yield blocks with nothing special in them, or the lines of others."""
+        closer = 0  # bytes that are being looked at again, in pieces
+        while not self.is_given_up and (block := self._blocks.next()):
+            plain = None if isinstance(block, CutLine | LongLine) else self._plain(block)
+            closer -= len(block)
+            if not plain and not isinstance(block, CutLine | LongLine) and closer < 0:
+                closer = len(block)
+                self._blocks.give_back(bytearray(block), deque())
+                continue
+            lines = lines_of(b"" if plain else block)
+            del block  # there is no memory for two long lines
+            yield plain, lines
+
+    def _plain(self, block: bytes) -> Block | None:
+        """Return the records of a block with nothing special in it; None if it has anything."""
         found = self._regular(block)
-        if found is None:
+        if found is None or not is_text(found[0]):
             return None
         regular, blank_rows = found
-        try:
-            text = regular.decode("utf-8")
-        except UnicodeDecodeError:
-            return None
-        first = self.records + 1
-        self.records += regular.count(b"\n")
+        plain = Block(self.records + 1, regular.count(b"\n"), regular)
+        self.records += plain.rows
         self.blank_rows += blank_rows
-        start = prefix.decode()
-        records = text.removesuffix("\n").split("\n") if text else []
-        return "".join([f"{start}{n},{record}\n" for n, record in enumerate(records, first)]).encode()
+        return plain
 
     def _regular(self, block: bytes) -> tuple[bytes, int] | None:
         """Return a block with commas and newlines as they should be; None if a record may be none.
@@ -141,13 +161,12 @@ class CsvStream:
     def _one_by_one(self, lines: deque[Line], prefix: bytes) -> Iterator[bytes]:
         out: list[bytes] = []
         size = 0
-        while lines and not self.is_given_up:
-            record = self._next(lines)
+        for record in self._records(lines):
             if isinstance(record, LongRecord):
                 yield b"".join([*out, b"%b%d," % (prefix, self.records)])
                 yield from record.as_csv(self._kept, is_ours=not self._is_plain)
                 out, size = [b"\n"], 1
-            elif record is not None:
+            else:
                 out.append(b"%b%d,%b\n" % (prefix, self.records, record))
                 size += len(record)
             if size > BLOCK_SIZE:
@@ -155,6 +174,30 @@ class CsvStream:
                 out, size = [], 0
         if out:
             yield b"".join(out)
+
+    def _together(self, lines: deque[Line]) -> Iterator[Block]:
+        out: list[bytes] = []
+        first = size = 0
+        for found in self._records(lines):
+            record = found
+            if isinstance(record, LongRecord):
+                record = b"".join(record.as_csv(self._kept, is_ours=not self._is_plain))
+            if out and (self.records != first + len(out) or size > BLOCK_SIZE):
+                yield Block(first, len(out), b"\n".join([*out, b""]))
+                out, size = [], 0
+            if not out:
+                first = self.records
+            out.append(record)
+            size += len(record)
+        if out:
+            yield Block(first, len(out), b"\n".join([*out, b""]))
+
+    def _records(self, lines: deque[Line]) -> Iterator[bytes | LongRecord]:
+        """Yield the next records as CSV, without their ends, or as they are if they are long; see `records`."""
+        while lines and not self.is_given_up:
+            record = self._next(lines)
+            if record is not None:
+                yield record
 
     def _next(self, lines: deque[Line]) -> bytes | LongRecord | None:
         """Return the next record as CSV, without its end, or as it is if it is long; None if it is no row."""
@@ -203,3 +246,9 @@ class CsvStream:
         row: dict[str, object] = {column: shortened(value) for column, value in values}
         row["_reject_line"] = shortened(line, size)
         self._reject(RejectedRecord(self.records, record.fault or "", row))
+
+
+def _numbered(block: Block, prefix: bytes) -> bytes:
+    start = prefix.decode()
+    records = block.content.decode("utf-8").removesuffix("\n").split("\n")
+    return "".join([f"{start}{n},{record}\n" for n, record in enumerate(records, block.first)]).encode()

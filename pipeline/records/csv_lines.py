@@ -7,6 +7,7 @@ from collections import deque
 from typing import IO
 
 BLOCK_SIZE = 1 << 20
+PIECE_SIZE = 1 << 12  # of a block that is looked at again, so that few lines are taken apart for one that is bad
 # Beyond this an open quote counts as one that was forgotten; it also bounds the memory a record can take.
 MAX_RECORD_BYTES = 64 << 20
 # A longer line comes alone and is never copied as a whole. One that holds a NUL byte is not collected to its end:
@@ -80,7 +81,10 @@ class LineBlocks:
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
     def give_back(self, content: bytearray, lines: deque[Line]) -> None:
-        """Take back what comes next: content, which ends where a line does, then lines; `lines` is empty then."""
+        """Take back what comes next: content, which ends where a line does, then lines; `lines` is empty then.
+
+        It comes again in blocks that are smaller.
+        """
         while lines:
             line = lines.popleft()
             if isinstance(line, CutLine):
@@ -93,8 +97,8 @@ class LineBlocks:
 
     def _read(self) -> bytes:
         if self._back:
-            block = bytes(self._back[:BLOCK_SIZE])
-            del self._back[:BLOCK_SIZE]
+            block = bytes(self._back[:PIECE_SIZE])
+            del self._back[:PIECE_SIZE]
             return block
         return b"" if self._cut is not None else self._file.read(BLOCK_SIZE)
 

@@ -33,6 +33,7 @@ class Read:
         self.rejected: list[RejectedRecord] = []
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(csv_lines, "BLOCK_SIZE", block_size)
+            patch.setattr(csv_lines, "PIECE_SIZE", block_size)
             stream = CsvStream(io.BytesIO(data), "users.csv", self.rejected.append, declared, declared)
             self.columns = stream.columns
             self.chunks = list(stream.lines(prefix))
@@ -51,6 +52,19 @@ class Read:
     @property
     def reasons(self) -> list[tuple[int, str]]:
         return [(each.record, each.reason) for each in self.rejected]
+
+
+def in_blocks(data: bytes, block_size: int) -> list[Row]:
+    """Return the records of a file as they come without their numbers."""
+    rows: list[Row] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(csv_lines, "BLOCK_SIZE", block_size)
+        patch.setattr(csv_lines, "PIECE_SIZE", block_size)
+        for block in CsvStream(io.BytesIO(data), "users.csv", lambda _: None).blocks():
+            fields = list(csv.reader(io.StringIO(block.content.decode(), newline=""), strict=True))
+            assert len(fields) == block.rows > 0
+            rows += enumerate(fields, block.first)
+    return rows
 
 
 def read(data: bytes, *declared: str) -> Read:
@@ -416,6 +430,23 @@ def test_a_header_of_reject_columns_only() -> None:
     assert "no columns but those that reject files add" in refusal(b"_reject_record,_reject_line\n1,2\n")
 
 
+def test_few_odd_records_among_many() -> None:
+    bad = [b'"a', b"\xff,1", b"1", b"1,2,3", b"\0,1"]
+    good = [b'"a ""b""",c', b'"x\ny\r\nz",2', b'"\n,1", ', b"k" * 3_000_000 + b',"1"']
+    odd = [*bad, b",", *good]
+    lines = [b"%d,%d" % (number, number) for number in range(30_000)]
+    for place, line in enumerate([*odd, *odd[:-1]]):
+        lines.insert(place * 1_500, line)
+    data = b"a,b\n" + b"\r\n".join(lines)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(csv_lines, "PIECE_SIZE", 1 << 20)
+        whole = Read(data)
+    rows = Read(data).rows
+    assert (rows, in_blocks(data, 1 << 20)) == (whole.rows, whole.rows)
+    assert len(rows) == 30_007
+    assert len(whole.rejected) == 10
+
+
 # Whatever the bytes
 
 SYNTAX = [b"a", b"1", b",", b",", b",", b'"', b'""', b"\n", b"\n", b"\r\n", b"\r", b" ", b"\0", b"\\.", b"'"]
@@ -442,6 +473,7 @@ def test_any_record_is_either_emitted_or_rejected(body: bytes, block_size: int) 
         kept.encode("utf-8")
     whole = Read(b"a,b\n" + body)
     assert (whole.rows, whole.rejected) == (found.rows, found.rejected)
+    assert in_blocks(b"a,b\n" + body, block_size) == found.rows
 
 
 @settings(deadline=None, max_examples=300)
