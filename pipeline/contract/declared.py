@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
 from pipeline.contract.ranges import Bound, list_of, range_of, reason_of
 from pipeline.contract.table import Check, Column, Table
 from pipeline.errors import PipelineError
-from pipeline.records.declaration import Declared, DeclaredColumn, Kind
+from pipeline.records.declaration import Declared, DeclaredColumn, Kind, TableNames
 
 KINDS: dict[str, Kind] = {
     "text": "text",
@@ -52,6 +52,11 @@ def declared(table: Table) -> Declared:
             for each in table.references
         ],
     }
+
+
+def column_names(tables: Iterable[Table]) -> dict[str, TableNames]:
+    """Return the names of tables' columns, by which it is judged for which of them a file is meant."""
+    return {each.name: {"columns": list(each.column_names), "required": list(each.required)} for each in tables}
 
 
 def _column(table: Table, column: Column) -> DeclaredColumn:

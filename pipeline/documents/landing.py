@@ -15,6 +15,7 @@ from pipeline.documents.batches import write_spooled
 from pipeline.documents.extended_json import row_json, shown
 from pipeline.documents.storable import UnstorableError, storable
 from pipeline.records.files import FileRefusedError
+from pipeline.records.limits import is_hopeless
 from pipeline.servers import mongo
 from pipeline.settings import get_settings
 from pipeline.sources.files import open_raw
@@ -23,7 +24,7 @@ from pipeline.state import mongo_markers
 from pipeline.state.inputs import Inputs
 from pipeline.state.memory import limited_memory
 from pipeline.state.spec import Load
-from pipeline.warehouse.reject_limit import enforce_limit, is_hopeless
+from pipeline.warehouse.reject_limit import enforce_limit
 from pipeline.warehouse.rejects import Rejects
 
 logger = logging.getLogger("pipeline")
@@ -142,7 +143,7 @@ def inspect(name: str, digest: str, spool: IO[bytes], rejects: Rejects, only: Co
             with limited_memory(MEMORY_OF_DOCUMENT):
                 for document in read_documents(file, name, known, found.passed_over):
                     _keep(document, name, found, spool, rejects, only)
-                    if is_hopeless(found.read, found.rejected):
+                    if is_hopeless(found.read, found.rejected, get_settings().max_reject_ratio):
                         found.is_given_up = True
                         break
         except MemoryError:

@@ -44,3 +44,10 @@ class Declared(TypedDict):
     key: list[str]
     columns: list[DeclaredColumn]
     references: list[DeclaredReference]
+
+
+class TableNames(TypedDict):
+    """The names of a table's columns, and those of them that are NOT NULL."""
+
+    columns: list[str]
+    required: list[str]

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import IO
 
 import psycopg2
 from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 
+from pipeline.contract.declared import column_names
 from pipeline.contract.register import csv_tables
 from pipeline.records.chunks import Chunks
 from pipeline.records.csv_files import COMMA, CsvStream, RejectedRecord
 from pipeline.records.csv_header import DELIMITERS
-from pipeline.records.files import FileEmptiedError, FileRefusedError, table_of
+from pipeline.records.files import FileEmptiedError, FileRefusedError
+from pipeline.records.headers import open_stream
+from pipeline.records.limits import is_hopeless
 from pipeline.settings import get_settings
 from pipeline.sources.files import open_raw
 from pipeline.state.marker import Marker
@@ -26,7 +28,7 @@ from pipeline.warehouse.edits import comparable, expect, take_over
 from pipeline.warehouse.header_match import match_columns
 from pipeline.warehouse.raw_columns import delete_batch, drop_if_unused, index_raw, raw_table_of
 from pipeline.warehouse.reject_files import is_reject_file, mark_due, write_due
-from pipeline.warehouse.reject_limit import TooManyRejectsError, enforce_limit, enforce_limit_on_values, is_hopeless
+from pipeline.warehouse.reject_limit import TooManyRejectsError, enforce_limit, enforce_limit_on_values
 from pipeline.warehouse.rejects import Rejects, digests_of, forget_refused
 from pipeline.warehouse.statements import identifiers
 from pipeline.warehouse.unused_columns import undeclared
@@ -94,10 +96,12 @@ def _land(
     def reject(found: RejectedRecord) -> None:
         problem = {"column": None, "value": None, "reason": found.reason}
         rejects.add(table, name, found.record, [problem], json.dumps(found.row))
-        stream.is_given_up = not is_correction and is_hopeless(stream.records, rejects.count)
+        stream.is_given_up = not is_correction and is_hopeless(
+            stream.records, rejects.count, get_settings().max_reject_ratio
+        )
 
     with open_raw(get_settings().data_raw_path, name, digest) as file:
-        stream = _open_stream(name, file, reject)
+        stream = open_stream(file, name, reject, table, column_names(csv_tables().values()).get(table))
         is_correction = stream.is_reject_file or is_reject_file(name)
         if is_edited and stream.is_reject_file:
             raise CorrectionError
@@ -200,16 +204,6 @@ def limits_told(name: str) -> Iterator[None]:
             f"{name}: PostgreSQL cannot take it: {error.diag.message_primary}; deliver it with fewer columns, or"
             " shorter values"
         ) from error
-
-
-def _open_stream(name: str, file: IO[bytes], reject: Callable[[RejectedRecord], None]) -> CsvStream:
-    declared = csv_tables().get(table_of(name))
-    if declared is None:
-        return CsvStream(file, name, reject)
-    try:
-        return CsvStream(file, name, reject, declared.column_names, declared.required)
-    except FileRefusedError as error:
-        raise FileRefusedError(f"{error}\n  {declared.raw} needs: {', '.join(declared.required)}") from error
 
 
 def _copy(cursor: Cursor, table: sql.Composable, stream: CsvStream, batch_id: int) -> int:

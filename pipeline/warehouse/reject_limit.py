@@ -10,6 +10,7 @@ from psycopg2.extensions import cursor as Cursor
 from pipeline.contract.register import csv_tables
 from pipeline.contract.typing import define_staging
 from pipeline.errors import RefusedInputError
+from pipeline.records.limits import RATIO_APPLIES_FROM, too_many
 from pipeline.settings import get_settings
 from pipeline.state.spec import RefusedLoadError
 from pipeline.warehouse.raw_columns import delete_batch
@@ -17,8 +18,6 @@ from pipeline.warehouse.reject_files import mark_due, reject_file
 from pipeline.warehouse.rejects import COLUMNS, forget_refused
 from pipeline.warehouse.statements import execute_file, fetch_value
 
-GIVEN_UP_FROM = 100_000  # rejected records: a file of many millions would take hours, and fill the disk with them
-RATIO_APPLIES_FROM = 100  # records; a few bad rows in a tiny file are no reason to stop
 REJECTED_AND_NOT_EDITED = """
     SELECT count(*) FROM etl.rejected_rows AS rejected
     LEFT JOIN etl.edited_rows AS edited ON edited.batch_id = rejected.batch_id AND edited._row = rejected.record
@@ -57,17 +56,6 @@ class TooManyRejectsError(RefusedLoadError, RefusedInputError):
         cursor.copy_expert(f"COPY etl.rejected_rows ({ALL_COLUMNS}) FROM STDIN", self._rows)
         if self._table:
             mark_due(cursor, self._table, [self.batch_id])
-
-
-def too_many(read: int, rejected: int) -> bool:
-    """Tell whether more of a source was rejected than `MAX_REJECT_RATIO` allows; a share equal to it is allowed."""
-    # Divided, not multiplied: 0.29 * 100 is a little less than 29.
-    return read >= RATIO_APPLIES_FROM and rejected / read > get_settings().max_reject_ratio
-
-
-def is_hopeless(read: int, rejected: int) -> bool:
-    """Tell whether so much of a file was rejected by now that it is not worth reading to its end."""
-    return rejected >= GIVEN_UP_FROM and too_many(read, rejected)
 
 
 def _commonest_reasons(cursor: Cursor, batch_id: int, stage: str) -> str:
@@ -109,9 +97,10 @@ def enforce_limit(  # noqa: PLR0917 (a source of the audit, and its counts)
     Raises:
         TooManyRejectsError: they are too many; the message names the commonest reasons.
     """
-    if not too_many(read, rejected):
+    limit = get_settings().max_reject_ratio
+    if not too_many(read, rejected, limit):
         return
-    limit, reasons = get_settings().max_reject_ratio, _commonest_reasons(cursor, batch_id, stage)
+    reasons = _commonest_reasons(cursor, batch_id, stage)
     records = f"the first {read:,} records" if is_given_up else f"{read:,} records"
     place = reject_file(table, batch_id) if table else "what python -m pipeline rejects shows"
     raise TooManyRejectsError(
@@ -151,7 +140,7 @@ def enforce_limit_on_values(
     rejected = fetch_value(cursor, "SELECT count(*) FROM stg_landed WHERE NOT valid")
     if is_edited:
         rejected += fetch_value(cursor, REJECTED_AND_NOT_EDITED, (batch_id,))
-    if not too_many(rows, rejected):
+    if not too_many(rows, rejected, get_settings().max_reject_ratio):
         return
     cursor.execute(
         """

@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from pipeline.warehouse import reject_limit
+from pipeline.records import limits
 from tests.in_process import REFUSED, attempt, load_all, settle
 from tests.project import Project
 from tests.small_input import ANN, BOB, USER_COLUMNS, session, write_all, write_sessions
@@ -104,7 +104,7 @@ def test_what_a_file_unpacks_to_is_limited(project: Project) -> None:
 def test_a_file_of_nothing_but_rejects_is_not_read_to_its_end(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reject_limit, "GIVEN_UP_FROM", 1000)
+    monkeypatch.setattr(limits, "GIVEN_UP_FROM", 1000)
     load_all(project)
     good = [BOB.replace("U2", f"G{number}") for number in range(50_000)]
     project.write_rows("users-2.csv", [USER_COLUMNS, *["x"] * 1000, *good])
