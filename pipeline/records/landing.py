@@ -18,7 +18,7 @@ from typing import IO, Literal, NotRequired, TypedDict
 import pyarrow as pa
 import pyarrow.parquet
 
-from pipeline.records.arrow import TypedRecords
+from pipeline.records.arrow import ROW, TypedRecords
 from pipeline.records.csv_files import Block, CsvStream, RejectedRecord
 from pipeline.records.declaration import Declared, TableNames
 from pipeline.records.files import Care, ChangedWhileReadError, FileRefusedError, UnreadableFileError, open_file
@@ -212,7 +212,15 @@ class _Groups:
     """Writes Parquet, a group of rows at a time."""
 
     def __init__(self, file: IO[bytes], schema: pa.Schema) -> None:
-        self._writer = pyarrow.parquet.ParquetWriter(file, schema, compression="zstd", store_decimal_as_integer=True)
+        # Numbers in a row take next to nothing as differences.
+        self._writer = pyarrow.parquet.ParquetWriter(
+            file,
+            schema,
+            compression="zstd",
+            store_decimal_as_integer=True,
+            use_dictionary=[name for name in schema.names if name != ROW],
+            column_encoding={ROW: "DELTA_BINARY_PACKED"},
+        )
         self._batches: list[pa.RecordBatch] = []
         self._rows = self._bytes = 0
 
