@@ -32,6 +32,7 @@ STARVING = re.compile(r"Initial job has not accepted any resources|\(state: ACCE
 SECONDS_UNTIL_IT_SAYS_SO = 15
 SECONDS_BETWEEN_SAYING_SO = 60  # at most, while it goes on; it says so every 15 s
 NO_MASTER = "All masters are unresponsive"
+LOST_MASTER = re.compile(r"Disconnected from Spark cluster|Master has changed")
 
 TAIL = 400  # lines
 LONGEST_LINE = 500  # characters of what is told
@@ -61,6 +62,7 @@ class Output:
         self._logged: deque[str] = deque(maxlen=TAIL)
         self._warnings = 0
         self._starving_since = self._last_starved = float("-inf")
+        self._without_master_since = float("inf")
 
     def take_printed(self, line: str) -> None:
         """Take a line of the program's own."""
@@ -77,6 +79,8 @@ class Output:
         """
         if STARVING.search(line):
             self._starve()
+        if lost := LOST_MASTER.search(line):
+            self._without_master_since = time.monotonic() if lost[0].startswith("Disconnected") else float("inf")
         found = LOGGED.match(line)
         if found is None:
             if line.strip() and not line.startswith(("\t", "    ", "WARNING:")):
@@ -89,6 +93,19 @@ class Output:
         elif (page := PAGE.search(found[3])) and (show := getattr(self.task, "set_tracking_url", None)):
             with suppress(RPCError):
                 show(page[1])
+
+    def see_master(self) -> None:
+        """See that the master did not leave for good: Spark itself would wait for ever.
+
+        Raises:
+            SparkError: it left for as long as a job waits for cores.
+        """
+        settings = get_settings()
+        if time.monotonic() - self._without_master_since >= settings.spark_wait_seconds:
+            raise SparkError(
+                f"the Spark master at {settings.spark_master} left, and did not come back for"
+                f" {settings.spark_wait_seconds:,} seconds: run again when it is there"
+            )
 
     def _warn(self, said: str) -> None:
         """Log what goes wrong, as a warning: what is an error to Spark it may still make good."""

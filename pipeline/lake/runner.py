@@ -81,6 +81,7 @@ def _run(command: list[str], output: Output) -> int:
                 if not ready and job.poll() is not None:  # something that it started holds the pipes
                     break
                 _see_run()
+                output.see_master()
         return job.wait()
     finally:
         printed.close()
