@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pipeline.settings import PACKAGE_ROOT
 
-PARTS = ("pipeline/errors.py", "pipeline/records/*.py", "pipeline/spark/*.py")
+PARTS = ("pipeline/errors.py", "pipeline/records/*.py", "pipeline/spark/*.py", "pipeline/spark/sql/*.sql")
 EMPTY = "pipeline/__init__.py"  # as it is, it would import Luigi
 LONG_AGO = (1980, 1, 1, 0, 0, 0)
 

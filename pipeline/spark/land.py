@@ -1,0 +1,79 @@
+"""Lands CSV files as typed Parquet, one task a file: `land.py SPEC.json RESULT.json`."""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+from pyspark.sql import SparkSession
+
+from pipeline.spark.folder import write_json
+
+
+def make(spark: SparkSession, spec: dict[str, Any]) -> list[dict[str, Any]]:
+    """Land `files`, each told as `pipeline.records.landing.land` wants it; return what came of each, in their order."""
+    files = spec["files"]
+    if not files:
+        return []
+
+    def landed(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        from pipeline.records.landing import land
+
+        for batch in batches:
+            for number in batch.column(0).to_pylist():
+                outcome = json.dumps(land(files[number]))
+                yield pa.RecordBatch.from_pydict({"number": [number], "outcome": [outcome]})
+
+    # A task a file, and no shuffle whose loss would have to be made good.
+    numbers = spark.range(0, len(files), 1, len(files))
+    with telling(spark, len(files)):
+        found = numbers.mapInArrow(landed, "number long, outcome string").collect()
+    return [json.loads(outcome) for _, outcome in sorted(found)]
+
+
+class telling:  # noqa: N801 (reads as a word)
+    """Says how many of the tasks are done, while they run."""
+
+    def __init__(self, spark: SparkSession, tasks: int) -> None:
+        """Take the number of tasks of the only job."""
+        self._tracker = spark.sparkContext.statusTracker()
+        self._tasks = tasks
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._tell, daemon=True)
+
+    def __enter__(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def __exit__(self, *_: object) -> None:
+        """End."""
+        self._ended.set()
+        self._thread.join()
+
+    def _tell(self) -> None:
+        told = -1
+        while not self._ended.wait(1):
+            stages = [self._tracker.getStageInfo(number) for number in self._tracker.getActiveStageIds()]
+            done = max((stage.numCompletedTasks for stage in stages if stage), default=told)
+            if done > told:
+                told = done
+                print(f"PROGRESS {done / self._tasks:.2f} {done} of {self._tasks} files", flush=True)
+
+
+def main() -> None:
+    """Do what SPEC.json says, and write RESULT.json last."""
+    spec, result = Path(sys.argv[1]), Path(sys.argv[2])
+    spark = SparkSession.builder.getOrCreate()
+    try:
+        write_json(result, make(spark, json.loads(spec.read_text(encoding="utf-8"))))
+    finally:
+        spark.stop()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,226 @@
+"""The rows of the snapshot: sessions by month, and those that are superseded or wait."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import reduce
+from pathlib import Path
+from typing import Any
+
+from pyspark import StorageLevel
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from pipeline.spark import judging
+from pipeline.spark.judging import PLACE, SUPERSEDED, WAITING
+from pipeline.spark.previous import Previous
+from pipeline.spark.shape import FILE, MONTH, ROW, WAITS_FOR, Reference, quoted, sent
+from pipeline.spark.work import Work
+
+WAS, TOUCHED = "_was", "_touched"
+CAME, GONE, LOADED = "came", "gone", "loaded"
+_STAYS = "stays"
+_FINGERPRINT = f"bit_xor(xxhash64({FILE}, {ROW}))"
+
+
+@dataclass
+class Rows:
+    """Where every valid row is, and how many of each file."""
+
+    months: dict[str, dict[str, Any]]
+    changed: set[str]
+    """Months that are not as they were."""
+    changes: DataFrame | None
+    """Loaded rows that came or left; None if everything was made anew."""
+    held: dict[str, list[str]] = field(default_factory=dict)
+    superseded: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    waiting: dict[str, dict[str, int]] = field(default_factory=lambda: defaultdict(dict))
+
+    def outcomes(self, files: Iterable[dict[str, Any]], parents: Iterable[str]) -> dict[str, dict[str, Any]]:
+        """Return what became of the rows of each file.
+
+        Raises:
+            RuntimeError: they do not add up.
+        """
+        names, outcomes = list(dict.fromkeys(parents)), {}
+        for file in files:
+            name = file["parquet"]
+            loaded = sum(month["loaded"].get(name, 0) for month in self.months.values())
+            waiting = {parent: self.waiting[name].get(parent, 0) for parent in names}
+            valid = file["rows"] - file["load_rejected"]
+            told = loaded + self.superseded[name] + sum(waiting.values())
+            if told != valid:
+                raise RuntimeError(f"{name}: {valid:,} valid rows landed, and {told:,} are accounted for")
+            outcomes[name] = {"loaded": loaded, "superseded": self.superseded[name], "waiting": waiting}
+        return outcomes
+
+
+def make_anew(work: Work) -> Rows:
+    """Judge all landed rows, and write them in one pass."""
+    folder, shape = work.folder, work.shape
+    rows = work.landed(list(work.ranks))
+    with folder.step("superseded", 0.05):
+        again = judging.repeated(rows, shape)
+    with folder.step("sessions", 0.15):
+        losers = judging.beaten(again, shape, judging.ranks(work.spark, work.ranks))
+        found = judging.judged(rows, shape, losers, work.parents, F.col(MONTH))
+        folder.write("rows", found.hint("rebalance", PLACE), by=PLACE)
+    with folder.step("counts", 0.4):
+        made = Rows({}, set(), None)
+        for place, _, _, file, waits_for, count, fingerprint in _tally(work):
+            if not _note_held(made, place, file, waits_for, count):
+                _note(made.months, place, file, count, fingerprint)
+    _placed(made, work, "rows")
+    made.changed = set(made.months)
+    return made
+
+
+def keep_up(work: Work, before: Previous) -> Rows:
+    """Judge what came, what is concerned by what came or left, and what waits; write the months that change."""
+    folder, shape = work.folder, work.shape
+    with folder.step("superseded and waiting", 0.05):
+        concerned = _concerned(work, before)
+        settled = (F.col(WAS) == SUPERSEDED) & ~F.col(TOUCHED)
+        ranked = judging.ranks(work.spark, work.ranks)
+        losers = judging.beaten(concerned.where(~settled), shape, ranked)
+        losers = losers.union(concerned.where(settled).select(FILE, ROW))
+        otherwise = F.when(F.col(WAS) == LOADED, _STAYS).otherwise(CAME)
+        found = judging.judged(concerned.drop(TOUCHED), shape, losers, work.parents, otherwise)
+        found = found.where(F.col(PLACE) != _STAYS)
+        gone = before.loaded_of([file for file in before.files if file not in work.ranks])
+        found = found.unionByName(gone.withColumns({WAS: F.lit(LOADED), PLACE: F.lit(GONE)}))
+        folder.write("rows", found.hint("rebalance", PLACE), by=PLACE)
+        concerned.unpersist()
+    with folder.step("counts", 0.25):
+        months = {name: {**month, "loaded": dict(month["loaded"])} for name, month in before.months.items()}
+        made = Rows(months, set(), None)
+        left = 0
+        for place, was, month, file, waits_for, count, fingerprint in _tally(work):
+            _note_held(made, place, file, waits_for, count)
+            if place == CAME or was == LOADED:
+                made.changed.add(month)
+                sign = 1 if place == CAME else -1
+                left += count if sign < 0 else 0
+                _note(months, month, file, sign * count, fingerprint)
+    with folder.step("sessions", 0.35):
+        made.changes = _written(work).where((F.col(PLACE) == CAME) | (F.col(WAS) == LOADED))
+        if made.changed:
+            kept = before.loaded(made.changed)
+            leaving = made.changes.where(F.col(WAS) == LOADED).select(FILE, ROW)
+            kept = kept.join(sent(leaving, left), [FILE, ROW], "left_anti")
+            now = kept.unionByName(made.changes.where(F.col(PLACE) == CAME).select(*map(quoted, shape.kept)))
+            folder.write("sessions", now.withColumn(PLACE, F.col(MONTH)).hint("rebalance", PLACE), by=PLACE)
+    for name in made.changed:
+        if not months[name]["sessions"]:
+            del months[name]
+    _placed(made, work, "sessions")
+    _placed(made, work, "rows")
+    return made
+
+
+def _concerned(work: Work, before: Previous) -> DataFrame:
+    """Return what came, what has a key of these or of what left, and what waits, or has to from now on."""
+    shape = work.shape
+    came = [file for file in work.ranks if file not in before.files]
+    left = [file for file in before.files if file not in work.ranks]
+    stays = ~F.col(FILE).isin(left)
+    key = list(map(quoted, shape.key))
+    new = work.landed(came)
+    held = {kind: before.held(kind) for kind in (WAITING, SUPERSEDED)}
+    leaving = [before.loaded_of(left), *(rows.where(~stays) for rows in held.values())]
+    keys = reduce(DataFrame.union, [rows.select(*key) for rows in (new, *leaving)]).distinct()
+    keys = keys.withColumn(TOUCHED, F.lit(True))
+    count = sum(f["rows"] for f in work.spec["files"] if f["parquet"] in came)
+    count += sum(before.manifest["outcomes"][file]["loaded"] for file in left)
+
+    loaded = before.loaded().where(stays)
+    marks = []
+    if came or left:
+        loaded, marks = loaded.join(sent(keys, count), shape.key, "left"), [TOUCHED]
+    else:
+        loaded = loaded.withColumn(TOUCHED, F.lit(False))
+    for number, reference in enumerate(shape.references):
+        lost = _lost(reference, work, before)
+        if lost is not None:
+            mark = f"_lost_{number}"
+            refers = [F.col(quoted(own)) == lost[place] for place, own in enumerate(reference.columns)]
+            loaded = loaded.join(F.broadcast(lost.withColumn(mark, F.lit(True))), refers, "left").drop(*lost.columns)
+            marks.append(mark)
+    concerned = reduce(lambda a, b: a | b, [F.col(mark).isNotNull() for mark in marks], F.lit(False))
+    loaded = loaded.where(concerned) if marks else loaded.limit(0)
+    again = held[SUPERSEDED].where(stays).join(sent(keys, count), shape.key, "left")
+    parts = [
+        (new.withColumn(TOUCHED, F.lit(True)), "new"),
+        (loaded, LOADED),
+        (held[WAITING].where(stays).withColumn(TOUCHED, F.lit(True)), WAITING),
+        (again, SUPERSEDED),
+    ]
+    every = [
+        rows.select(
+            *map(quoted, shape.kept), F.coalesce(F.col(TOUCHED), F.lit(False)).alias(TOUCHED), F.lit(was).alias(WAS)
+        )
+        for rows, was in parts
+    ]
+    return reduce(DataFrame.unionByName, every).persist(StorageLevel.MEMORY_AND_DISK)
+
+
+def _lost(reference: Reference, work: Work, before: Previous) -> DataFrame | None:
+    """Return the keys of a parent that left, if any."""
+    now = work.parents[reference.parent]
+    if before.has_same_parent(reference.parent, now.path):
+        return None
+    names = [f"_lost_key_{place}" for place in range(len(reference.columns))]
+
+    def keys(frame: DataFrame) -> DataFrame:
+        return frame.select(*map(quoted, reference.parent_columns)).toDF(*names)
+
+    lost = keys(before.parent(reference.parent)).join(keys(now.frame), names, "left_anti").persist()
+    return lost if lost.count() else None
+
+
+def _written(work: Work) -> DataFrame:
+    schema = f"{work.shape.schema}, {WAS} string, {PLACE} string"
+    return work.spark.read.schema(schema).parquet(str(work.folder.path / "rows"))
+
+
+def _tally(work: Work) -> list[Any]:
+    if not work.folder.files("rows"):
+        return []
+    groups = _written(work).groupBy(PLACE, WAS, MONTH, FILE, WAITS_FOR)
+    return list(groups.agg(F.count("*"), F.expr(_FINGERPRINT)).collect())
+
+
+def _note_held(made: Rows, place: str, file: str, waits_for: str | None, count: int) -> bool:
+    if place == SUPERSEDED:
+        made.superseded[file] += count
+    elif place == WAITING:
+        made.waiting[file][str(waits_for)] = made.waiting[file].get(str(waits_for), 0) + count
+    return place in (SUPERSEDED, WAITING)
+
+
+def _note(months: dict[str, dict[str, Any]], name: str, file: str, count: int, fingerprint: int) -> None:
+    """Count rows that came to a month, or left it: its digest says which rows it has, in whatever order."""
+    month = months.setdefault(name, {"digest": "", "sessions": 0, "loaded": {}})
+    known = int(month["digest"].partition("-")[2] or "0", 16)
+    month["sessions"] += count
+    month["loaded"][file] = month["loaded"].get(file, 0) + count
+    if not month["loaded"][file]:
+        del month["loaded"][file]
+    month["digest"] = f"{month['sessions']}-{known ^ (fingerprint & (1 << 64) - 1):016x}"
+
+
+def _placed(made: Rows, work: Work, name: str) -> None:
+    """Note which files hold which month, and which hold what waits or is superseded."""
+    by_place: dict[str, list[str]] = defaultdict(list)
+    for file in work.folder.files(name):
+        by_place[Path(file).parent.name.partition("=")[2]].append(file)
+    for place, found in by_place.items():
+        if place in made.months:
+            made.months[place] |= {
+                "folder": str((work.folder.path / found[0]).parent.relative_to(work.lake)),
+                "files": [Path(file).name for file in found],
+            }
+        elif place in (SUPERSEDED, WAITING):
+            made.held[place] = found

@@ -1,0 +1,130 @@
+"""What Spark must know of a declared table, and the reading of its landed files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import pyarrow as pa
+from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+FILE, ROW, MONTH, WAITS_FOR = "_file", "_row", "_month", "_waits_for"
+"""Columns beside the declared ones: the landed file, the record in it, its month, the parent that is missing."""
+
+NO_MONTH = "all"
+BROADCAST_ROWS = 500_000
+"""As many keys are sent to every executor; more are shuffled, if Spark finds nothing better."""
+
+_TYPES = {"smallint": "smallint", "integer": "int", "bigint": "bigint"}
+
+
+@dataclass(frozen=True)
+class Reference:
+    """Columns that refer to those of a parent."""
+
+    columns: tuple[str, ...]
+    parent: str
+    parent_columns: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A declared table, as the specification tells it."""
+
+    declared: dict[str, Any]
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+        return str(self.declared["name"])
+
+    @cached_property
+    def columns(self) -> dict[str, str]:
+        """The Spark types of its columns, by name."""
+        return {column["name"]: _type(column) for column in self.declared["columns"]}
+
+    @cached_property
+    def kept(self) -> list[str]:
+        """The columns of rows that are kept."""
+        return [*self.columns, FILE, ROW, MONTH, WAITS_FOR]
+
+    @property
+    def key(self) -> list[str]:
+        """The columns of the key."""
+        return list(self.declared["key"])
+
+    @cached_property
+    def references(self) -> list[Reference]:
+        """What it refers to, in the order that decides which parent is waited for."""
+        return [
+            Reference(tuple(each["columns"]), each["parent"], tuple(each["parent_columns"]))
+            for each in self.declared["references"]
+        ]
+
+    @property
+    def day(self) -> str | None:
+        """The column whose months the rows are kept by: the first required date."""
+        dates = [each["name"] for each in self.declared["columns"] if each["kind"] == "date" and each["required"]]
+        return dates[0] if dates else None
+
+    @property
+    def month(self) -> Column:
+        """The month of a row, such as 2024-01."""
+        return F.date_format(F.col(self.day), "yyyy-MM") if self.day else F.lit(NO_MONTH)
+
+    @property
+    def schema(self) -> str:
+        """The columns of kept rows, for files whose types need not be looked up."""
+        own = [f"`{name}` {kind}" for name, kind in self.columns.items()]
+        return ", ".join([*own, f"{FILE} string", f"{ROW} bigint", f"{MONTH} string", f"{WAITS_FOR} string"])
+
+    def read(self, spark: SparkSession, paths: Sequence[str]) -> DataFrame:
+        """Return kept rows."""
+        if not paths:
+            return spark.createDataFrame([], self.schema)
+        return spark.read.schema(self.schema).parquet(*paths)
+
+    def landed(self, spark: SparkSession, folder: str, files: Sequence[str]) -> DataFrame:
+        """Return the valid rows of landed files."""
+        if not files:
+            return self.read(spark, [])
+        own = ", ".join(f"`{name}` {kind}" for name, kind in self.columns.items())
+        rows = spark.read.schema(f"{own}, {ROW} bigint, rejected string")
+        return (
+            rows.parquet(*(f"{folder}/{file}" for file in files))
+            .where("rejected IS NULL")
+            .select(
+                *map(quoted, self.columns),
+                F.col("_metadata.file_name").alias(FILE),
+                ROW,
+                self.month.alias(MONTH),
+                F.lit(None).cast("string").alias(WAITS_FOR),
+            )
+        )
+
+
+def quoted(name: str) -> str:
+    """Return a column's name as Spark reads it, whatever it holds."""
+    return "`" + name.replace("`", "``") + "`"
+
+
+def small_table(spark: SparkSession, columns: dict[str, pa.Array]) -> DataFrame:
+    """Return a table that the driver holds."""
+    return spark.createDataFrame(pa.table(columns))
+
+
+def sent(frame: DataFrame, rows: int) -> DataFrame:
+    """Have a side of a join sent to every executor, where it has few rows."""
+    return F.broadcast(frame) if rows <= BROADCAST_ROWS else frame
+
+
+def _type(column: dict[str, Any]) -> str:
+    kind = column["kind"]
+    if kind == "whole":
+        return _TYPES[column["type"]]
+    if kind == "number":
+        return f"decimal({column['precision']},{column['scale'] or 0})"
+    return {"date": "date", "boolean": "boolean", "float": "double"}.get(kind, "string")

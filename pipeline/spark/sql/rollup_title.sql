@@ -1,0 +1,3 @@
+SELECT content_id, sum(sign) AS viewers
+FROM user_title
+GROUP BY content_id
