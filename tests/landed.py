@@ -12,13 +12,13 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pipeline.contract.declared import declared
 from pipeline.contract.register import tables
 from pipeline.contract.table import Table
 from pipeline.contract.typing import define_staging
 from tests.in_process import settings_of
 from tests.project import REPOSITORY, Project
 
-KINDS = {"text": "text", "integer": "whole", "numeric(5,2)": "number", "date": "date"}
 ARROW = {"text": pa.string(), "integer": pa.int32(), "numeric(5,2)": pa.decimal128(5, 2), "date": pa.date32()}
 RANKS = """
     SELECT
@@ -36,29 +36,6 @@ PARENTS = {
     "movie_details": "SELECT content_id, duration_minutes FROM processed.movie_details ORDER BY content_id",
 }
 PARENT_TYPES = {"registration_date": pa.date32(), "release_year": pa.int32(), "duration_minutes": pa.int32()}
-
-
-def declared(table: Table) -> dict[str, Any]:
-    """Return a declaration as the programs are told it."""
-    return {
-        "name": table.name,
-        "key": list(table.key),
-        "columns": [
-            {
-                "name": column.name,
-                "kind": KINDS[column.type],
-                "type": column.type,
-                "required": column.required,
-                "precision": 5 if column.type == "numeric(5,2)" else None,
-                "scale": 2 if column.type == "numeric(5,2)" else None,
-            }
-            for column in table.columns
-        ],
-        "references": [
-            {"columns": list(each.columns), "parent": each.parent, "parent_columns": list(each.parent_columns)}
-            for each in table.references
-        ],
-    }
 
 
 def specification(project: Project, lake: Path, name: str, day: str, previous: Path | None) -> dict[str, Any]:
@@ -87,6 +64,7 @@ def specification(project: Project, lake: Path, name: str, day: str, previous: P
         )
         return {
             "folder": str(folder),
+            "lake": str(lake),
             "landed": str(lake / "landed"),
             "declared": declared(table),
             "files": [land(project, table, lake / "landed", batch) for batch in project.rows(RANKS)],
@@ -181,7 +159,7 @@ def assert_as_in_postgres(project: Project, lake: Path, spec: dict[str, Any], ma
     held = "SELECT batch_id, _row FROM etl.held_rows WHERE table_name = 'viewing_sessions' AND status = 'superseded'"
     assert_same(Counter(superseded), Counter(project.rows(held)), "superseded")
     waiting = read((folder / path for path in manifest["waiting"]), ["_file", "_row", "_waits_for"])
-    held = held.replace("_row", "_row, waits_for").replace("'superseded'", "'waiting'")
+    held = held.replace("_row FROM", "_row, waits_for FROM").replace("'superseded'", "'waiting'")
     assert_same(Counter((batches[file], *row) for file, *row in waiting), Counter(project.rows(held)), "waiting")
 
     counts = Counter(

@@ -32,7 +32,7 @@ class Work:
     @cached_property
     def lake(self) -> Path:
         """The folder that holds the landed files and all snapshots."""
-        return Path(self.spec["landed"]).parent
+        return Path(self.spec["lake"])
 
     @cached_property
     def folder(self) -> Folder:
