@@ -12,8 +12,8 @@ from typing import Any
 import luigi
 from psycopg2.extensions import cursor as Cursor
 
-from pipeline.contract.declared import declared
-from pipeline.contract.register import tables
+from pipeline.contract.declared import column_names, declared
+from pipeline.contract.register import csv_tables, tables
 from pipeline.lake.copying import copy_parquet
 from pipeline.lake.runner import submit
 from pipeline.records.files import ChangedWhileReadError, FileRefusedError, UnreadableFileError
@@ -54,7 +54,7 @@ KEEP_REJECTS = """
     SELECT
         %(batch)s, rejected ->> 'stage', %(table)s, %(source)s, _row, rejected #>> '{problems, 0, column}',
         rejected #>> '{problems, 0, value}', rejected #>> '{problems, 0, reason}', rejected -> 'problems',
-        etl.kept_record(rejected -> 'row')
+        rejected -> 'row'
     FROM new_rejects
     ORDER BY _row
 """
@@ -85,6 +85,7 @@ def land_all(files: Mapping[str, str], table: str, shown_at: luigi.Task) -> dict
             "path": path,
             "digest": raw_files()[path],
             "declared": about,
+            "tables": column_names(csv_tables().values()),
             "max_reject_ratio": get_settings().max_reject_ratio,
             "max_file_bytes": most_bytes(),
             "is_correction": is_reject_file(path),
@@ -149,7 +150,7 @@ def take_up(load: Load, name: str, outcome: Outcome, *, allow_empty: bool) -> No
     if outcome["land_rejected"] or outcome["load_rejected"]:
         _keep_rejects(cursor, get_settings().lake_path / parquet, table, name, batch_id)
     if outcome["is_reject_file"] or is_reject_file(name):
-        load.details["corrects"] = outcome["corrects"] or name
+        load.details["corrects"] = outcome["corrects"]
     else:
         _enforce_limits(cursor, table, name, batch_id, outcome)
     forget_refused(cursor, batch_id)

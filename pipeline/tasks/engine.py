@@ -65,6 +65,11 @@ def landing_of(task: RefusableTask) -> SparkLanding | None:
     return _landings.get(task.task_id)
 
 
+def forget_landing(task: RefusableTask) -> None:
+    """Have the next run of a task land its file afresh."""
+    _landings.pop(task.task_id, None)
+
+
 class SparkLanding:
     """The landing of files of one table by Spark; what fails it as a whole fails each of them, and is tried once."""
 

@@ -15,7 +15,7 @@ from pipeline.state.inputs import Inputs
 from pipeline.state.marker import Marker
 from pipeline.tasks import grouped
 from pipeline.tasks.base import PostgresTask
-from pipeline.tasks.engine import land_together, landing_of
+from pipeline.tasks.engine import forget_landing, land_together, landing_of
 from pipeline.tasks.refused import content_facts, refused_before
 
 MOST_ON_SPARK = 100_000
@@ -77,6 +77,8 @@ class RefusableTask(PostgresTask):
                 raise
             logger.error("%s", error)  # noqa: TRY400 (what is wrong is in the file, not in the code)
             progress.conclude(f"refused: {error}")
+        finally:
+            forget_landing(self)
 
 
 class FileTask(RefusableTask):

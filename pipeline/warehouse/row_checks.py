@@ -141,7 +141,7 @@ def _bring_up_to_date(cursor: Cursor, table: Table, checks: Sequence[RowCheck]) 
     names = [check.name for check in checks]
     cursor.execute(FORGET_CHECKS, (table.name, names))
     cursor.execute(
-        "INSERT INTO etl.row_checks (check_name, table_name) SELECT unnest(%s), %s ON CONFLICT DO NOTHING",
+        "INSERT INTO etl.row_checks (check_name, table_name) SELECT unnest(%s::text[]), %s ON CONFLICT DO NOTHING",
         (names, table.name),
     )
     note_reads(cursor, table, checks)
