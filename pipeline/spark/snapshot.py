@@ -27,6 +27,8 @@ SETTINGS = {
     # A job of its own to look at files that are known by name.
     "spark.sql.sources.parallelPartitionDiscovery.threshold": "100000",
 }
+PARTITIONS = "spark.sql.shuffle.partitions"
+ROWS_IN_A_PARTITION = 500_000  # Spark by itself makes 200 of a thousand rows as well as of a billion
 
 
 def make(spark: SparkSession, spec: dict[str, Any]) -> dict[str, Any]:
@@ -37,6 +39,9 @@ def make(spark: SparkSession, spec: dict[str, Any]) -> dict[str, Any]:
     """
     for name, value in SETTINGS.items():
         spark.conf.set(name, value)
+    if not spark.sparkContext.getConf().contains(PARTITIONS):
+        rows = sum(int(file["rows"]) for file in spec["files"])
+        spark.conf.set(PARTITIONS, max(spark.sparkContext.defaultParallelism, rows // ROWS_IN_A_PARTITION))
     work = Work(spark, spec)
     folder, shape = work.folder, work.shape
     before = previous.find(work)
