@@ -60,13 +60,13 @@ def spark_cluster() -> Iterator[Cluster]:
 
 
 @contextmanager
-def cluster(workers: int) -> Iterator[Cluster]:
+def cluster(workers: int, memory: str = "1536m") -> Iterator[Cluster]:
     """Start a cluster, on ports and in a folder that no other has; it ends with the block, or with this process."""
     with tempfile.TemporaryDirectory(prefix="spark-") as place, ExitStack() as running:
         folder = Path(place)
         log = _start(running, folder / "master", MASTER, "--port", "0")[1]
         [master] = _wait_for(log, r"Starting Spark master at (spark://\S+)")
-        size = ("--cores", "1", "--memory", "1536m", "--work-dir", str(folder / "work"))
+        size = ("--cores", "1", "--memory", memory, "--work-dir", str(folder / "work"))
         started = [_start(running, folder / f"worker-{n}", WORKER, *size, master) for n in range(workers)]
         for _, log in started:
             _wait_for(log, "Successfully registered with master")

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
-
-import pytest
 
 from tests.project import Project
 
@@ -29,19 +25,6 @@ SETTINGS = {
     "spark.driver.bindAddress": "127.0.0.1",
     "spark.driver.host": "127.0.0.1",
 }
-
-
-def require_spark() -> None:
-    """Skip where Spark cannot run, but not in CI.
-
-    Raises:
-        AssertionError: Java or PySpark is missing in CI.
-    """
-    needed = {"java": shutil.which("java"), "pyspark": find_spec("pyspark")}
-    missing = [name for name, is_there in needed.items() if not is_there]
-    assert not (missing and os.environ.get("CI")), f"{missing} is needed in CI"
-    if missing:
-        pytest.skip(f"the tests of Spark need {' and '.join(missing)}: Java 17, and make test installs the rest")
 
 
 @contextmanager

@@ -40,8 +40,8 @@ def make(spark: SparkSession, spec: dict[str, Any]) -> dict[str, Any]:
     for name, value in SETTINGS.items():
         spark.conf.set(name, value)
     if not spark.sparkContext.getConf().contains(PARTITIONS):
-        rows = sum(int(file["rows"]) for file in spec["files"])
-        spark.conf.set(PARTITIONS, max(spark.sparkContext.defaultParallelism, rows // ROWS_IN_A_PARTITION))
+        landed = sum(int(file["rows"]) for file in spec["files"])
+        spark.conf.set(PARTITIONS, max(spark.sparkContext.defaultParallelism, landed // ROWS_IN_A_PARTITION))
     work = Work(spark, spec)
     folder, shape = work.folder, work.shape
     before = previous.find(work)

@@ -13,11 +13,12 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from tests.benchmarks import documents, floors, inputs, ours, peers
+from tests.benchmarks import documents, floors, inputs, ours, peers, spark
 from tests.benchmarks.servers import Bench
 
-PARTS = ("floors", "ours", "changes", "peers", "documents", "growth")
+PARTS = ("floors", "ours", "changes", "peers", "documents", "growth", "spark")
 GROWTH = (1_000_000, 5_000_000, 20_000_000)
+ENGINES = (500_000, 5_000_000, 20_000_000)
 # What a run costs with history: the limit for the second size in seconds, and for the third as a multiple of that.
 DAYS = (("nothing to do", 0.8, 1.3), ("one day's file added", 6.0, 1.3), ("one user edited", 4.0, 1.3))
 SAME = (
@@ -142,6 +143,7 @@ def main() -> None:
     parser.add_argument("--repeat", type=int, default=3, help="the median of so many runs is taken")
     parser.add_argument("--parts", default=",".join(PARTS), help=f"of {', '.join(PARTS)} [default: all]")
     parser.add_argument("--growth", default=",".join(map(str, GROWTH)), help="three numbers of sessions for that part")
+    parser.add_argument("--engines", default=",".join(map(str, ENGINES)), help="numbers of sessions for the part spark")
     parser.add_argument("--documents", type=int, default=100_000, help="number of documents of that part")
     parser.add_argument("--folder", type=Path, default=Path("data/benchmark"), help="servers and input; kept")
     parser.add_argument("--embedded", type=Path, default=None, help="servers to use that run already")
@@ -167,6 +169,10 @@ def main() -> None:
             f"{size:,}": ours.by_size(bench, inputs.make(folder, size, given.files), given.repeat) for size in sizes
         }
 
+    def engines() -> dict[str, Any]:
+        sizes = [int(size) for size in given.engines.split(",")]
+        return {f"{size:,}": spark.by_engine(bench, inputs.make(folder, size, given.files)) for size in sizes}
+
     try:
         source = inputs.make(folder, given.sessions, given.files)
         if wanted & {"floors", "ours", "changes"}:
@@ -175,6 +181,7 @@ def main() -> None:
             "peers": lambda: peers.measure(bench, source, given.sessions, given.peers_python),
             "documents": lambda: documents.measure(bench, given.documents, given.repeat),
             "growth": growth,
+            "spark": engines,
         }
         for name, step in steps.items():
             if name in wanted:

@@ -15,7 +15,8 @@ from tests.comparing import assert_same_rows
 from tests.in_process import ask, settle
 from tests.project import Project
 from tests.small_input import ANN, BOB, movie, series, session, write_sessions, write_users
-from tests.spark_in_process import on_spark, programs_in, require_spark, spark_session
+from tests.spark_cluster import needs_spark
+from tests.spark_in_process import on_spark, programs_in, spark_session
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -51,7 +52,7 @@ CHECKS = "SELECT check_name, severity, findings FROM etl.check_results"
 
 @pytest.fixture(scope="module")
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
-    require_spark()
+    needs_spark()
     with spark_session(tmp_path_factory.mktemp("warehouse")) as session:
         yield session
 
