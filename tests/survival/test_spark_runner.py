@@ -80,10 +80,10 @@ class Runs:
 
     def start(self, master: str, way: str, how: str = "itself", **env: str) -> subprocess.Popen[str]:
         """Start a run whose job does 'sum', 'fail' or 'go on'; the run itself waits for it, or a worker."""
-        here = {"SPARK_MASTER": master, "SPARK_LOCAL_IP": "127.0.0.1", "POSTGRES_PASSWORD": PASSWORD}
+        here = {"SPARK_MASTER": master, "SPARK_LOCAL_IP": "127.0.0.1", "TMPDIR": str(self.folder)}
         run = subprocess.Popen(
             [sys.executable, "-c", RUN, how, str(self.program), str(self.folder), way],
-            env={**os.environ, **here, **env},
+            env={**os.environ, **here, "POSTGRES_PASSWORD": PASSWORD, **env},
             cwd=REPOSITORY,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
