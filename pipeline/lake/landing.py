@@ -134,7 +134,11 @@ def take_up(load: Load, name: str, outcome: Outcome, *, allow_empty: bool) -> No
         raise RuntimeError("the audit is missing; CreatePostgresTables comes first")
     if error := outcome["error"]:
         raise ERRORS[error["kind"]](error["message"])
-    cursor, table, batch_id = load.cursor, raw_table_of(name), load.batch_id
+    cursor, table, last = load.cursor, raw_table_of(name), load.previous
+    # What is landed again, after it was lost, has the same number: so what was made of it stays right.
+    is_again = last and last.batch_id and last.is_known and last.inputs == load.spec.inputs
+    batch_id = last.batch_id if last and last.batch_id and is_again else load.batch_id
+    load.marked_batch_id = batch_id
     load.after_commit.append(write_due)
     columns = outcome["columns"]
     with limits_told(name):
@@ -153,7 +157,7 @@ def take_up(load: Load, name: str, outcome: Outcome, *, allow_empty: bool) -> No
         load.details["corrects"] = outcome["corrects"]
     else:
         _enforce_limits(cursor, table, name, batch_id, outcome)
-    forget_refused(cursor, batch_id)
+    forget_refused(cursor, load.batch_id)
     mark_due(cursor, table, [batch_id])
     lake_files.note(cursor, table, "landed", batch_id, {parquet: outcome["bytes"]})
     cursor.execute("INSERT INTO etl.row_counts VALUES ('raw', %s, %s, NULL, %s)", (table, batch_id, outcome["rows"]))

@@ -47,8 +47,10 @@ SUMS = (
 )
 """Tables that views read. By the others PostgreSQL keeps them up where it has the rows."""
 BATCHES = """
-    SELECT current_batches.batch_id, current_batches.source, source_rank, details -> 'lake'
-    FROM current_batches INNER JOIN etl.batches USING (batch_id)
+    SELECT current_batches.batch_id, current_batches.source, source_rank, landings.details -> 'lake'
+    FROM current_batches
+    INNER JOIN etl.table_updates AS updates USING (batch_id)
+    INNER JOIN etl.batches AS landings ON landings.batch_id = coalesce(updates.audit_id, updates.batch_id)
     ORDER BY source_rank
 """
 

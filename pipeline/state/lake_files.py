@@ -72,11 +72,17 @@ def left_behind(cursor: Cursor) -> Iterator[Path]:
     kept = counted.union(*(path.parents for path in counted))
     for folder in (LANDED, SNAPSHOTS):
         for path in sorted((lake / folder).glob("*")):
-            if path not in kept:
-                if time.time() - path.stat().st_mtime > SECONDS_OF_WORK:
-                    yield path
-            elif path.is_dir():
-                yield from (below for below in sorted(path.rglob("*")) if below.is_file() and below not in kept)
+            below = [each for each in sorted(path.rglob("*")) if each.is_file()] if path in kept else [path]
+            yield from (each for each in below if _counted(each) not in kept and _age(each) > SECONDS_OF_WORK)
+
+
+def _counted(path: Path) -> Path:
+    """Return the file that a checksum of Hadoop's is for, or the file itself."""
+    return path.with_name(path.name[1:].removesuffix(".crc")) if path.suffix == ".crc" else path
+
+
+def _age(path: Path) -> float:
+    return time.time() - path.stat().st_mtime
 
 
 def _size(path: Path) -> int | None:

@@ -1,0 +1,165 @@
+"""What operators and analysts have of sessions that Spark keeps: the same commands, a window, and the files."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.in_process import ask, attempt, settle
+from tests.project import DAY, Project
+from tests.small_input import session, write_all, write_sessions, write_users
+from tests.spark_cluster import needs_spark
+from tests.spark_in_process import on_spark, programs_in, spark_session
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+DETAILS = "SELECT session_id, user_id, title, watch_date::text, country FROM {} ORDER BY 1"
+OLD = 100_000  # seconds: more than a day
+ALL = [
+    ("S1", "U1", "Metropolis", "2024-05-01", "Peru"),
+    ("S2", "U2", "The Wire", "2024-05-02", "Chile"),
+    ("S3", "U2", "Metropolis", "2024-05-03", "Chile"),
+]
+
+
+@pytest.fixture(scope="module")
+def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
+    needs_spark()
+    with spark_session(tmp_path_factory.mktemp("warehouse")) as session:
+        yield session
+
+
+@pytest.fixture
+def lake(project: Project, spark: SparkSession) -> Iterator[Project]:
+    write_all(project)
+    with programs_in(spark):
+        yield on_spark(project)
+
+
+def files_of(project: Project) -> list[Path]:
+    folder = Path(project.env["LAKE_PATH"])
+    # But for the checksums that Hadoop puts beside what it writes.
+    return sorted(path.relative_to(folder) for path in folder.rglob("*") if path.is_file() and path.suffix != ".crc")
+
+
+def test_sessions_are_read_from_their_files_and_the_last_days_from_postgresql(lake: Project) -> None:
+    import duckdb
+
+    settle(lake)
+    assert lake.rows("SELECT count(*) FROM trusted.session_details") == [(0,)]
+    statement = ask(lake, "sessions", "--sql").output
+    with duckdb.connect() as connection:
+        connection.execute(statement)
+        assert connection.execute(DETAILS.format("session_details").replace("::text", "::varchar")).fetchall() == ALL
+    assert "2024-05:              3 sessions in" in ask(lake, "sessions").output
+    about = "SELECT obj_description('trusted.session_details'::regclass)"
+    assert lake.value(about).endswith("and here are those of no day; python -m pipeline sessions --sql: a view of all.")
+    days = (date.fromisoformat(DAY) - date(2024, 5, 2)).days + 1
+    ran = settle(lake, SESSIONS_IN_POSTGRES_DAYS=str(days))
+    assert "LoadViewingSessions" in ran
+    assert lake.rows(DETAILS.format("trusted.session_details")) == ALL[1:]
+    assert "here are those from 2024-05-02 on" in lake.value(about)
+    before = "SELECT count(*) FROM processed.viewing_sessions WHERE watch_date < '2024-05-02'"
+    assert lake.value(before) == 0
+
+
+def test_a_file_of_the_lake_that_is_lost_or_damaged_is_made_again(lake: Project) -> None:
+    settle(lake)
+    folder = Path(lake.env["LAKE_PATH"])
+    landed = sorted(folder.glob("landed/*.parquet"))
+    landed[0].unlink()
+    landed[1].write_bytes(b"PAR1")
+    manifest = next(folder.glob("snapshots/*/manifest.json"))
+    manifest.unlink()
+    explained = ask(lake, "explain").output
+    for path in (landed[0], landed[1], manifest):
+        assert f"{path.relative_to(folder)} is missing or not whole" in explained
+    ran = settle(lake)
+    assert [task for task in ran if task.startswith("Load")] == [
+        "LoadCsvToPostgres viewing_sessions-2.csv",
+        "LoadCsvToPostgres viewing_sessions.csv",
+        "LoadViewingSessions",
+    ]
+    assert settle(lake) == []
+    assert lake.value("SELECT sum(sessions) FROM trusted.country_engagement") == 3
+
+
+def test_what_a_killed_run_had_landed_and_made_is_taken_up(lake: Project, spark: SparkSession) -> None:
+    settle(lake)
+    kept = files_of(lake)
+    lake.rows("DELETE FROM etl.table_updates WHERE target_table LIKE '%viewing_sessions'")
+    lake.rows("DELETE FROM etl.lake_files")
+    with programs_in(spark) as ran:
+        settle(lake)
+    assert ran == []
+    assert files_of(lake) == kept
+    assert lake.value("SELECT sum(sessions) FROM trusted.country_engagement") == 3
+
+
+def test_only_what_counts_is_kept(lake: Project) -> None:
+    settle(lake)
+    write_sessions(lake, session(1), session(2, user="U2", title="T1"), session(4))
+    settle(lake)
+    counted = {path for (path,) in lake.rows("SELECT path FROM etl.lake_files")}
+    folder = Path(lake.env["LAKE_PATH"])
+    left = [path for path in folder.rglob("*") if str(path.relative_to(folder)) not in counted]
+    assert left
+    assert str(folder) not in ask(lake, "gc", "--keep-days", "0", "--yes").output, "a run may be about to commit it"
+    for path in left:
+        os.utime(path, (path.stat().st_atime, path.stat().st_mtime - OLD))
+    ask(lake, "gc", "--keep-days", "0", "--yes")
+    assert {str(path) for path in files_of(lake)} == counted
+    assert settle(lake) == []
+
+
+def test_a_redo_makes_everything_again(lake: Project, spark: SparkSession) -> None:
+    settle(lake)
+    for task, program in (("LoadCsvToPostgres viewing_sessions.csv", "land"), ("LoadViewingSessions", "snapshot")):
+        assert "does it again" in ask(lake, "redo", task).output
+        with programs_in(spark) as ran:
+            assert settle(lake) == [task]
+        assert ran == [program]
+        assert settle(lake) == []
+
+
+def test_a_bad_file_does_not_hold_back_the_others(lake: Project) -> None:
+    lake.write("viewing_sessions-3.csv.gz", b"\x1f\x8b\x08cut short")
+    lake.write("viewing_sessions-4.csv", "session_id,user_id\nS9,U1\n")
+    lake.write_rows("viewing_sessions-5.csv", ["session_id,user_id,content_id,watch_date", *["S,U1,M1,soon"] * 200])
+    run = attempt(lake)
+    assert run.code != 0
+    for words in ("viewing_sessions-3.csv", "declared columns are missing", "200 of 200 records were rejected"):
+        assert words in run.output
+    assert lake.rows("SELECT source FROM etl.file_outcomes WHERE table_name = 'viewing_sessions' ORDER BY 1") == [
+        ("viewing_sessions-2.csv",),
+        ("viewing_sessions.csv",),
+    ]
+
+
+def test_waiting_rows_are_told_of(lake: Project) -> None:
+    write_users(lake, "U1,30,Peru,Basic,2023-01-01,1.5")
+    settle(lake)
+    assert "viewing_sessions: 2 for users" in ask(lake, "status").output
+    assert lake.rows("SELECT name, findings FROM trusted.data_quality WHERE severity = 'waiting' ORDER BY source") == [
+        ("waiting for users", 1),
+        ("waiting for users", 1),
+    ]
+
+
+def test_where_a_table_refers_to_sessions_they_stay_in_postgresql(lake: Project) -> None:
+    code = lake.copy_code()
+    (code / "sql/processed/notes.sql").write_text(
+        "CREATE TABLE processed.notes ("
+        "    note_id text PRIMARY KEY, session_id text REFERENCES processed.viewing_sessions"
+        ");"
+        "COMMENT ON TABLE processed.notes IS 'Grain: note.'; COMMENT ON COLUMN processed.notes.note_id IS 'Key.';"
+        "COMMENT ON COLUMN processed.notes.session_id IS 'Session.';"
+    )
+    run = attempt(lake)
+    assert "processed.notes refers to processed.viewing_sessions" in run.output
