@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 MASTER = "local[2]"
+ALL_DAYS = 36_500
 SETTINGS = {
     "spark.ui.enabled": "false",
     "spark.sql.shuffle.partitions": "2",
@@ -61,6 +62,12 @@ def programs_in(spark: SparkSession) -> Iterator[list[str]]:
 
     with patch("pipeline.lake.landing.submit", submit), patch("pipeline.lake.snapshot.submit", submit):
         yield ran
+
+
+def off_spark(project: Project) -> None:
+    """Have PostgreSQL keep a project's sessions again."""
+    for name in ("SPARK_MASTER", "LAKE_PATH", "SESSIONS_IN_POSTGRES_DAYS"):
+        project.env.pop(name, None)
 
 
 def on_spark(project: Project, days: int = 0) -> Project:

@@ -117,6 +117,9 @@ class Convergence(RuleBasedStateMachine):
         names = [*CSV_NAMES["users"], *CSV_NAMES["viewing_sessions"], *corrected]
         return [name for name in names if (self.project.raw / name).exists()]
 
+    def settle(self, **options: Any) -> list[str]:
+        return settle(self.project, self.day.isoformat(), **options)
+
     def deliver(self, name: str, delivered: list[tuple[str, dict[str, Any]]]) -> None:
         collections: dict[str, list[dict[str, Any]]] = {"movies": [], "series": []}
         for collection, document in delivered:
@@ -208,7 +211,7 @@ class Convergence(RuleBasedStateMachine):
         path = self.project.raw / name
         before = path.read_bytes() if path.exists() else None
         self.write(file)
-        settle(self.project, self.day.isoformat(), only=task, allow_empty=True)
+        self.settle(only=task, allow_empty=True)
         path.unlink() if before is None else path.write_bytes(before)
 
     @precondition(lambda self: self.csv_files)
@@ -217,7 +220,7 @@ class Convergence(RuleBasedStateMachine):
         path = self.project.raw / data.draw(some(self.csv_files))
         content = path.read_bytes()
         path.unlink()
-        settle(self.project, self.day.isoformat(), only=LoadCsvsToPostgres, allow_empty=True)
+        self.settle(only=LoadCsvsToPostgres, allow_empty=True)
         path.write_bytes(content)
 
     @rule(
@@ -240,7 +243,7 @@ class Convergence(RuleBasedStateMachine):
 
     @invariant()
     def a_run_converges(self) -> None:
-        settle(self.project, self.day.isoformat(), allow_empty=True)
+        self.settle(allow_empty=True)
         for collection in ("series", "movies"):  # the movie of an id wins
             for key, document in self.present[collection].items():
                 self.seen[key] = (collection, document)
@@ -254,7 +257,7 @@ class Convergence(RuleBasedStateMachine):
         rejected = self.project.rows("SELECT source, record FROM etl.rejected_rows WHERE document_id IS NULL")
         wanted = [each for each in warehouse.rejected if each[0] in warehouse.outcomes]
         assert_same_rows(rejected, wanted, "rejected rows")
-        assert settle(self.project, self.day.isoformat(), allow_empty=True) == []
+        assert self.settle(allow_empty=True) == []
         assert_kept_is_right(self.project, self.day.isoformat())
 
     def from_scratch(self) -> Warehouse:
@@ -277,18 +280,22 @@ class Convergence(RuleBasedStateMachine):
         return warehouse
 
 
-@pytest.mark.timeout(60 + 10 * EXAMPLES * STEPS)
-def test_any_sequence_of_changes_converges(embedded: Path) -> None:
-    machine = type("ConvergenceHere", (Convergence,), {"embedded": embedded})
+def try_sequences(machine: type[RuleBasedStateMachine], examples: int, steps: int) -> None:
+    """Have sequences of steps tried."""
     run_state_machine_as_test(
         machine,
         settings=settings(
-            max_examples=EXAMPLES,
+            max_examples=examples,
             # A failing sequence is short enough to read, and would take minutes to shorten.
             phases=(Phase.reuse, Phase.generate),
-            stateful_step_count=STEPS,
+            stateful_step_count=steps,
             deadline=None,
             suppress_health_check=list(HealthCheck),
             print_blob=True,
         ),
     )
+
+
+@pytest.mark.timeout(60 + 10 * EXAMPLES * STEPS)
+def test_any_sequence_of_changes_converges(embedded: Path) -> None:
+    try_sequences(type("ConvergenceHere", (Convergence,), {"embedded": embedded}), EXAMPLES, STEPS)
