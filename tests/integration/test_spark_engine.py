@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pipeline.sample.generate import write_sample
-from tests.comparing import assert_same_rows
+from tests.engines import LOADS, assert_same_state
 from tests.in_process import ask, settle
 from tests.project import Project
 from tests.small_input import ANN, BOB, movie, series, session, write_sessions, write_users
@@ -22,32 +21,6 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 ALL_DAYS = 36_500
-VIEWS = """
-    SELECT relname, string_agg(quote_ident(attname), ', ' ORDER BY attnum)
-    FROM pg_class INNER JOIN pg_attribute ON attrelid = pg_class.oid AND attnum > 0
-    WHERE relnamespace = 'trusted'::regnamespace AND relkind IN ('v', 'm')
-        AND relname NOT IN ('load_history', 'lineage')
-        AND attname NOT IN ('batch_id', 'last_batch_id', 'first_seen', 'last_seen', 'batches')
-    GROUP BY relname
-"""
-REJECTED = """
-    SELECT stage, table_name, source, record, column_name, value, reason, problems, jsonb_strip_nulls(row)
-    FROM etl.rejected_rows INNER JOIN etl.table_updates USING (batch_id)
-    WHERE table_name = 'viewing_sessions'
-"""
-LANDINGS = """
-    SELECT b.source, b.rows_read, b.rows_loaded, b.rows_rejected, b.details - ARRAY[
-        'examples', 'lake', 'changes', 'rejected_before'
-    ]
-    FROM etl.table_updates AS u INNER JOIN etl.batches AS b ON b.batch_id = coalesce(u.audit_id, u.batch_id)
-    WHERE u.target_table LIKE 'raw.%'
-"""
-LOADS = """
-    SELECT u.update_id, b.rows_read, b.rows_loaded, b.rows_rejected, b.rows_superseded, b.rows_waiting
-    FROM etl.table_updates AS u INNER JOIN etl.batches AS b USING (batch_id)
-    WHERE u.target_table = 'processed.viewing_sessions'
-"""
-CHECKS = "SELECT check_name, severity, findings FROM etl.check_results"
 
 
 @pytest.fixture(scope="module")
@@ -76,19 +49,8 @@ class Twins:
         settle(self.plain, **options)
         with programs_in(self.spark):
             ran = settle(self.lake, **options)
-        self.compare()
+        assert_same_state(self.lake, self.plain)
         return ran
-
-    def compare(self) -> None:
-        queries = {name: f"SELECT {columns} FROM trusted.{name}" for name, columns in self.plain.rows(VIEWS)}
-        queries |= {"rejected": REJECTED, "landings": LANDINGS, "checks": CHECKS}
-        for name, query in queries.items():
-            assert_same_rows(_plain(self.lake.rows(query)), _plain(self.plain.rows(query)), name)
-
-
-def _plain(rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
-    """Return rows that can be compared whatever the order of keys in what is JSON."""
-    return [tuple(json.dumps(cell, sort_keys=True) if isinstance(cell, dict) else cell for cell in row) for row in rows]
 
 
 @pytest.fixture
@@ -143,7 +105,7 @@ def test_the_engine_can_be_changed_and_changed_back(twins: Twins) -> None:
         settle(twins.plain)
         assert settle(twins.plain) == []
     assert twins.plain.value("SELECT count(*) FROM raw.viewing_sessions") == 0
-    twins.compare()
+    assert_same_state(twins.lake, twins.plain)
     write_sessions(project, session(6), name="viewing_sessions-3.csv")
     for name in ("SPARK_MASTER", "LAKE_PATH", "SESSIONS_IN_POSTGRES_DAYS"):
         del twins.plain.env[name]
