@@ -153,10 +153,13 @@ def tell_failed(task: luigi.Task) -> None:
     """Report a failure to the central scheduler, which the worker will report too.
 
     Two failures within disable_window disable a task, so that it is not given out again in this run. The one that
-    the scheduler notes when a worker is gone does not: other workers go on with the task.
+    the scheduler notes when a worker is gone does not: other workers go on with the task. Of a group it gives out the
+    members again, so these are disabled; the group itself it forgets when it fails.
     """
     if worker := _in_state("RUNNING").get(task.task_id, {}).get("worker_running"):
-        _report_failure(task.task_id, worker)
+        twice = [member for member in getattr(task, "members", ()) for _ in range(2)]
+        for failed in twice or [task]:
+            _report_failure(failed.task_id, worker)
 
 
 def _report_failure(task_id: str, worker: str) -> None:

@@ -52,6 +52,11 @@ class RefusableTask(PostgresTask):
         return grouped.members(self.path) is not None
 
     @property
+    def members(self) -> list[RefusableTask]:
+        """The tasks of the files that this stands for; none if it is that of one file."""
+        return [type(self)(path=path, **self.options) for path in grouped.members(self.path) or ()]
+
+    @property
     def label(self) -> str:
         """The file."""
         return str(self.path)
@@ -63,8 +68,7 @@ class RefusableTask(PostgresTask):
 
     def run(self) -> None:
         """Do the work under the file's lock, with its audit row and marker."""
-        if paths := grouped.members(self.path):
-            tasks = [type(self)(path=path, **self.options) for path in paths]
+        if tasks := self.members:
             land_together(tasks, self)
             grouped.run_group(self, sorted(tasks, key=lambda task: task.lands_on_spark))
             return

@@ -14,6 +14,7 @@ import pytest
 from psycopg2.extensions import cursor as Cursor
 
 from pipeline.state import markers
+from pipeline.tasks.create import CreatePostgresTables
 from tests.in_process import REFUSED, ask, attempt, explain, settings_of, settle
 from tests.project import DAY, REPOSITORY, Project
 from tests.small_input import session, write_all, write_sessions
@@ -152,6 +153,27 @@ def test_files_land_together_by_the_central_scheduler_too(scheduler: Project) ->
     assert landed(scheduler) == [name for name in names if name != names[7]]
     (scheduler.raw / names[7]).unlink()
     assert scheduler.must_run().ran == ["BuildReport", "CheckQuality", "LoadViewingSessions", "PublishTrusted"]
+
+
+ODD = """
+    CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'it is odd'; END $$;
+    CREATE TRIGGER refuse BEFORE INSERT ON raw.viewing_sessions FOR EACH STATEMENT EXECUTE FUNCTION refuse()
+"""
+
+
+def test_files_that_fail_together_are_left_to_the_next_run(scheduler: Project) -> None:
+    write_all(scheduler)
+    names = write_many(scheduler, 30)
+    settle(scheduler, only=CreatePostgresTables)
+    scheduler.rows(ODD)
+    process = scheduler.start()
+    assert process.wait(120) == REFUSED
+    logged = scheduler.logged()
+    assert len(re.findall("running   LoadCsvToPostgres.* more files", logged)) == 1
+    assert f"LoadCsvToPostgres {names[7]}: failed" in logged
+    scheduler.rows("DROP FUNCTION refuse CASCADE")
+    scheduler.must_run()
+    assert landed(scheduler) == names
 
 
 def test_a_table_that_goes_while_markers_are_read(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
