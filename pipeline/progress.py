@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 SECONDS_BETWEEN_REPORTS = 0.2
+PERCENT = "%"
+"""The unit of a stage of 100, which is done at no even pace."""
 
 
 @dataclass
@@ -26,7 +28,7 @@ class Progress:
     def __str__(self) -> str:
         if self.is_last:
             return self.what
-        of_total = f" of {self.total:,}" if self.total else ""
+        of_total = f" of {self.total:,}" if self.total and self.unit != PERCENT else ""
         return f"{self.what}: {self.done:,}{of_total} {self.unit}"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+import signal
 import time
 from collections import deque
 from collections.abc import Iterable
@@ -42,6 +43,9 @@ RAISED = re.compile(r"(?:: |Caused by: )?([A-Za-z_][\w.$]*(?:Exception|Error|Exi
 WRAPPER = re.compile(r"Py4JJavaError$|PythonException$")
 OF_A_TASK = re.compile(r"^Job aborted due to stage failure: .*?most recent failure: .*?\((?:\S+ )?executor \S+?\): ")
 OLD_JAVA = "UnsupportedClassVersionError"
+# What Python's libraries warn of, and the line of code that is shown with it.
+OF_PYTHON = re.compile(r"\S+:\d+: \w+Warning: |  \S")
+KILLED = 128 + signal.SIGKILL
 
 
 class SparkError(PipelineError):
@@ -83,7 +87,7 @@ class Output:
             self._without_master_since = time.monotonic() if lost[0].startswith("Disconnected") else float("inf")
         found = LOGGED.match(line)
         if found is None:
-            if line.strip() and not line.startswith(("\t", "    ", "WARNING:")):
+            if line.strip() and not line.startswith(("\t", "    ", "WARNING:")) and not OF_PYTHON.match(line):
                 self._logged.append(line)
         elif found[1] != "INFO":
             if NO_MASTER in found[3]:
@@ -130,6 +134,8 @@ class Output:
         """Return in one line why the job ended with `code`, which is not 0."""
         if any(OLD_JAVA in line for line in self._logged):
             return "this Java is too old for Spark: install Java 17, or set JAVA_HOME"
+        if code == KILLED:
+            return "its driver was killed, which the system does where memory is short: run again"
         said = _raised(self._printed) or next(reversed([*self._logged, *self._printed]), None)
         return _cut(said) if said else f"spark-submit ended with {code} and without a word"
 

@@ -31,7 +31,6 @@ __all__ = ["SparkError", "submit"]
 
 SECONDS_BETWEEN_LOOKS = 1.0
 SECONDS_TO_CONNECT = 5
-PERCENT = 100
 
 
 def submit(program: str | Path, arguments: Sequence[str], *, name: str, task: luigi.Task | None = None) -> None:
@@ -52,7 +51,7 @@ def submit(program: str | Path, arguments: Sequence[str], *, name: str, task: lu
     _see_master()
     app = program if isinstance(program, Path) else PACKAGE_ROOT / f"pipeline/spark/{program}.py"
     output = Output(name, task)
-    with tempfile.TemporaryDirectory(prefix="pipeline-spark-") as folder, progress.stage(name, "percent", PERCENT):
+    with tempfile.TemporaryDirectory(prefix="pipeline-spark-") as folder, progress.stage(name, progress.PERCENT, 100):
         shipped = archive(Path(folder) / "pipeline.zip")
         if code := _run(spark_command(app, arguments, name=name, code=shipped), output):
             raise SparkError(f"{name}: {output.cause(code)}")

@@ -9,6 +9,7 @@ from typing import Any
 from rich.cells import cell_len, set_cell_size
 
 from pipeline.outgoing import in_one_line
+from pipeline.progress import PERCENT
 
 KILO = 1000
 LEAST_NAME = 12  # columns of a name
@@ -40,6 +41,8 @@ class Running:
             return _joined(self.name, [duration(now - self.began)], columns)
         what, unit, done, total = (self.stage[name] for name in ("what", "unit", "done", "total"))
         subject = self.name if self.name.endswith(what) else f"{self.name} {what}"
+        if unit == PERCENT:
+            return _joined(subject, [f"{done} {unit}", duration(now - self.began)], columns)
         parts = [f"{amount(done, unit, total)} of {amount(total, unit)}  {percent(done, total)}"] if total else []
         if done and not total:
             parts.append(amount(done, unit))

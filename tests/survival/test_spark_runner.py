@@ -126,7 +126,7 @@ def test_a_job_tells_how_far_it_is(spark_cluster: Cluster, runs: Runs) -> None:
     assert run.returncode == 0, logged
     assert (runs.folder / "sums").read_text() == "[(10, False), (35, False)]"
     stages = list(dict.fromkeys(told.splitlines()))
-    assert stages == ["trial: 0 of 100 percent", "trial, sums: 25 of 100 percent", "trial, end: 100 of 100 percent"]
+    assert stages == ["trial: 0 %", "trial, sums: 25 %", "trial, end: 100 %"]
     assert "WARNING" not in logged
 
 

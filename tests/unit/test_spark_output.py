@@ -63,6 +63,14 @@ def test_the_cause_is_one_line(printed: list[str], cause: str) -> None:
     assert output.cause(1) == cause
 
 
+def test_of_a_driver_that_was_killed_not_its_last_warning_is_the_cause() -> None:
+    output = Output("landing")
+    output.take_logged("/usr/lib/python3/pandas/functions.py:777: FutureWarning: pandas is too new.")
+    output.take_logged("  warnings.warn(")
+    assert output.cause(137) == "its driver was killed, which the system does where memory is short: run again"
+    assert output.cause(1) == "spark-submit ended with 1 and without a word"
+
+
 def test_warnings_are_logged_without_the_usual_noise(caplog: pytest.LogCaptureFixture) -> None:
     output = Output("landing")
     with caplog.at_level(logging.INFO, "pipeline"):
