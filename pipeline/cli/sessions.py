@@ -10,6 +10,7 @@ from pipeline.cli.show import show
 from pipeline.errors import PipelineError
 from pipeline.servers.postgres import session
 from pipeline.settings import get_settings
+from pipeline.tasks.engine import needing_arrow
 
 
 class SessionsInPostgresError(PipelineError):
@@ -23,7 +24,8 @@ def sessions(
 
     Example: python -m pipeline sessions --sql | duckdb -interactive
     """
-    from pipeline.lake.reading import months_of, view_of_sessions
+    with needing_arrow():
+        from pipeline.lake.reading import months_of, view_of_sessions
 
     with session() as cursor:
         text = view_of_sessions(cursor) if sql else None

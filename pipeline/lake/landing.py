@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
-import tempfile
+import shutil
+import uuid
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -72,9 +73,7 @@ def land_all(files: Mapping[str, str], table: str, shown_at: luigi.Task) -> dict
         UnsupportedDeclarationError: the table has a type or check that only PostgreSQL knows.
         SparkError: the application failed as a whole.
     """
-    lake, about = get_settings().lake_path, declared(tables()[table])
-    folder = lake / lake_files.LANDED
-    folder.mkdir(parents=True, exist_ok=True)
+    about, folder = declared(tables()[table]), lake_files.make_folder(lake_files.LANDED)
     found = dict(_left_over(folder, files))
     wanted = {path: fingerprint for path, fingerprint in files.items() if path not in found}
     if not wanted:
@@ -93,11 +92,14 @@ def land_all(files: Mapping[str, str], table: str, shown_at: luigi.Task) -> dict
         }
         for path, fingerprint in wanted.items()
     ]
-    with tempfile.TemporaryDirectory(dir=lake, prefix=".landing-") as work:
-        spec, result = Path(work) / "spec.json", Path(work) / "result.json"
+    work = lake_files.make_folder(lake_files.LANDINGS, uuid.uuid4().hex[:12])
+    try:
+        spec, result = work / "spec.json", work / "result.json"
         spec.write_text(json.dumps({"files": specs}))
         submit("land", [str(spec), str(result)], name=f"landing {table}", task=shown_at)
         outcomes: list[Outcome] = json.loads(result.read_text())
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
     return {**found, **{outcome["path"]: outcome for outcome in outcomes}}
 
 

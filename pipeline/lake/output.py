@@ -45,6 +45,7 @@ OF_A_TASK = re.compile(r"^Job aborted due to stage failure: .*?most recent failu
 OLD_JAVA = "UnsupportedClassVersionError"
 # What Python's libraries warn of, and the line of code that is shown with it.
 OF_PYTHON = re.compile(r"\S+:\d+: \w+Warning: |  \S")
+NO_SPACE = "No space left on device"
 KILLED = 128 + signal.SIGKILL
 
 
@@ -137,6 +138,8 @@ class Output:
         if code == KILLED:
             return "its driver was killed, which the system does where memory is short: run again"
         said = _raised(self._printed) or next(reversed([*self._logged, *self._printed]), None)
+        if said and NO_SPACE in said:
+            return f"{_cut(said)}; make room and run again"
         return _cut(said) if said else f"spark-submit ended with {code} and without a word"
 
 

@@ -84,7 +84,8 @@ def load_snapshot(load: Load, table: Table, shown_at: luigi.Task) -> None:
     is_redone = load.previous is not None and load.previous.voided
     snapshot = None if is_redone else _left_over(load.spec.fingerprint, landed)
     if snapshot is None:
-        folder = get_settings().lake_path / lake_files.SNAPSHOTS / f"{load.spec.fingerprint}-{uuid.uuid4().hex[:12]}"
+        name = f"{load.spec.fingerprint}-{uuid.uuid4().hex[:12]}"
+        folder = lake_files.make_folder(lake_files.SNAPSHOTS, name)
         spec = _prepare(cursor, table, folder, checks, day)
         spec |= {"files": [each.to_json() for each in landed], "previous": _previous(load, table)}
         (folder / "spec.json").write_text(json.dumps(spec))
@@ -157,7 +158,7 @@ def _prepare(cursor: Cursor, table: Table, folder: Path, checks: Iterable[Check]
     texts = {check.name: check.query for check in checks}
     parents = {reference.parent for reference in table.references}
     parents |= {name for text in texts.values() for name in PROCESSED.findall(text)} - {table.name}
-    (folder / "parents").mkdir(parents=True)
+    (folder / "parents").mkdir()
     for name in sorted(parents):
         export(cursor, name, folder / "parents" / f"{name}.parquet")
     window = first_day(day)

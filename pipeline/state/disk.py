@@ -48,6 +48,7 @@ def full_place(error: OSError) -> str | None:
         settings.data_rejected_path,
         settings.reports_path,
         settings.logs_path,
+        settings.lake_path,
         Path(tempfile.gettempdir()),
     )
     full = [folder for folder in folders if folder.exists() and shutil.disk_usage(folder).free < LOW_BYTES]

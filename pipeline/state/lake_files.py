@@ -12,11 +12,13 @@ from pathlib import Path
 from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import execute_values
 
+from pipeline.errors import PipelineError
 from pipeline.settings import get_settings
+from pipeline.state.disk import FULL
 from pipeline.warehouse.statements import fetch_value
 
-LANDED, SNAPSHOTS = "landed", "snapshots"
-"""Folders below `LAKE_PATH`."""
+LANDED, SNAPSHOTS, LANDINGS = "landed", "snapshots", "landings"
+"""Folders below `LAKE_PATH`; the last one holds what landings in progress are told and tell."""
 SECONDS_OF_WORK = 86_400  # a file that young may be one that a run is about to commit
 EXISTS = "SELECT to_regclass('etl.lake_files') IS NOT NULL"
 LEAVE = """
@@ -25,6 +27,29 @@ LEAVE = """
     DELETE FROM etl.snapshot_days;
     DELETE FROM etl.snapshot_devices
 """
+
+
+class LakeError(PipelineError):
+    """The lake cannot be written to; the message names the folder."""
+
+
+def make_folder(*parts: str) -> Path:
+    """Return a folder below `LAKE_PATH`, which is made unless it is there.
+
+    Raises:
+        LakeError: it cannot be made; for want of space it is an OSError.
+    """
+    folder = get_settings().lake_path.joinpath(*parts)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        if error.errno in FULL:
+            raise
+        raise LakeError(
+            f"{folder}: {error.strerror}; LAKE_PATH must be a folder that this machine and all of the cluster may"
+            " write to"
+        ) from None
+    return folder
 
 
 def lost_files(cursor: Cursor) -> dict[int, str | None]:
@@ -70,7 +95,7 @@ def left_behind(cursor: Cursor) -> Iterator[Path]:
     cursor.execute("SELECT path FROM etl.lake_files")
     counted = {lake / path for (path,) in cursor.fetchall()}
     kept = counted.union(*(path.parents for path in counted))
-    for folder in (LANDED, SNAPSHOTS):
+    for folder in (LANDED, SNAPSHOTS, LANDINGS):
         for path in sorted((lake / folder).glob("*")):
             below = [each for each in sorted(path.rglob("*")) if each.is_file()] if path in kept else [path]
             yield from (each for each in below if _counted(each) not in kept and _age(each) > SECONDS_OF_WORK)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import luigi
 
+from pipeline.errors import PipelineError
 from pipeline.records.files import table_of
+from pipeline.servers.retries import is_passing
 from pipeline.settings import PACKAGE_ROOT, get_settings
 from pipeline.state.fingerprints import combine, digest_file
 from pipeline.state.marker import Store
@@ -24,12 +27,31 @@ LOADING_WORK = ("pipeline.lake.snapshot", "pipeline.spark.snapshot")
 PUBLISHING_WORK = ("pipeline.lake.sums",)
 
 
+class NotInstalledError(PipelineError):
+    """A library is missing that is needed where Spark keeps a table; the message says what to install."""
+
+
 _landings: dict[str, SparkLanding] = {}
 
 
 def on_spark(table: str) -> bool:
     """Tell whether Spark lands and keeps a table: the one that grows without end, and that no other refers to."""
     return get_settings().spark_master is not None and table == SESSIONS
+
+
+@contextmanager
+def needing_arrow() -> Iterator[None]:
+    """Have a block import what reads and writes Parquet, which is installed only where it is of use.
+
+    Raises:
+        NotInstalledError: it is not.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] != "pyarrow":
+            raise
+        raise NotInstalledError("pyarrow is not installed: pip install 'video-streaming-pipeline[spark]'") from None
 
 
 def engine_facts(table: str) -> dict[str, str]:
@@ -81,7 +103,8 @@ class SparkLanding:
 
     def take_up(self, load: Load, task: RefusableTask) -> None:
         """Load what came of the file of a task; see `pipeline.lake.landing.take_up`."""
-        from pipeline.lake.landing import take_up
+        with needing_arrow():
+            from pipeline.lake.landing import take_up
 
         take_up(load, task.path, self.outcome_of(task), allow_empty=bool(task.allow_empty))
 
@@ -94,9 +117,9 @@ class SparkLanding:
         if self._error is None:
             try:
                 outcome: dict[str, Any] = self._outcomes[task.path]
-            except KeyError:
-                raise
             except Exception as error:
+                if isinstance(error, KeyError) or is_passing(error):
+                    raise
                 self._error = error
             else:
                 return outcome
@@ -104,7 +127,8 @@ class SparkLanding:
 
     @cached_property
     def _outcomes(self) -> dict[str, dict[str, Any]]:
-        from pipeline.lake.landing import land_all
+        with needing_arrow():
+            from pipeline.lake.landing import land_all
 
         # Others may have been landed by another run meanwhile, or stay as they are.
         Store.forget()

@@ -19,7 +19,7 @@ from pipeline.state.locks import Locks
 from pipeline.state.spec import Load
 from pipeline.tasks.base import PARENTS_FIRST, PipelineTask, PostgresTask
 from pipeline.tasks.create import CreatePostgresTables
-from pipeline.tasks.engine import LOADING_WORK, loading_facts, on_spark
+from pipeline.tasks.engine import LOADING_WORK, loading_facts, needing_arrow, on_spark
 from pipeline.tasks.extract import ExtractMongoToCsv
 from pipeline.tasks.land_csv import LoadCsvToPostgres, landed, unreadable, withdrawn
 from pipeline.tasks.refused import fail_if_refused, note_refused
@@ -170,8 +170,8 @@ class LoadTable(PostgresTask):
     def load(self, load: Load) -> None:
         """Merge what came and what left, or have Spark do so."""
         if on_spark(self.table):
-            from pipeline.lake.snapshot import load_snapshot
-
+            with needing_arrow():
+                from pipeline.lake.snapshot import load_snapshot
             load_snapshot(load, self.declared, self)
             return
         note_refused(LoadCsvToPostgres.__name__, merge(load, self.declared))

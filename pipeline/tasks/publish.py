@@ -18,7 +18,7 @@ from pipeline.state.spec import Load
 from pipeline.tasks.base import PipelineTask, PostgresTask
 from pipeline.tasks.create import CreatePostgresTables
 from pipeline.tasks.day_folder import DayFolderTask
-from pipeline.tasks.engine import PUBLISHING_WORK, on_spark
+from pipeline.tasks.engine import PUBLISHING_WORK, needing_arrow, on_spark
 from pipeline.tasks.land_csv import landed
 from pipeline.tasks.load import LoadNormalizedJsonsToPostgres, loads
 from pipeline.tasks.raw_folder import csv_paths
@@ -85,7 +85,8 @@ class PublishTrusted(PublishingTask):
         if not on_spark(SESSIONS):
             publish(load)
             return
-        from pipeline.lake.sums import about_window, take_sums
+        with needing_arrow():
+            from pipeline.lake.sums import about_window, take_sums
 
         def fill(cursor: Cursor, day: Date) -> str:
             take_sums(cursor, SESSIONS, day)

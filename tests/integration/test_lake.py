@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
@@ -108,6 +109,8 @@ def test_only_what_counts_is_kept(lake: Project) -> None:
     settle(lake)
     counted = {path for (path,) in lake.rows("SELECT path FROM etl.lake_files")}
     folder = Path(lake.env["LAKE_PATH"])
+    (folder / "landings/killed").mkdir()
+    (folder / "landings/killed/spec.json").touch()
     left = [path for path in folder.rglob("*") if str(path.relative_to(folder)) not in counted]
     assert left
     assert str(folder) not in ask(lake, "gc", "--keep-days", "0", "--yes").output, "a run may be about to commit it"
@@ -163,3 +166,18 @@ def test_where_a_table_refers_to_sessions_they_stay_in_postgresql(lake: Project)
     )
     run = attempt(lake)
     assert "processed.notes refers to processed.viewing_sessions" in run.output
+
+
+def test_what_is_missing_where_spark_is_to_keep_sessions_is_one_line(
+    lake: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (lake.folder / "file").touch()
+    run = attempt(lake, LAKE_PATH=str(lake.folder / "file/lake"))
+    told = f"{lake.folder}/file/lake/landed: Not a directory; LAKE_PATH must be a folder that this machine and all of"
+    assert f"LoadCsvToPostgres viewing_sessions.csv failed: {told}" in run.output
+    for name in [name for name in sys.modules if name.startswith("pipeline.lake.")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    told = "pyarrow is not installed: pip install 'video-streaming-pipeline[spark]'"
+    assert f"LoadCsvToPostgres viewing_sessions.csv failed: {told}" in attempt(lake).output
+    assert ask(lake, "sessions").output == f"error: {told}\n"

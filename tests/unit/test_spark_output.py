@@ -52,6 +52,10 @@ CRASHED = "org.apache.spark.SparkException: Python worker exited unexpectedly (c
             ],
             "AnalysisException: [PATH_NOT_FOUND] Path does not exist: file:/x.",
         ),
+        (
+            ["OSError: [Errno 28] No space left on device: '/lake/landed/.a.parquet'"],
+            "OSError: [Errno 28] No space left on device: '/lake/landed/.a.parquet'; make room and run again",
+        ),
         (['{"ts": "2026-11-27", "level": "ERROR"}', "the files do not fit"], "the files do not fit"),
         ([], "spark-submit ended with 1 and without a word"),
     ],
