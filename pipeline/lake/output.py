@@ -22,7 +22,7 @@ logger = logging.getLogger("pipeline")
 PROGRESS = re.compile(r"PROGRESS ([01](?:\.\d+)?)(?: (.*))?$")
 # Day, time, level, and who says so.
 LOGGED = re.compile(r"\d\d/\d\d/\d\d \d\d:\d\d:\d\d (INFO|WARN|ERROR|FATAL) ([^\s:]+): (.*)")
-PAGE = re.compile(r"Bound SparkUI to .* and started at (https?://\S+)")
+PAGE = re.compile(r"PAGE (https?://\S+)$")
 # What it warns of on every machine, or again and again of tasks that it ended itself.
 NOISE = re.compile(
     r"Unable to load native-hadoop|resolves to a loopback address|Set SPARK_LOCAL_IP|could not bind on port"
@@ -73,6 +73,10 @@ class Output:
         """Take a line of the program's own."""
         if found := PROGRESS.match(line):
             progress.reach(float(found[1]), f"{self.name}, {found[2]}" if found[2] else None)
+        elif page := PAGE.match(line):
+            if show := getattr(self.task, "set_tracking_url", None):
+                with suppress(RPCError):
+                    show(page[1])
         elif line.strip() and not line.startswith('{"ts"'):
             self._printed.append(line)
 
@@ -95,9 +99,6 @@ class Output:
                 raise SparkError(no_master())
             if not NOISE.search(found[3]):
                 self._warn(found[3].removesuffix(" Traceback (most recent call last):"))
-        elif (page := PAGE.search(found[3])) and (show := getattr(self.task, "set_tracking_url", None)):
-            with suppress(RPCError):
-                show(page[1])
 
     def see_master(self) -> None:
         """See that the master did not leave for good: Spark itself would wait for ever.

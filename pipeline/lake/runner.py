@@ -36,8 +36,9 @@ SECONDS_TO_CONNECT = 5
 def submit(program: str | Path, arguments: Sequence[str], *, name: str, task: luigi.Task | None = None) -> None:
     """Run a program on the cluster of `SPARK_MASTER`, and wait for its end.
 
-    Lines that it prints such as `PROGRESS 0.35 sums` are its progress, as a share of the whole; what Spark warns of
-    is logged as it comes. It ends with this process, and with the run that this process belongs to, however they end.
+    Lines that it prints such as `PROGRESS 0.35 sums` are its progress, as a share of the whole, and `PAGE http://…` is
+    where Spark shows it; what Spark warns of is logged as it comes. It ends with this process, and with the run that
+    this process belongs to, however they end.
 
     Args:
         program: its name in `pipeline/spark`, or the path of another one.

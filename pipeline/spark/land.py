@@ -12,6 +12,7 @@ from typing import Any
 import pyarrow as pa
 from pyspark.sql import SparkSession
 
+from pipeline.spark.application import begin
 from pipeline.spark.folder import write_json
 
 
@@ -68,7 +69,7 @@ class telling:  # noqa: N801 (reads as a word)
 def main() -> None:
     """Do what SPEC.json says, and write RESULT.json last."""
     spec, result = Path(sys.argv[1]), Path(sys.argv[2])
-    spark = SparkSession.builder.getOrCreate()
+    spark = begin()
     try:
         write_json(result, make(spark, json.loads(spec.read_text(encoding="utf-8"))))
     finally:

@@ -11,6 +11,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from pipeline.spark import checks, previous
+from pipeline.spark.application import begin
 from pipeline.spark.judging import PLACE, SUPERSEDED, WAITING
 from pipeline.spark.previous import paths_of
 from pipeline.spark.rows import CAME, GONE, keep_up, make_anew
@@ -87,7 +88,7 @@ def _window(work: Work, sessions: DataFrame) -> list[str]:
 def main() -> None:
     """Do what SPEC.json says."""
     spec = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
-    spark = SparkSession.builder.getOrCreate()
+    spark = begin()
     try:
         make(spark, spec)
     finally:

@@ -106,8 +106,7 @@ def test_a_page_of_spark_is_that_of_the_task() -> None:
             self.page = page
 
     task = Shown()
-    line = "26/11/27 00:21:32 INFO Utils: Bound SparkUI to 0.0.0.0, and started at http://10.0.0.1:4040"
-    Output("landing", task).take_logged(line)  # type: ignore[arg-type]
+    Output("landing", task).take_printed("PAGE http://10.0.0.1:4040")  # type: ignore[arg-type]
     assert task.page == "http://10.0.0.1:4040"
 
 
