@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
+from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 import luigi
@@ -100,6 +101,7 @@ class SparkLanding:
         self.tasks: list[RefusableTask] = []
         self._shown_at = shown_at
         self._error: Exception | None = None
+        self._raised_at: TracebackType | None = None
 
     def take_up(self, load: Load, task: RefusableTask) -> None:
         """Load what came of the file of a task; see `pipeline.lake.landing.take_up`."""
@@ -120,10 +122,11 @@ class SparkLanding:
             except Exception as error:
                 if isinstance(error, KeyError) or is_passing(error):
                     raise
-                self._error = error
+                self._error, self._raised_at = error, error.__traceback__
             else:
                 return outcome
-        raise self._error
+        # Raised as it is, it would show all the files that it was raised for before.
+        raise self._error.with_traceback(self._raised_at)
 
     @cached_property
     def _outcomes(self) -> dict[str, dict[str, Any]]:

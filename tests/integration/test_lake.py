@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
+import traceback
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
+from unittest.mock import patch
 
 import pytest
 
@@ -181,3 +183,12 @@ def test_what_is_missing_where_spark_is_to_keep_sessions_is_one_line(
     told = "pyarrow is not installed: pip install 'video-streaming-pipeline[spark]'"
     assert f"LoadCsvToPostgres viewing_sessions.csv failed: {told}" in attempt(lake).output
     assert ask(lake, "sessions").output == f"error: {told}\n"
+
+
+def test_a_landing_that_fails_shows_its_traceback_once(lake: Project) -> None:
+    for number in range(30):
+        write_sessions(lake, session(4), name=f"more-{number}/viewing_sessions.csv")
+    with patch("pipeline.lake.landing.submit", side_effect=ZeroDivisionError("as a whole")):
+        run = attempt(lake)
+    assert len(run.failures) == 1
+    assert len(traceback.format_exception(run.failures[0])) < 30
