@@ -140,7 +140,8 @@ class Output:
             return "its driver was killed, which the system does where memory is short: run again"
         said = _raised(self._printed) or next(reversed([*self._logged, *self._printed]), None)
         if said and NO_SPACE in said:
-            return f"{_cut(said)}; make room and run again"
+            where = f"in {get_settings().lake_path} or where executors keep their files (SPARK_LOCAL_DIRS)"
+            return f"{_cut(said)}; make room {where} and run again"
         return _cut(said) if said else f"spark-submit ended with {code} and without a word"
 
 

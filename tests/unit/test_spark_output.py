@@ -54,7 +54,8 @@ CRASHED = "org.apache.spark.SparkException: Python worker exited unexpectedly (c
         ),
         (
             ["OSError: [Errno 28] No space left on device: '/lake/landed/.a.parquet'"],
-            "OSError: [Errno 28] No space left on device: '/lake/landed/.a.parquet'; make room and run again",
+            "OSError: [Errno 28] No space left on device: '/lake/landed/.a.parquet'; make room in"
+            f" {get_settings().lake_path} or where executors keep their files (SPARK_LOCAL_DIRS) and run again",
         ),
         (['{"ts": "2026-11-27", "level": "ERROR"}', "the files do not fit"], "the files do not fit"),
         ([], "spark-submit ended with 1 and without a word"),
