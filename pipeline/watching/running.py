@@ -41,8 +41,8 @@ class Running:
             return _joined(self.name, [duration(now - self.began)], columns)
         what, unit, done, total = (self.stage[name] for name in ("what", "unit", "done", "total"))
         subject = self.name if self.name.endswith(what) else f"{self.name} {what}"
-        if unit == PERCENT:
-            return _joined(subject, [f"{done} {unit}", duration(now - self.began)], columns)
+        if unit == PERCENT:  # of a job, which may be for more than the task that has it done
+            return _joined(what, [f"{done} {unit}", duration(now - self.began)], columns)
         parts = [f"{amount(done, unit, total)} of {amount(total, unit)}  {percent(done, total)}"] if total else []
         if done and not total:
             parts.append(amount(done, unit))

@@ -43,6 +43,11 @@ def test_how_much_how_fast_how_long(stage: dict[str, Any], line: str) -> None:
     assert running(1000, **stage).line(1065, 200) == f"LoadCsvToPostgres users.csv{joint}{line}"
 
 
+def test_a_job_is_shown_by_what_it_is_at() -> None:
+    stage = {"what": "landing users, 3 of 12 files", "unit": "%", "done": 25, "total": 100}
+    assert running(1000, **stage).line(1065, 79) == "landing users, 3 of 12 files  25 %  1:05"
+
+
 def test_names_are_cut_rather_than_numbers() -> None:
     stage = {"what": "x\n日本.csv", "unit": "bytes", "done": 26_000_000, "total": 104_000_000}
     numbers = "26.0 MB of 104.0 MB  25 %  400.0 kB/s  3:15 left"
