@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 from pyspark.sql import DataFrame
 
@@ -38,11 +39,11 @@ class Folder:
         (writer.partitionBy(by) if by else writer).parquet(str(self.path / name))
         self.written += self.files(name)
 
-    def write_one(self, name: str, frame: DataFrame) -> None:
-        """Write a table that the driver can hold as one file."""
+    def write_one(self, name: str, table: pa.Table) -> None:
+        """Write a table that the driver holds as one file."""
         path = self.path / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        pq.write_table(frame.toArrow(), path, compression="zstd")
+        pq.write_table(table, path, compression="zstd")
         self.written.append(name)
 
     def forget(self, name: str) -> None:

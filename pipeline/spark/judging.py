@@ -12,7 +12,8 @@ from pipeline.spark.shape import FILE, ROW, WAITS_FOR, Shape, quoted, sent, smal
 from pipeline.spark.work import Parent
 
 PLACE = "_place"
-SUPERSEDED, WAITING = "superseded", "waiting"
+SUPERSEDED, WAITING, CAME, GONE, STAYS = range(5)
+"""Places of rows. Of a loaded row it is the month, or where months are kept up, whether it came or stays."""
 _LOST, _HASH, _RANK, _PLACE_OF_KEY = "_lost", "_hash", "_rank", "_nth"
 
 

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pyspark.sql import DataFrame
 
@@ -67,7 +67,7 @@ class Previous:
         wanted = self.months if months is None else {name: self.months[name] for name in months if name in self.months}
         return self.work.shape.read(self.work.spark, paths_of(wanted.values(), self.work.lake))
 
-    def held(self, kind: str) -> DataFrame:
+    def held(self, kind: Literal["superseded", "waiting"]) -> DataFrame:
         """Return the rows that were superseded, or waited."""
         return self.work.shape.read(self.work.spark, [str(self.folder / path) for path in self.manifest[kind]])
 

@@ -14,14 +14,17 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from pipeline.spark import judging
-from pipeline.spark.judging import PLACE, SUPERSEDED, WAITING
+from pipeline.spark.judging import CAME, GONE, PLACE, STAYS, SUPERSEDED, WAITING
 from pipeline.spark.previous import Previous
-from pipeline.spark.shape import FILE, MONTH, ROW, WAITS_FOR, Reference, quoted, sent
+from pipeline.spark.shape import FILE, ROW, WAITS_FOR, Reference, month_name, quoted, sent
 from pipeline.spark.work import Work
 
 WAS, TOUCHED = "_was", "_touched"
-CAME, GONE, LOADED = "came", "gone", "loaded"
-_STAYS = "stays"
+LOADED, NEW = 5, 6
+"""What rows were that are judged again, beside superseded and waiting."""
+FILES_A_MONTH = 40
+"""Where tasks that write what they read would make more, rows are sent to others first, by month."""
+_MONTH = "_month"
 _FINGERPRINT = f"bit_xor(xxhash64({FILE}, {ROW}))"
 
 
@@ -34,7 +37,9 @@ class Rows:
     """Months that are not as they were."""
     changes: DataFrame | None
     """Loaded rows that came or left; None if everything was made anew."""
-    held: dict[str, list[str]] = field(default_factory=dict)
+    left: int = 0
+    """How many left."""
+    held: dict[int, list[str]] = field(default_factory=dict)
     superseded: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     waiting: dict[str, dict[str, int]] = field(default_factory=lambda: defaultdict(dict))
 
@@ -65,13 +70,15 @@ def make_anew(work: Work) -> Rows:
         again = judging.repeated(rows, shape)
     with folder.step("sessions", 0.15):
         losers = judging.beaten(again, shape, judging.ranks(work.spark, work.ranks))
-        found = judging.judged(rows, shape, losers, work.parents, F.col(MONTH))
-        folder.write("rows", found.hint("rebalance", PLACE), by=PLACE)
+        found = judging.judged(rows, shape, losers, work.parents, shape.month)
+        spread = sum(len(file["months"]) or 1 for file in work.spec["files"])
+        months = len({month for file in work.spec["files"] for month in file["months"]})
+        folder.write("rows", _together(found, spread, months), by=PLACE)
     with folder.step("counts", 0.4):
         made = Rows({}, set(), None)
         for place, _, _, file, waits_for, count, fingerprint in _tally(work):
             if not _note_held(made, place, file, waits_for, count):
-                _note(made.months, place, file, count, fingerprint)
+                _note(made.months, month_name(place), file, count, fingerprint)
     _placed(made, work, "rows")
     made.changed = set(made.months)
     return made
@@ -86,9 +93,9 @@ def keep_up(work: Work, before: Previous) -> Rows:
         ranked = judging.ranks(work.spark, work.ranks)
         losers = judging.beaten(concerned.where(~settled), shape, ranked)
         losers = losers.union(concerned.where(settled).select(FILE, ROW))
-        otherwise = F.when(F.col(WAS) == LOADED, _STAYS).otherwise(CAME)
+        otherwise = F.when(F.col(WAS) == LOADED, STAYS).otherwise(CAME)
         found = judging.judged(concerned.drop(TOUCHED), shape, losers, work.parents, otherwise)
-        found = found.where(F.col(PLACE) != _STAYS)
+        found = found.where(F.col(PLACE) != STAYS)
         gone = before.loaded_of([file for file in before.files if file not in work.ranks])
         found = found.unionByName(gone.withColumns({WAS: F.lit(LOADED), PLACE: F.lit(GONE)}))
         folder.write("rows", found.hint("rebalance", PLACE), by=PLACE)
@@ -96,22 +103,22 @@ def keep_up(work: Work, before: Previous) -> Rows:
     with folder.step("counts", 0.25):
         months = {name: {**month, "loaded": dict(month["loaded"])} for name, month in before.months.items()}
         made = Rows(months, set(), None)
-        left = 0
         for place, was, month, file, waits_for, count, fingerprint in _tally(work):
             _note_held(made, place, file, waits_for, count)
             if place == CAME or was == LOADED:
-                made.changed.add(month)
+                made.changed.add(month_name(month))
                 sign = 1 if place == CAME else -1
-                left += count if sign < 0 else 0
-                _note(months, month, file, sign * count, fingerprint)
+                made.left += count if sign < 0 else 0
+                _note(months, month_name(month), file, sign * count, fingerprint)
     with folder.step("sessions", 0.35):
         made.changes = _written(work).where((F.col(PLACE) == CAME) | (F.col(WAS) == LOADED))
         if made.changed:
             kept = before.loaded(made.changed)
+            spread = sum(1 + len(month["files"]) for name, month in before.months.items() if name in made.changed)
             leaving = made.changes.where(F.col(WAS) == LOADED).select(FILE, ROW)
-            kept = kept.join(sent(leaving, left), [FILE, ROW], "left_anti")
+            kept = kept.join(sent(leaving, made.left), [FILE, ROW], "left_anti")
             now = kept.unionByName(made.changes.where(F.col(PLACE) == CAME).select(*map(quoted, shape.kept)))
-            folder.write("sessions", now.withColumn(PLACE, F.col(MONTH)).hint("rebalance", PLACE), by=PLACE)
+            folder.write("sessions", _together(now.withColumn(PLACE, shape.month), spread, len(made.changed)), by=PLACE)
     for name in made.changed:
         if not months[name]["sessions"]:
             del months[name]
@@ -128,7 +135,7 @@ def _concerned(work: Work, before: Previous) -> DataFrame:
     stays = ~F.col(FILE).isin(left)
     key = list(map(quoted, shape.key))
     new = work.landed(came)
-    held = {kind: before.held(kind) for kind in (WAITING, SUPERSEDED)}
+    held = {WAITING: before.held("waiting"), SUPERSEDED: before.held("superseded")}
     leaving = [before.loaded_of(left), *(rows.where(~stays) for rows in held.values())]
     keys = reduce(DataFrame.union, [rows.select(*key) for rows in (new, *leaving)]).distinct()
     keys = keys.withColumn(TOUCHED, F.lit(True))
@@ -152,7 +159,7 @@ def _concerned(work: Work, before: Previous) -> DataFrame:
     loaded = loaded.where(concerned) if marks else loaded.limit(0)
     again = held[SUPERSEDED].where(stays).join(sent(keys, count), shape.key, "left")
     parts = [
-        (new.withColumn(TOUCHED, F.lit(True)), "new"),
+        (new.withColumn(TOUCHED, F.lit(True)), NEW),
         (loaded, LOADED),
         (held[WAITING].where(stays).withColumn(TOUCHED, F.lit(True)), WAITING),
         (again, SUPERSEDED),
@@ -180,19 +187,24 @@ def _lost(reference: Reference, work: Work, before: Previous) -> DataFrame | Non
     return lost if lost.count() else None
 
 
+def _together(rows: DataFrame, spread: int, months: int) -> DataFrame:
+    """Have the rows of a month written by few tasks, where they are spread over too many."""
+    return rows.hint("rebalance", PLACE) if spread > FILES_A_MONTH * months else rows
+
+
 def _written(work: Work) -> DataFrame:
-    schema = f"{work.shape.schema}, {WAS} string, {PLACE} string"
+    schema = f"{work.shape.schema}, {WAS} int, {PLACE} int"
     return work.spark.read.schema(schema).parquet(str(work.folder.path / "rows"))
 
 
 def _tally(work: Work) -> list[Any]:
     if not work.folder.files("rows"):
         return []
-    groups = _written(work).groupBy(PLACE, WAS, MONTH, FILE, WAITS_FOR)
+    groups = _written(work).groupBy(PLACE, WAS, work.shape.month.alias(_MONTH), FILE, WAITS_FOR)
     return list(groups.agg(F.count("*"), F.expr(_FINGERPRINT)).collect())
 
 
-def _note_held(made: Rows, place: str, file: str, waits_for: str | None, count: int) -> bool:
+def _note_held(made: Rows, place: int, file: str, waits_for: str | None, count: int) -> bool:
     if place == SUPERSEDED:
         made.superseded[file] += count
     elif place == WAITING:
@@ -213,12 +225,12 @@ def _note(months: dict[str, dict[str, Any]], name: str, file: str, count: int, f
 
 def _placed(made: Rows, work: Work, name: str) -> None:
     """Note which files hold which month, and which hold what waits or is superseded."""
-    by_place: dict[str, list[str]] = defaultdict(list)
+    by_place: dict[int, list[str]] = defaultdict(list)
     for file in work.folder.files(name):
-        by_place[Path(file).parent.name.partition("=")[2]].append(file)
+        by_place[int(Path(file).parent.name.partition("=")[2])].append(file)
     for place, found in by_place.items():
-        if place in made.months:
-            made.months[place] |= {
+        if (month := month_name(place)) in made.months:
+            made.months[month] |= {
                 "folder": str((work.folder.path / found[0]).parent.relative_to(work.lake)),
                 "files": [Path(file).name for file in found],
             }

@@ -11,10 +11,10 @@ import pyarrow as pa
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-FILE, ROW, MONTH, WAITS_FOR = "_file", "_row", "_month", "_waits_for"
-"""Columns beside the declared ones: the landed file, the record in it, its month, the parent that is missing."""
+FILE, ROW, WAITS_FOR = "_file", "_row", "_waits_for"
+"""Columns beside the declared ones: the landed file, the record in it, the parent that is missing."""
 
-NO_MONTH = "all"
+NO_MONTH = 100
 BROADCAST_ROWS = 500_000
 """As many keys are sent to every executor; more are shuffled, if Spark finds nothing better."""
 
@@ -49,7 +49,7 @@ class Shape:
     @cached_property
     def kept(self) -> list[str]:
         """The columns of rows that are kept."""
-        return [*self.columns, FILE, ROW, MONTH, WAITS_FOR]
+        return [*self.columns, FILE, ROW, WAITS_FOR]
 
     @property
     def key(self) -> list[str]:
@@ -72,14 +72,14 @@ class Shape:
 
     @property
     def month(self) -> Column:
-        """The month of a row, such as 2024-01."""
-        return F.date_format(F.col(self.day), "yyyy-MM") if self.day else F.lit(NO_MONTH)
+        """The month of a row as a number, such as 202401: much lighter to sort and send than a text."""
+        return F.year(self.day) * 100 + F.month(self.day) if self.day else F.lit(NO_MONTH)
 
     @property
     def schema(self) -> str:
         """The columns of kept rows, for files whose types need not be looked up."""
         own = [f"`{name}` {kind}" for name, kind in self.columns.items()]
-        return ", ".join([*own, f"{FILE} string", f"{ROW} bigint", f"{MONTH} string", f"{WAITS_FOR} string"])
+        return ", ".join([*own, f"{FILE} string", f"{ROW} bigint", f"{WAITS_FOR} string"])
 
     def read(self, spark: SparkSession, paths: Sequence[str]) -> DataFrame:
         """Return kept rows."""
@@ -100,10 +100,14 @@ class Shape:
                 *map(quoted, self.columns),
                 F.col("_metadata.file_name").alias(FILE),
                 ROW,
-                self.month.alias(MONTH),
                 F.lit(None).cast("string").alias(WAITS_FOR),
             )
         )
+
+
+def month_name(month: int) -> str:
+    """Return the name of a month, such as 2024-01; of a table without months it is `all`."""
+    return "all" if month == NO_MONTH else f"{month // 100}-{month % 100:02d}"
 
 
 def quoted(name: str) -> str:

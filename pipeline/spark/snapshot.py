@@ -12,9 +12,9 @@ from pyspark.sql import functions as F
 
 from pipeline.spark import checks, previous
 from pipeline.spark.application import begin
-from pipeline.spark.judging import PLACE, SUPERSEDED, WAITING
+from pipeline.spark.judging import CAME, GONE, PLACE, SUPERSEDED, WAITING
 from pipeline.spark.previous import paths_of
-from pipeline.spark.rows import CAME, GONE, keep_up, make_anew
+from pipeline.spark.rows import keep_up, make_anew
 from pipeline.spark.sums import Sums
 from pipeline.spark.work import Work
 
@@ -25,6 +25,8 @@ SETTINGS = {
     "spark.sql.parquet.datetimeRebaseModeInWrite": "CORRECTED",
     # Months would be taken for something else.
     "spark.sql.sources.partitionColumnTypeInference.enabled": "false",
+    # What is grouped by user is joined by user and sign where it is.
+    "spark.sql.requireAllClusterKeysForCoPartition": "false",
     # A job of its own to look at files that are known by name.
     "spark.sql.sources.parallelPartitionDiscovery.threshold": "100000",
 }

@@ -14,13 +14,17 @@ from dataclasses import dataclass
 from functools import reduce
 from typing import NamedTuple
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 from pyspark import StorageLevel
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from pipeline.spark.previous import Previous, paths_of
-from pipeline.spark.rows import Rows
-from pipeline.spark.shape import sent
+from pipeline.spark import tables
+from pipeline.spark.judging import CAME, PLACE
+from pipeline.spark.previous import Previous
+from pipeline.spark.rows import LOADED, WAS, Rows
+from pipeline.spark.shape import FILE, ROW, sent
 from pipeline.spark.work import Work
 
 ANEW_FROM_USERS = 0.4
@@ -36,31 +40,14 @@ SESSION = (
     "quality_level",
 )
 USER = ("user_id", "country", "subscription_type")
-KEYS = {
-    "rollup_audience": ("country", "subscription_type"),
-    "rollup_minutes": ("minutes",),
-    "rollup_cohort": ("cohort_month", "subscription_type", "month"),
-    "rollup_device": ("device_type", "quality_level"),
-    "rollup_title": ("content_id",),
-    "rollup_title_bucket": ("content_id", "bucket"),
-    "rollup_title_country": ("country", "content_id"),
-    "rollup_title_month": ("content_id", "month"),
-    "rollup_day": ("watch_date",),
-}
-"""The columns by which tables that add up are grouped. The others are sums; a row whose first is 0 is none."""
-COUNTED = {
-    "rollup_audience": "users",
-    "rollup_minutes": "users",
-    "rollup_cohort": "active_users",
-    "rollup_title": "viewers",
-}
-OF_TITLES, OF_MONTHS, OF_USERS = "rollup_title_month", "rollup_month", "rollup_user"
+OF_USERS = "rollup_user"
 
 
 class Basis(NamedTuple):
     """A snapshot to go on from, and the users whose part in it is not as it was."""
 
     before: Previous
+    changes: DataFrame
     users: DataFrame
     number: int
 
@@ -78,7 +65,7 @@ class Sums:
     @property
     def names(self) -> dict[str, Sequence[str]]:
         """The tables and their columns in order; with one that is kept for the next time."""
-        return {OF_TITLES: ("content_id", "month", "sessions"), **self.work.spec["sums"]}
+        return {tables.TITLES_BY_MONTH: ("content_id", "month", "sessions"), **self.work.spec["sums"]}
 
     def make(self) -> dict[str, list[str]]:
         """Make the tables; return the files of each."""
@@ -91,9 +78,13 @@ class Sums:
         self.work.spark.sql(_sql("label"))
         with self.work.folder.step("sums of users", 0.55):
             signed = self._signed(basis)
-            self._view("signed_sessions", signed)
+            if basis is None:  # all of them are read again by one statement rather than kept twice
+                signed.createOrReplaceTempView("signed_sessions")
+            self._view("sessions_by_user", signed.repartition("user_id"))
+            if basis is not None:
+                self.work.spark.table("sessions_by_user").createOrReplaceTempView("signed_sessions")
             self._view("signed_users", self._users(basis))
-            for name in ("user_device", "user_month", "user_title", "user_viewing"):
+            for name in ("user_device", "user_month", "user_viewing"):
                 self._view(name, self.work.spark.sql(_sql(name)))
         with self.work.folder.step("small tables", 0.7):
             return self._write(basis)
@@ -120,7 +111,7 @@ class Sums:
         if count > ANEW_FROM_USERS * self.work.parents["users"].rows:
             users.unpersist()
             return None
-        return Basis(before, sent(users, count), count)
+        return Basis(before, changes, sent(users, count), count)
 
     def _is_told(self, before: Previous) -> bool:
         """Tell whether the snapshot before has the same tables, all there."""
@@ -148,68 +139,56 @@ class Sums:
         return both.join(basis.users, "user_id", "left_semi")
 
     def _signed(self, basis: Basis | None) -> DataFrame:
-        """Return the sessions that are summed, with their sign and whether they count in months, user by user."""
+        """Return the sessions that are summed, with their sign and whether they count in months."""
         day = F.lit(self.work.spec["day"])
         if basis is None:
             signed = self.sessions.select(*SESSION, F.lit(1).alias("sign"))
         else:
-            before = basis.before
-            day = F.when(F.col("sign") == 1, day).otherwise(before.day)
-            same = [name for name in self.rows.months if name not in self.rows.changed]
-            changed = [month for name, month in self.rows.months.items() if name in self.rows.changed]
-            now = self.work.shape.read(self.work.spark, paths_of(changed, self.work.lake))
-            parts = (
-                (before.loaded(same), F.explode(F.array(F.lit(1), F.lit(-1)))),
-                (now, F.lit(1)),
-                (before.loaded(self.rows.changed), F.lit(-1)),
-            )
-            signed = reduce(
-                DataFrame.union,
-                [
-                    part.select(*SESSION).join(basis.users, "user_id", "left_semi").withColumn("sign", sign)
-                    for part, sign in parts
-                ],
-            )
+            day = F.when(F.col("sign") == 1, day).otherwise(basis.before.day)
+            leaves = "leaves"
+            left = basis.changes.where(F.col(WAS) == LOADED).select(FILE, ROW, F.lit(True).alias(leaves))
+            signs = F.when(F.col(leaves), F.array(F.lit(-1))).otherwise(F.array(F.lit(1), F.lit(-1)))
+            theirs = basis.before.loaded().select(*SESSION, FILE, ROW).join(basis.users, "user_id", "left_semi")
+            theirs = theirs.join(sent(left, self.rows.left), [FILE, ROW], "left")
+            came = basis.changes.where(F.col(PLACE) == CAME)
+            signed = theirs.select(*SESSION, F.explode(signs).alias("sign")).union(came.select(*SESSION, F.lit(1)))
         is_due = F.col(str(self.work.shape.day)) <= day.cast("date")
-        return signed.withColumn("is_due", is_due).repartition("sign", "user_id")
+        return signed.withColumn("is_due", is_due)
 
     def _write(self, basis: Basis | None) -> dict[str, list[str]]:
-        """Write the tables, a few at a time: the last tasks of one leave cores to the next."""
-        self._view(OF_TITLES, self._added(OF_TITLES, basis))
-        # That of the users takes longest, and begins.
-        names = sorted(self.names, key=lambda name: name != OF_USERS)
+        """Write the tables. What Spark does for them it does side by side: the last tasks leave cores to the next."""
         with ThreadPoolExecutor(AT_ONCE) as pool:
-            made = pool.map(lambda name: self._write_table(name, basis), names)
-            return dict(zip(names, made, strict=True))
+            users = pool.submit(self._write_users, basis)
+            found = dict(zip(tables.SOURCES, pool.map(self._found, tables.SOURCES), strict=True))
+            made = {OF_USERS: users.result()}
+        small = {
+            name: tables.added(name, list(columns), found[tables.TABLES[name].source], self._before(name, basis))
+            for name, columns in self.names.items()
+            if name in tables.TABLES
+        }
+        small[tables.MONTHS] = tables.titles_of_months(small[tables.TITLES_BY_MONTH])
+        for name in self.names.keys() - made.keys():
+            self.work.folder.write_one(f"sums/{name}.parquet", small[name])
+            made[name] = [f"sums/{name}.parquet"]
+        return made
 
-    def _write_table(self, name: str, basis: Basis | None) -> list[str]:
-        columns = self.names[name]
-        if name == OF_USERS:
-            self.work.folder.write(f"sums/{name}", self._all_users(basis).select(*columns))
-            return self.work.folder.files(f"sums/{name}")
-        frame = self.work.spark.table(name) if name == OF_TITLES else self._added(name, basis)
-        self.work.folder.write_one(f"sums/{name}.parquet", frame.select(*columns))
-        return [f"sums/{name}.parquet"]
+    def _found(self, source: str) -> pa.Table:
+        return self.work.spark.sql(_sql(source)).toArrow()
 
-    def _added(self, name: str, basis: Basis | None) -> DataFrame:
-        """Return a table: what was before with what is added and taken away."""
-        found = self.work.spark.sql(_sql(name))
-        if basis is None or name == OF_MONTHS:
-            return found
-        keys = KEYS[name]
-        sums = [column for column in found.columns if column not in keys]
-        counted = COUNTED.get(name, "sessions")
-        both = found.unionByName(self._before(name, basis.before))
-        return both.groupBy(*keys).agg(*(F.sum(each).alias(each) for each in sums)).where(F.col(counted) > 0)
+    def _write_users(self, basis: Basis | None) -> list[str]:
+        columns, spark = self.names[OF_USERS], self.work.spark
+        users = spark.table("user_viewing").where("sign = 1").select(*columns)
+        if basis is not None:
+            before = spark.read.parquet(*(str(basis.before.folder / path) for path in basis.before.sums[OF_USERS]))
+            users = users.union(before.select(*columns).join(basis.users, "user_id", "left_anti"))
+        self.work.folder.write(f"sums/{OF_USERS}", users)
+        return self.work.folder.files(f"sums/{OF_USERS}")
 
-    def _all_users(self, basis: Basis | None) -> DataFrame:
-        found = self.work.spark.sql(_sql(OF_USERS))
+    def _before(self, name: str, basis: Basis | None) -> pa.Table | None:
         if basis is None:
-            return found
-        return found.unionByName(self._before(OF_USERS, basis.before).join(basis.users, "user_id", "left_anti"))
-
-    def _before(self, name: str, before: Previous) -> DataFrame:
-        return self.work.spark.read.parquet(*(str(before.folder / path) for path in before.sums[name]))
+            return None
+        [path] = basis.before.sums[name]
+        return pq.read_table(basis.before.folder / path)
 
 
 def _sql(name: str) -> str:

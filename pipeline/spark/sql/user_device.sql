@@ -10,5 +10,5 @@ SELECT
     coalesce(sum(CAST(completion_percentage * 100 AS integer)), 0) AS completion_hundredths,
     count(completion_percentage) AS completions,
     max(watch_date) AS last_watch_date
-FROM signed_sessions
+FROM sessions_by_user
 GROUP BY 1, 2, 3, 4

@@ -1,3 +1,0 @@
-SELECT content_id, sum(sign) AS viewers
-FROM user_title
-GROUP BY content_id
