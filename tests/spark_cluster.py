@@ -40,7 +40,7 @@ class Cluster:
 
     def executors(self) -> list[psutil.Process]:
         """Return the processes that work on jobs, those of Python included."""
-        found = [child for worker in self.workers for child in worker.children(recursive=True)]
+        found = [child for worker in filter(_works, self.workers) for child in worker.children(recursive=True)]
         # The script that starts a worker may leave it a child that has ended.
         return [child for child in found if _works(child)]
 

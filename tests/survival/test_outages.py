@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import shutil
-import signal
 import socket
-import tempfile
 import threading
 import time
 import uuid
@@ -17,13 +13,13 @@ from pathlib import Path
 import pytest
 
 from pipeline.sample import write_sample
-from pipeline.servers.embedded import ensure_mongo, ensure_postgres, mongo_login, running, stop
-from pipeline.settings import Settings
+from pipeline.servers.embedded import ensure_mongo, ensure_postgres, mongo_login, stop
 from tests.comparing import assert_loaded
 from tests.oracle import expected
 from tests.project import Project
 from tests.small_input import SESSION_COLUMNS
 from tests.survival.aftermath import assert_right
+from tests.survival.mortal import kill_server, mortal_servers, settings_in
 
 pytestmark = pytest.mark.survival
 
@@ -31,28 +27,14 @@ pytestmark = pytest.mark.survival
 @pytest.fixture(scope="module")
 def mortal() -> Iterator[Path]:
     """The folder of servers that the tests of this file may kill."""
-    folder = Path(tempfile.mkdtemp(prefix="pipeline-test-"))
-    yield folder
-    stop(settings_in(folder))
-    shutil.rmtree(folder)
+    with mortal_servers() as folder:
+        yield folder
 
 
 @pytest.fixture
 def alone(tmp_path: Path, mortal: Path) -> Project:
     """A project on servers that no other test uses at the same time."""
     return Project(tmp_path / "project", mortal, f"test_{uuid.uuid4().hex[:12]}")
-
-
-def settings_in(folder: Path) -> Settings:
-    return Settings(_env_file=None, embedded_path=folder)  # type: ignore[call-arg]
-
-
-def settings_of(project: Project) -> Settings:
-    return settings_in(Path(project.env["EMBEDDED_PATH"]))
-
-
-def kill_server(project: Project, name: str) -> None:
-    os.kill(running(settings_of(project))[name], signal.SIGKILL)
 
 
 def wait_for_statement(project: Project, beginning: str, action: str = "pid") -> None:
@@ -124,7 +106,7 @@ def test_a_run_goes_on_when_an_administrator_ends_its_session(project: Project) 
 def test_a_run_waits_for_servers_that_are_absent_when_it_begins(alone: Project) -> None:
     write_sample(alone.raw, sessions=600, seed=6)
     alone.value("SELECT 1")  # its database is made
-    settings = settings_of(alone)
+    settings = settings_in(Path(alone.env["EMBEDDED_PATH"]))
     postgres, mongo = ensure_postgres(settings), ensure_mongo(settings)
     alone.env |= {"POSTGRES_HOST": str(postgres.host), "POSTGRES_PORT": str(postgres.port), "POSTGRES_USER": "pipeline"}
     login = mongo_login(settings)
