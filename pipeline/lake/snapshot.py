@@ -17,6 +17,7 @@ import luigi
 from psycopg2.extensions import cursor as Cursor
 
 from pipeline.contract.declared import declared
+from pipeline.contract.differences import digest
 from pipeline.contract.register import children
 from pipeline.contract.table import Table
 from pipeline.errors import PipelineError
@@ -47,7 +48,9 @@ SUMS = (
 )
 """Tables that views read. By the others PostgreSQL keeps them up where it has the rows."""
 BATCHES = """
-    SELECT current_batches.batch_id, current_batches.source, source_rank, landings.details -> 'lake'
+    SELECT
+        current_batches.batch_id, current_batches.source, source_rank, landings.details -> 'lake',
+        updates.inputs #>> '{facts, declaration}'
     FROM current_batches
     INNER JOIN etl.table_updates AS updates USING (batch_id)
     INNER JOIN etl.batches AS landings ON landings.batch_id = coalesce(updates.audit_id, updates.batch_id)
@@ -123,12 +126,17 @@ def _landed(cursor: Cursor, table: Table) -> list[Landed]:
     execute_file(cursor, "merge/current_batches.sql", {"raw": table.raw})
     cursor.execute(BATCHES)
     found = cursor.fetchall()
-    if absent := [source for _, source, _, lake in found if lake is None]:
+    if absent := [source for _, source, _, lake, _ in found if lake is None]:
         raise NotOnSparkError(
             f"{absent[0]}: its rows are in PostgreSQL, and the file cannot be read now, so Spark cannot land it;"
             " let it be read, or unset SPARK_MASTER"
         )
-    return [Landed(batch_id, rank, **lake) for batch_id, _, rank, lake in found]
+    if stale := [source for _, source, _, _, declaration in found if declaration != digest(table)]:
+        raise NotOnSparkError(
+            f"{stale[0]}: its values are typed as {table.processed} was declared before, and the file was not landed"
+            " again (why: see above); correct it, or the declaration"
+        )
+    return [Landed(batch_id, rank, **lake) for batch_id, _, rank, lake, _ in found]
 
 
 def _left_over(fingerprint: str, landed: Iterable[Landed]) -> Snapshot | None:

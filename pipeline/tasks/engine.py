@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import luigi
 
+from pipeline.contract.differences import digest
+from pipeline.contract.register import csv_tables
 from pipeline.errors import PipelineError
 from pipeline.records.files import table_of
 from pipeline.servers.retries import is_passing
@@ -55,9 +57,9 @@ def needing_arrow() -> Iterator[None]:
         raise NotInstalledError("pyarrow is not installed: pip install 'video-streaming-pipeline[spark]'") from None
 
 
-def engine_facts(table: str) -> dict[str, str]:
-    """Return what the engine adds to the inputs of a task: where PostgreSQL does all, nothing."""
-    return {"engine": "Spark"} if on_spark(table) else {}
+def landing_facts(table: str) -> dict[str, str]:
+    """Return what else counts where Spark lands a table: as values are typed then, its declaration."""
+    return {"engine": "Spark", "declaration": digest(csv_tables()[table])} if on_spark(table) else {}
 
 
 def loading_facts(table: str) -> dict[str, str]:
@@ -66,7 +68,7 @@ def loading_facts(table: str) -> dict[str, str]:
         return {}
     statements = {path.name: digest_file(path) for path in sorted(STATEMENTS.glob("*.sql"))}
     days = get_settings().sessions_in_postgres_days
-    return {**engine_facts(table), "program": combine(statements), **({"window": str(days)} if days else {})}
+    return {"engine": "Spark", "program": combine(statements), **({"window": str(days)} if days else {})}
 
 
 def land_together(tasks: Iterable[RefusableTask], shown_at: luigi.Task) -> None:

@@ -16,7 +16,7 @@ from pipeline.state.spec import Load
 from pipeline.state.targets import WithdrawnTarget
 from pipeline.tasks.base import PARENTS_FIRST, TaskOfRun
 from pipeline.tasks.create import CreatePostgresTables
-from pipeline.tasks.engine import LANDING_WORK, engine_facts, landing_of, on_spark
+from pipeline.tasks.engine import LANDING_WORK, landing_facts, landing_of, on_spark
 from pipeline.tasks.file_task import FileTask, RefusableTask
 from pipeline.tasks.grouped import FEW_FILES, lands_with_others
 from pipeline.tasks.raw_folder import csv_paths, digest_of, name_undeclared, unreadable_tables
@@ -80,7 +80,7 @@ class LoadCsvToPostgres(FileTask, CsvTask):
         declared = csv_tables().get(table_of(self.path))
         declaration = (f"processed/{declared.name}.sql",) if declared else ()
         content = content_facts(self.path, declaration, is_taken_empty=is_loaded or bool(self.allow_empty))
-        return {**content, **engine_facts(table_of(self.path))}
+        return {**content, **landing_facts(table_of(self.path))}
 
     def loaded(self) -> Marker | None:
         """Return the marker of what the file brought before."""

@@ -13,11 +13,11 @@ from unittest.mock import patch
 
 import pytest
 
-from tests.in_process import ask, attempt, settle
+from tests.in_process import ask, attempt, explain, settle
 from tests.project import DAY, Project
-from tests.small_input import session, write_all, write_sessions, write_users
+from tests.small_input import SESSION_COLUMNS, session, write_all, write_sessions, write_users
 from tests.spark_cluster import needs_spark
-from tests.spark_in_process import on_spark, programs_in, spark_session
+from tests.spark_in_process import ALL_DAYS, on_spark, programs_in, spark_session
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -83,6 +83,8 @@ def test_a_file_of_the_lake_that_is_lost_or_damaged_is_made_again(lake: Project)
     explained = ask(lake, "explain").output
     for path in (landed[0], landed[1], manifest):
         assert f"{path.relative_to(folder)} is missing or not whole" in explained
+    told = f"error: the sessions that Spark keeps are not all in {folder}: correct LAKE_PATH, or run the pipeline"
+    assert ask(lake, "sessions", "--sql").output.startswith(told)
     ran = settle(lake)
     assert [task for task in ran if task.startswith("Load")] == [
         "LoadCsvToPostgres viewing_sessions-2.csv",
@@ -168,6 +170,41 @@ def test_where_a_table_refers_to_sessions_they_stay_in_postgresql(lake: Project)
     )
     run = attempt(lake)
     assert "processed.notes refers to processed.viewing_sessions" in run.output
+
+
+def test_files_are_landed_again_as_their_table_is_declared_otherwise(lake: Project) -> None:
+    declaration = lake.copy_code() / "sql/processed/viewing_sessions.sql"
+    text = declaration.read_text()
+    on_spark(lake, ALL_DAYS)
+    minutes = [session(number % 9 + 1, minutes=10 + number) for number in range(200)]
+    lake.write_rows("viewing_sessions-2.csv", [f"{SESSION_COLUMNS},stars", *(f"{line},4" for line in minutes)])
+    lake.write_rows("viewing_sessions-3.csv", [f"{SESSION_COLUMNS},stars", f"{session(9)},many"])
+    settle(lake)
+    last = "quality_level          text\n"
+    stars = "quality_level text, stars smallint CHECK (stars BETWEEN 1 AND 5)\n"
+    declared = text.replace(last, stars) + "COMMENT ON COLUMN processed.viewing_sessions.stars IS 'Given to it.';\n"
+    declaration.write_text(declared)
+    causes = explain(lake)
+    assert "the declaration of its table changed" in causes["LoadCsvToPostgres viewing_sessions-2.csv"]
+    assert "processed.viewing_sessions: column stars added" in causes["LoadViewingSessions"]
+    settle(lake)
+    given = "SELECT session_id, stars FROM processed.viewing_sessions WHERE session_id IN ('S1', 'S8', 'S9') ORDER BY 1"
+    assert lake.rows(given) == [("S1", None), ("S8", 4), ("S9", 4)]
+    assert lake.rows("SELECT record, reason FROM etl.rejected_rows") == [(1, "not a number")]
+    assert settle(lake) == []
+    # Too many of the rows of a file are none by now: nothing is loaded, as where PostgreSQL keeps the sessions.
+    declaration.write_text(declared.replace("watch_duration_minutes >= 0", "watch_duration_minutes < 60"))
+    run = attempt(lake)
+    assert run.code != 0
+    assert "viewing_sessions-2.csv: 150 of 200 records were rejected" in run.output
+    assert (
+        "viewing_sessions-2.csv: its values are typed as processed.viewing_sessions was declared before" in run.output
+    )
+    assert lake.rows(given) == [("S1", None), ("S8", 4), ("S9", 4)]
+    declaration.write_text(declared)
+    settle(lake)
+    assert lake.rows(given) == [("S1", None), ("S8", 4), ("S9", 4)]
+    assert settle(lake) == []
 
 
 def test_what_is_missing_where_spark_is_to_keep_sessions_is_one_line(
