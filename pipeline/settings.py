@@ -45,8 +45,7 @@ class Settings(BaseSettings):
     `pipeline_timezone` is the zone whose day today is. Without `spark_master` nothing is computed by Spark; with it,
     `lake_path` is a folder that Luigi's machine and all of the cluster see, `sessions_in_postgres_days` is of how many
     days sessions are in PostgreSQL all the same, and `spark_wait_seconds` is how long a job waits for free cores. A
-    secret may instead be the content of the file that
-    `<name>_file` names.
+    secret may instead be the content of the file that `<name>_file` names.
     """
 
     model_config = SettingsConfigDict(extra="ignore", frozen=True, env_ignore_empty=True)
@@ -171,6 +170,13 @@ class Settings(BaseSettings):
     def _check_master(cls, value: str | None) -> str | None:
         if value is not None and not re.match(r"spark://.+:\d+|k8s://.+|yarn$|local(\[(\d+|\*)(, ?\d+)?\])?$", value):
             raise ValueError("it must be like spark://host:7077, yarn, k8s://https://host:6443 or local[2]")
+        return value
+
+    @field_validator("lake_path")
+    @classmethod
+    def _check_lake(cls, value: Path, info: ValidationInfo) -> Path:
+        if info.data.get("spark_master") is not None and (found := re.search(r"[][{}*?\\,]", str(value))):
+            raise ValueError(f"Spark takes {found[0]} for part of a pattern; name the folder otherwise")
         return value
 
     @property

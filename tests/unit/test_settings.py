@@ -87,6 +87,15 @@ def test_a_wrong_value_is_one_line_that_names_the_variable(
     assert "\n" not in message
 
 
+def test_a_lake_that_spark_would_take_for_a_pattern_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LAKE_PATH", "/mnt/lake [new]")
+    get_settings()
+    monkeypatch.setenv("SPARK_MASTER", "yarn")
+    get_settings.cache_clear()
+    with pytest.raises(SettingsError, match=r"^LAKE_PATH: Spark takes \[ for part of a pattern"):
+        get_settings()
+
+
 def test_a_password_is_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("POSTGRES_PASSWORD", "hunter2")
     assert "hunter2" not in repr(get_settings())
