@@ -10,6 +10,7 @@ from psycopg2.extensions import cursor as Cursor
 from pipeline.lake.adoption import Snapshot
 from pipeline.lake.snapshot import snapshot_of
 from pipeline.settings import get_settings
+from pipeline.state import lake_files
 from pipeline.warehouse.rollups import SESSIONS
 
 VIEW = "session_details"
@@ -18,8 +19,12 @@ SELECT = re.compile(r"\bSELECT\b.*?;", re.DOTALL)
 
 
 def months_of(cursor: Cursor) -> dict[str, tuple[int, str]]:
-    """Return the months with sessions: how many, and the folder of their files; none where PostgreSQL has all."""
-    snapshot = snapshot_of(cursor, SESSIONS)
+    """Return the months with sessions: how many, and the folder of their files; none where PostgreSQL has all.
+
+    Raises:
+        LakeError: the files are not there.
+    """
+    snapshot = _snapshot(cursor)
     if snapshot is None:
         return {}
     months = snapshot.manifest["months"]
@@ -30,8 +35,11 @@ def view_of_sessions(cursor: Cursor) -> str | None:
     """Return the statement that makes the view of all sessions in DuckDB; None where PostgreSQL has all.
 
     It is the view of `trusted`, over files in place of tables.
+
+    Raises:
+        LakeError: the files are not there.
     """
-    snapshot = snapshot_of(cursor, SESSIONS)
+    snapshot = _snapshot(cursor)
     if snapshot is None:
         return None
     text = (get_settings().sql_path / "trusted" / f"{VIEW}.sql").read_text(encoding="utf-8")
@@ -39,6 +47,16 @@ def view_of_sessions(cursor: Cursor) -> str | None:
     if query is None:
         raise RuntimeError(f"sql/trusted/{VIEW}.sql holds no SELECT")
     return f"CREATE OR REPLACE VIEW {VIEW} AS\n{RELATION.sub(lambda name: _files(snapshot, name[1]), query[0])}"
+
+
+def _snapshot(cursor: Cursor) -> Snapshot | None:
+    snapshot = snapshot_of(cursor, SESSIONS)
+    if snapshot is None and lake_files.is_in_lake(cursor, SESSIONS):
+        raise lake_files.LakeError(
+            f"the sessions that Spark keeps are not all in {get_settings().lake_path}: correct LAKE_PATH, or run the"
+            " pipeline, which makes them again"
+        )
+    return snapshot
 
 
 def _files(snapshot: Snapshot, table: str) -> str:

@@ -6,7 +6,7 @@ It is kept in the transactions that commit markers: a file that no row names was
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from psycopg2.extensions import cursor as Cursor
@@ -52,11 +52,16 @@ def make_folder(*parts: str) -> Path:
     return folder
 
 
-def lost_files(cursor: Cursor) -> dict[int, str | None]:
-    """Return the batches whose rows are in the lake, each with a file of it that is not there as it was written."""
+def lost_files(cursor: Cursor, batch_ids: Iterable[int | None]) -> dict[int, str | None]:
+    """Return which batches have their rows in the lake, each with a file that is not there as it was written, if any.
+
+    Args:
+        cursor: any.
+        batch_ids: the batches to look at: there may be many files, and each is looked for on a disk of the network.
+    """
     if not fetch_value(cursor, EXISTS):
         return {}
-    cursor.execute("SELECT batch_id, path, bytes FROM etl.lake_files")
+    cursor.execute("SELECT batch_id, path, bytes FROM etl.lake_files WHERE batch_id = ANY (%s)", ([*batch_ids],))
     lost: dict[int, str | None] = {}
     lake = get_settings().lake_path
     for batch_id, path, size in cursor.fetchall():
@@ -67,7 +72,7 @@ def lost_files(cursor: Cursor) -> dict[int, str | None]:
 
 def is_in_lake(cursor: Cursor, table: str) -> bool:
     """Tell whether the rows of a table of `processed` are kept by Spark."""
-    return bool(fetch_value(cursor, "SELECT etl.is_in_lake(%s)", (table,)))
+    return bool(fetch_value(cursor, EXISTS) and fetch_value(cursor, "SELECT etl.is_in_lake(%s)", (table,)))
 
 
 def note(cursor: Cursor, table: str, kind: str, batch_id: int, files: Mapping[str, int]) -> None:

@@ -116,7 +116,7 @@ def read_markers(cursor: Cursor, update_ids: Iterable[str] | None = None) -> dic
     if not markers:
         return {}
     objects = set(existing_objects(cursor))
-    lost = lost_files(cursor)
+    lost = lost_files(cursor, [marker.batch_id for marker in markers])
     filled = _filled(cursor, [each for each in markers if not (_raw_table(each) and each.batch_id in lost)], objects)
     tables = {marker.target_table for marker in markers if marker.target_table.startswith("processed.")}
     # Where it is lost what was merged, all that files were merged into.
