@@ -44,7 +44,9 @@ def repeated(rows: DataFrame, shape: Shape) -> DataFrame:
 
 def judged(rows: DataFrame, shape: Shape, losers: DataFrame, parents: Mapping[str, Parent], place: Column) -> DataFrame:
     """Return rows with their place: superseded, waiting (and for which parent first), or else the one given."""
-    rows = rows.join(losers.withColumn(_LOST, F.lit(True)), [FILE, ROW], "left")
+    # Counted first: taken for many, they would have all rows sent about.
+    losers = losers.withColumn(_LOST, F.lit(True)).persist()
+    rows = rows.join(sent(losers, losers.count()), [FILE, ROW], "left")
     waits_for = F.lit(None).cast("string")
     for number, reference in reversed(list(enumerate(shape.references))):
         parent = parents[reference.parent]

@@ -110,6 +110,11 @@ def month_name(month: int) -> str:
     return "all" if month == NO_MONTH else f"{month // 100}-{month % 100:02d}"
 
 
+def month_number(name: str) -> int:
+    """Return the number of a month by its name."""
+    return NO_MONTH if name == "all" else int(name.replace("-", ""))
+
+
 def quoted(name: str) -> str:
     """Return a column's name as Spark reads it, whatever it holds."""
     return "`" + name.replace("`", "``") + "`"

@@ -24,7 +24,7 @@ from pipeline.spark import tables
 from pipeline.spark.judging import CAME, PLACE
 from pipeline.spark.previous import Previous
 from pipeline.spark.rows import LOADED, WAS, Rows
-from pipeline.spark.shape import FILE, ROW, sent
+from pipeline.spark.shape import FILE, ROW, month_number, sent
 from pipeline.spark.work import Work
 
 ANEW_FROM_USERS = 0.4
@@ -44,12 +44,13 @@ OF_USERS = "rollup_user"
 
 
 class Basis(NamedTuple):
-    """A snapshot to go on from, and the users whose part in it is not as it was."""
+    """A snapshot to go on from, the users whose part in it is not as it was, and the months in which it is not."""
 
     before: Previous
     changes: DataFrame
     users: DataFrame
     number: int
+    months: list[int]
 
 
 @dataclass(frozen=True)
@@ -78,11 +79,13 @@ class Sums:
         self.work.spark.sql(_sql("label"))
         with self.work.folder.step("sums of users", 0.55):
             signed = self._signed(basis)
-            if basis is None:  # all of them are read again by one statement rather than kept twice
-                signed.createOrReplaceTempView("signed_sessions")
             self._view("sessions_by_user", signed.repartition("user_id"))
-            if basis is not None:
-                self.work.spark.table("sessions_by_user").createOrReplaceTempView("signed_sessions")
+            by_user = self.work.spark.table("sessions_by_user")
+            if basis is not None:  # in other months, what is taken away is what is added
+                signed = by_user = by_user.where(self.work.shape.month.isin(basis.months))
+            # Where order by user is of no use, all of them are read once more rather than kept in it.
+            by_user.createOrReplaceTempView("changed_by_user")
+            signed.createOrReplaceTempView("changed_sessions")
             self._view("signed_users", self._users(basis))
             for name in ("user_device", "user_month", "user_viewing"):
                 self._view(name, self.work.spark.sql(_sql(name)))
@@ -98,6 +101,7 @@ class Sums:
         if before is None or changes is None or not self._is_told(before):
             return None
         parts = [changes.select("user_id")]
+        concerned = set(self.rows.changed)
         if not before.has_same_parent("users", self.work.parents["users"].path):
             both = self._parent().withColumn("sign", F.lit(1)).union(before.parent("users").select(*USER, F.lit(-1)))
             parts.append(both.groupBy(*USER).agg(F.sum("sign").alias("sign")).where("sign <> 0").select("user_id"))
@@ -105,13 +109,14 @@ class Sums:
             first, last = sorted((before.day, self.work.spec["day"]))
             months = [name for name in before.months if first[:7] <= name <= last[:7]]
             day = F.col(str(self.work.shape.day))
+            concerned.update(months)
             parts.append(before.loaded(months).where((day > first) & (day <= last)).select("user_id"))
         users = reduce(DataFrame.union, parts).distinct().persist()
         count = users.count()
         if count > ANEW_FROM_USERS * self.work.parents["users"].rows:
             users.unpersist()
             return None
-        return Basis(before, changes, sent(users, count), count)
+        return Basis(before, changes, sent(users, count), count, sorted(map(month_number, concerned)))
 
     def _is_told(self, before: Previous) -> bool:
         """Tell whether the snapshot before has the same tables, all there."""

@@ -7,7 +7,7 @@ WITH user_day AS (
         count(watch_duration_minutes) AS durations,
         coalesce(sum(CAST(completion_percentage * 100 AS integer)), 0) AS completion_hundredths,
         count(completion_percentage) AS completions
-    FROM sessions_by_user
+    FROM changed_by_user
     GROUP BY 1, 2, 3
 ),
 

@@ -8,5 +8,5 @@ SELECT
     coalesce(sum(sign) FILTER (WHERE watch_duration_minutes IS NOT NULL), 0) AS durations,
     coalesce(sum(sign * CAST(completion_percentage * 100 AS integer)), 0) AS completion_hundredths,
     coalesce(sum(sign) FILTER (WHERE completion_percentage IS NOT NULL), 0) AS completions
-FROM signed_sessions
+FROM changed_sessions
 GROUP BY 1, 2, 3
