@@ -175,7 +175,7 @@ class Settings(BaseSettings):
     @field_validator("lake_path")
     @classmethod
     def _check_lake(cls, value: Path, info: ValidationInfo) -> Path:
-        if info.data.get("spark_master") is not None and (found := re.search(r"[][{}*?\\,]", str(value))):
+        if info.data.get("spark_master") is not None and (found := re.search(r"[][{}*?\\]", str(value))):
             raise ValueError(f"Spark takes {found[0]} for part of a pattern; name the folder otherwise")
         return value
 

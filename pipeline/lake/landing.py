@@ -6,7 +6,7 @@ import json
 import logging
 import shutil
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from pathlib import Path
 from typing import Any
 
@@ -61,11 +61,12 @@ KEEP_REJECTS = """
 """
 
 
-def land_all(files: Mapping[str, str], table: str, shown_at: luigi.Task) -> dict[str, Outcome]:
+def land_all(files: Mapping[str, str], afresh: Set[str], table: str, shown_at: luigi.Task) -> dict[str, Outcome]:
     """Have Spark land files, each by one of its tasks, but those that a killed run has landed and not taken up.
 
     Args:
         files: fingerprints of their landings, by path.
+        afresh: those that are to be landed whatever there is of them.
         table: the table they belong to.
         shown_at: the task at hand, which shows how far it is.
 
@@ -74,7 +75,7 @@ def land_all(files: Mapping[str, str], table: str, shown_at: luigi.Task) -> dict
         SparkError: the application failed as a whole.
     """
     about, folder = declared(tables()[table]), lake_files.make_folder(lake_files.LANDED)
-    found = dict(_left_over(folder, files))
+    found = dict(_left_over(folder, {path: files[path] for path in files if path not in afresh}))
     wanted = {path: fingerprint for path, fingerprint in files.items() if path not in found}
     if not wanted:
         return found
@@ -108,8 +109,11 @@ def _left_over(folder: Path, files: Mapping[str, str]) -> Iterator[tuple[str, Ou
     with session() as cursor:
         cursor.execute("SELECT path FROM etl.lake_files WHERE kind = 'landed'")
         known = {Path(path).name for (path,) in cursor.fetchall()}
+    sidecars: dict[str, list[Path]] = {}
+    for sidecar in sorted(folder.glob("[!.]*.json")):
+        sidecars.setdefault(sidecar.name.partition("-")[0], []).append(sidecar)
     for path, fingerprint in files.items():
-        for sidecar in sorted(folder.glob(f"{fingerprint}-*.json")):
+        for sidecar in sidecars.get(fingerprint, []):
             outcome = json.loads(sidecar.read_text())
             parquet = folder / outcome["parquet"]
             is_whole = parquet.is_file() and parquet.stat().st_size == outcome["bytes"]

@@ -128,8 +128,8 @@ def _landed(cursor: Cursor, table: Table) -> list[Landed]:
     found = cursor.fetchall()
     if absent := [source for _, source, _, lake, _ in found if lake is None]:
         raise NotOnSparkError(
-            f"{absent[0]}: its rows are in PostgreSQL, and the file cannot be read now, so Spark cannot land it;"
-            " let it be read, or unset SPARK_MASTER"
+            f"{absent[0]}: its rows are in PostgreSQL, and the file was not landed again, so Spark does not have them"
+            " (why: see above); let it be read or correct it, or unset SPARK_MASTER"
         )
     if stale := [source for _, source, _, _, declaration in found if declaration != digest(table)]:
         raise NotOnSparkError(

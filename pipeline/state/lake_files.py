@@ -21,6 +21,10 @@ LANDED, SNAPSHOTS, LANDINGS = "landed", "snapshots", "landings"
 """Folders below `LAKE_PATH`; the last one holds what landings in progress are told and tell."""
 SECONDS_OF_WORK = 86_400  # a file that young may be one that a run is about to commit
 EXISTS = "SELECT to_regclass('etl.lake_files') IS NOT NULL"
+STAYING = """
+    SELECT min(source) FROM etl.lake_files INNER JOIN etl.batches USING (batch_id)
+    WHERE table_name = %s AND kind = 'landed'
+"""
 LEAVE = """
     DELETE FROM etl.lake_files WHERE table_name = %(table)s AND kind = 'snapshot';
     DELETE FROM etl.row_counts WHERE place IN ('processed', 'held_rows') AND table_name = %(table)s;
@@ -30,7 +34,7 @@ LEAVE = """
 
 
 class LakeError(PipelineError):
-    """The lake cannot be written to; the message names the folder."""
+    """The lake cannot be written to, or its files cannot be done without; the message says what to do."""
 
 
 def make_folder(*parts: str) -> Path:
@@ -87,9 +91,19 @@ def forget(cursor: Cursor, batch_id: int) -> None:
 
 
 def leave(cursor: Cursor, table: str) -> None:
-    """Have a table no more in the lake, whose rows are about to be loaded into PostgreSQL."""
-    cursor.execute(LEAVE, {"table": table})
-    cursor.execute("SELECT etl.count_later('processed', %s)", (table,))
+    """Have a table no more in the lake, if it is there: its rows are about to be loaded into PostgreSQL.
+
+    Raises:
+        LakeError: a file was not landed again in PostgreSQL, so its rows would be nowhere.
+    """
+    if source := fetch_value(cursor, STAYING, (table,)):
+        raise LakeError(
+            f"{source}: its rows are in the lake, and the file was not landed again, so PostgreSQL does not have them"
+            " (why: see above); let it be read or correct it, or set SPARK_MASTER"
+        )
+    if is_in_lake(cursor, table):
+        cursor.execute(LEAVE, {"table": table})
+        cursor.execute("SELECT etl.count_later('processed', %s)", (table,))
 
 
 def left_behind(cursor: Cursor) -> Iterator[Path]:

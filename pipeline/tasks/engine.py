@@ -16,6 +16,7 @@ from pipeline.errors import PipelineError
 from pipeline.records.files import table_of
 from pipeline.servers.retries import is_passing
 from pipeline.settings import PACKAGE_ROOT, get_settings
+from pipeline.state import markers
 from pipeline.state.fingerprints import combine, digest_file
 from pipeline.state.marker import Store
 from pipeline.state.spec import Load
@@ -139,4 +140,6 @@ class SparkLanding:
         Store.forget()
         pending = [task for task in self.tasks if not task.complete() and not task.is_kept()]
         files = {task.path: task.fingerprint for task in pending}
-        return land_all(files, table_of(pending[0].path), self._shown_at)
+        known = markers.markers()
+        afresh = {task.path for task in pending if (last := known.get(task.update_id)) and last.voided}
+        return land_all(files, afresh, table_of(pending[0].path), self._shown_at)

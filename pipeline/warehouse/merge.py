@@ -83,6 +83,7 @@ def merge(load: Load, table: Table) -> list[TooManyRejectsError]:
         TooManyRejectsError: of a batch that was merged before, too many rows cannot be typed any more. Then the
             declaration is at fault rather than the file, and nothing is loaded.
         CheckFailedError: an `error` check has findings; nothing is loaded.
+        LakeError: Spark kept the table, and has rows of it that were not landed here.
     """
     load.after_commit.append(write_due)
     load.cursor.execute("SAVEPOINT before_merge")
@@ -115,8 +116,7 @@ def _merge_batches(load: Load, table: Table) -> bool:
     is_empty = fetch_value(cursor, sql.SQL("SELECT NOT EXISTS (SELECT FROM {})").format(table.processed_sql))
     is_lost = last is None or last.missing is not None
     full = bool(is_empty or is_lost or (last and (last.voided or ways(last.inputs) != ways(load.spec.inputs))))
-    if lake_files.is_in_lake(cursor, table.name):
-        lake_files.leave(cursor, table.name)
+    lake_files.leave(cursor, table.name)
     cursor.execute("SELECT batch_id FROM etl.merged_batches WHERE target_table = %s", (table.processed,))
     merged_before = {batch_id for (batch_id,) in cursor.fetchall()}
     execute_file(cursor, "merge/current_batches.sql", {"raw": table.raw})

@@ -17,7 +17,7 @@ from tests.in_process import ask, attempt, explain, settle
 from tests.project import DAY, Project
 from tests.small_input import SESSION_COLUMNS, session, write_all, write_sessions, write_users
 from tests.spark_cluster import needs_spark
-from tests.spark_in_process import ALL_DAYS, on_spark, programs_in, spark_session
+from tests.spark_in_process import ALL_DAYS, off_spark, on_spark, programs_in, spark_session
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -127,7 +127,9 @@ def test_only_what_counts_is_kept(lake: Project) -> None:
 
 def test_a_redo_makes_everything_again(lake: Project, spark: SparkSession) -> None:
     settle(lake)
-    for task, program in (("LoadCsvToPostgres viewing_sessions.csv", "land"), ("LoadViewingSessions", "snapshot")):
+    landing = ("LoadCsvToPostgres viewing_sessions.csv", "land")
+    # Twice, since what was landed before is still there.
+    for task, program in (landing, landing, ("LoadViewingSessions", "snapshot")):
         assert "does it again" in ask(lake, "redo", task).output
         with programs_in(spark) as ran:
             assert settle(lake) == [task]
@@ -170,6 +172,22 @@ def test_where_a_table_refers_to_sessions_they_stay_in_postgresql(lake: Project)
     )
     run = attempt(lake)
     assert "processed.notes refers to processed.viewing_sessions" in run.output
+
+
+def test_rows_that_one_engine_alone_has_are_not_lost_to_the_other(lake: Project) -> None:
+    settle(lake)
+    for change, place in ((off_spark, "in the lake"), (on_spark, "in PostgreSQL")):
+        lake.write("viewing_sessions-2.csv", "session_id,user_id\nS9,U1\n")
+        change(lake)
+        run = attempt(lake)
+        assert run.code != 0
+        told = f"viewing_sessions-2.csv: its rows are {place}, and the file was not landed again"
+        assert f"LoadViewingSessions failed: {told}" in run.output
+        assert lake.value("SELECT sum(sessions) FROM trusted.country_engagement") == 3
+        write_sessions(lake, session(3, user="U2"), name="viewing_sessions-2.csv")
+        settle(lake)
+        assert settle(lake) == []
+        assert lake.value("SELECT sum(sessions) FROM trusted.country_engagement") == 3
 
 
 def test_files_are_landed_again_as_their_table_is_declared_otherwise(lake: Project) -> None:
