@@ -32,6 +32,7 @@ OBJECTS_QUERY = """
     ORDER BY name
 """
 
+IN_LAKE = "Spark"  # an engine that keeps rows in files
 LOOKS = 5  # at markers, while tables go
 MERGE_NOTES = {"etl.merged_batches", "etl.edited_rows"}
 UNMERGED_QUERY = """
@@ -116,7 +117,9 @@ def read_markers(cursor: Cursor, update_ids: Iterable[str] | None = None) -> dic
     if not markers:
         return {}
     objects = set(existing_objects(cursor))
-    lost = lost_files(cursor, [marker.batch_id for marker in markers])
+    in_lake = [marker.batch_id or 0 for marker in markers if marker.inputs.facts.get("engine") == IN_LAKE]
+    lost: dict[int, str | None] = {batch_id: f"what etl.lake_files says of batch {batch_id}" for batch_id in in_lake}
+    lost |= lost_files(cursor, [marker.batch_id for marker in markers])
     filled = _filled(cursor, [each for each in markers if not (_raw_table(each) and each.batch_id in lost)], objects)
     tables = {marker.target_table for marker in markers if marker.target_table.startswith("processed.")}
     # Where it is lost what was merged, all that files were merged into.

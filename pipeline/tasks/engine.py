@@ -60,7 +60,7 @@ def needing_arrow() -> Iterator[None]:
 
 def landing_facts(table: str) -> dict[str, str]:
     """Return what else counts where Spark lands a table: as values are typed then, its declaration."""
-    return {"engine": "Spark", "declaration": digest(csv_tables()[table])} if on_spark(table) else {}
+    return {"engine": markers.IN_LAKE, "declaration": digest(csv_tables()[table])} if on_spark(table) else {}
 
 
 def loading_facts(table: str) -> dict[str, str]:
@@ -69,7 +69,7 @@ def loading_facts(table: str) -> dict[str, str]:
         return {}
     statements = {path.name: digest_file(path) for path in sorted(STATEMENTS.glob("*.sql"))}
     days = get_settings().sessions_in_postgres_days
-    return {"engine": "Spark", "program": combine(statements), **({"window": str(days)} if days else {})}
+    return {"engine": markers.IN_LAKE, "program": combine(statements), **({"window": str(days)} if days else {})}
 
 
 def land_together(tasks: Iterable[RefusableTask], shown_at: luigi.Task) -> None:

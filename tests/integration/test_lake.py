@@ -102,8 +102,12 @@ def test_what_a_killed_run_had_landed_and_made_is_taken_up(lake: Project, spark:
     lake.rows("DELETE FROM etl.lake_files")
     with programs_in(spark) as ran:
         settle(lake)
+        lake.rows("TRUNCATE etl.lake_files")
+        landed = [f"LoadCsvToPostgres {name}.csv" for name in ("viewing_sessions-2", "viewing_sessions")]
+        assert settle(lake) == [*landed, "LoadViewingSessions"]
     assert ran == []
     assert files_of(lake) == kept
+    assert lake.value("SELECT etl.is_in_lake('viewing_sessions')")
     assert lake.value("SELECT sum(sessions) FROM trusted.country_engagement") == 3
 
 
@@ -196,11 +200,15 @@ def test_files_are_landed_again_as_their_table_is_declared_otherwise(lake: Proje
     on_spark(lake, ALL_DAYS)
     minutes = [session(number % 9 + 1, minutes=10 + number) for number in range(200)]
     lake.write_rows("viewing_sessions-2.csv", [f"{SESSION_COLUMNS},stars", *(f"{line},4" for line in minutes)])
-    lake.write_rows("viewing_sessions-3.csv", [f"{SESSION_COLUMNS},stars", f"{session(9)},many"])
+    third = [f"{session(9)},many", "S0,U1,M1,2024-05-01,9,33.336,TV,HD,5"]
+    lake.write_rows("viewing_sessions-3.csv", [f"{SESSION_COLUMNS},stars", *third])
     settle(lake)
     last = "quality_level          text\n"
     stars = "quality_level text, stars smallint CHECK (stars BETWEEN 1 AND 5)\n"
-    declared = text.replace(last, stars) + "COMMENT ON COLUMN processed.viewing_sessions.stars IS 'Given to it.';\n"
+    declared = (
+        text.replace("numeric(5,2)", "numeric(6,3)").replace(last, stars)
+        + "COMMENT ON COLUMN processed.viewing_sessions.stars IS 'Given to it.';\n"
+    )
     declaration.write_text(declared)
     causes = explain(lake)
     assert "the declaration of its table changed" in causes["LoadCsvToPostgres viewing_sessions-2.csv"]
@@ -209,6 +217,11 @@ def test_files_are_landed_again_as_their_table_is_declared_otherwise(lake: Proje
     given = "SELECT session_id, stars FROM processed.viewing_sessions WHERE session_id IN ('S1', 'S8', 'S9') ORDER BY 1"
     assert lake.rows(given) == [("S1", None), ("S8", 4), ("S9", 4)]
     assert lake.rows("SELECT record, reason FROM etl.rejected_rows") == [(1, "not a number")]
+    assert lake.rows("SELECT completion_percentage::text FROM processed.viewing_sessions WHERE session_id = 'S0'") == [
+        ("33.336",)
+    ]
+    # As PostgreSQL rounds.
+    assert lake.value("SELECT completion_hundredths FROM etl.rollup_device WHERE device_type = 'TV'") == 3334
     assert settle(lake) == []
     # Too many of the rows of a file are none by now: nothing is loaded, as where PostgreSQL keeps the sessions.
     declaration.write_text(declared.replace("watch_duration_minutes >= 0", "watch_duration_minutes < 60"))

@@ -5,7 +5,7 @@ WITH user_day AS (
         count(*) AS sessions,
         coalesce(sum(watch_duration_minutes), 0) AS minutes,
         count(watch_duration_minutes) AS durations,
-        coalesce(sum(CAST(completion_percentage * 100 AS integer)), 0) AS completion_hundredths,
+        coalesce(sum(CAST(round(completion_percentage * 100) AS integer)), 0) AS completion_hundredths,
         count(completion_percentage) AS completions
     FROM changed_by_user
     GROUP BY 1, 2, 3

@@ -6,7 +6,7 @@ SELECT
     coalesce(sum(sign) FILTER (WHERE is_due), 0) AS due_sessions,
     coalesce(sum(sign * watch_duration_minutes), 0) AS minutes,
     coalesce(sum(sign) FILTER (WHERE watch_duration_minutes IS NOT NULL), 0) AS durations,
-    coalesce(sum(sign * CAST(completion_percentage * 100 AS integer)), 0) AS completion_hundredths,
+    coalesce(sum(sign * CAST(round(completion_percentage * 100) AS integer)), 0) AS completion_hundredths,
     coalesce(sum(sign) FILTER (WHERE completion_percentage IS NOT NULL), 0) AS completions
 FROM changed_sessions
 GROUP BY 1, 2, 3
