@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
 from pipeline.contract.ranges import Bound, list_of, range_of, reason_of
+from pipeline.contract.register import children
 from pipeline.contract.table import Check, Column, Table
 from pipeline.errors import PipelineError
 from pipeline.records.declaration import Declared, DeclaredColumn, Kind, TableNames
@@ -31,7 +32,7 @@ TAKEN = {"rejected", "others"}  # columns of the files of landed records
 
 
 class UnsupportedDeclarationError(PipelineError):
-    """A declaration says what only PostgreSQL can judge; the message names it and says what to do."""
+    """A declaration says what only PostgreSQL can judge or hold; the message names it and says what to do."""
 
 
 def declared(table: Table) -> Declared:
@@ -52,6 +53,19 @@ def declared(table: Table) -> Declared:
             for each in table.references
         ],
     }
+
+
+def require_no_children(table: Table) -> None:
+    """See that no other table refers to one whose rows are to be kept outside PostgreSQL.
+
+    Raises:
+        UnsupportedDeclarationError: one does.
+    """
+    if refer := children(table.name):
+        raise UnsupportedDeclarationError(
+            f"{refer[0].processed} refers to {table.processed}, whose rows Spark keeps where no foreign key reaches;"
+            " unset SPARK_MASTER, or leave the reference out"
+        )
 
 
 def column_names(tables: Iterable[Table]) -> dict[str, TableNames]:

@@ -13,7 +13,7 @@ from typing import Any
 import luigi
 from psycopg2.extensions import cursor as Cursor
 
-from pipeline.contract.declared import column_names, declared
+from pipeline.contract.declared import column_names, declared, require_no_children
 from pipeline.contract.register import csv_tables, tables
 from pipeline.lake.copying import copy_parquet
 from pipeline.lake.runner import submit
@@ -71,23 +71,27 @@ def land_all(files: Mapping[str, str], afresh: Set[str], table: str, shown_at: l
         shown_at: the task at hand, which shows how far it is.
 
     Raises:
-        UnsupportedDeclarationError: the table has a type or check that only PostgreSQL knows.
+        UnsupportedDeclarationError: another table refers to it, or it has a type or check that only PostgreSQL knows.
         SparkError: the application failed as a whole.
     """
+    require_no_children(tables()[table])
     about, folder = declared(tables()[table]), lake_files.make_folder(lake_files.LANDED)
     found = dict(_left_over(folder, {path: files[path] for path in files if path not in afresh}))
     wanted = {path: fingerprint for path, fingerprint in files.items() if path not in found}
     if not wanted:
         return found
+    # What all files have in common is told once: there may be a hundred thousand of them.
+    same = {
+        "folder": str(get_settings().data_raw_path),
+        "declared": about,
+        "tables": column_names(csv_tables().values()),
+        "max_reject_ratio": get_settings().max_reject_ratio,
+        "max_file_bytes": most_bytes(),
+    }
     specs = [
         {
-            "folder": str(get_settings().data_raw_path),
             "path": path,
             "digest": raw_files()[path],
-            "declared": about,
-            "tables": column_names(csv_tables().values()),
-            "max_reject_ratio": get_settings().max_reject_ratio,
-            "max_file_bytes": most_bytes(),
             "is_correction": is_reject_file(path),
             "target": str(folder / fingerprint),
         }
@@ -96,7 +100,7 @@ def land_all(files: Mapping[str, str], afresh: Set[str], table: str, shown_at: l
     work = lake_files.make_folder(lake_files.LANDINGS, uuid.uuid4().hex[:12])
     try:
         spec, result = work / "spec.json", work / "result.json"
-        spec.write_text(json.dumps({"files": specs}))
+        spec.write_text(json.dumps({"same": same, "files": specs}))
         submit("land", [str(spec), str(result)], name=f"landing {table}", task=shown_at)
         outcomes: list[Outcome] = json.loads(result.read_text())
     finally:

@@ -16,9 +16,8 @@ from pathlib import Path
 import luigi
 from psycopg2.extensions import cursor as Cursor
 
-from pipeline.contract.declared import declared
+from pipeline.contract.declared import declared, require_no_children
 from pipeline.contract.differences import digest
-from pipeline.contract.register import children
 from pipeline.contract.table import Table
 from pipeline.errors import PipelineError
 from pipeline.lake.adoption import MANIFEST, Landed, Snapshot, adopt
@@ -59,7 +58,7 @@ BATCHES = """
 
 
 class NotOnSparkError(PipelineError):
-    """A table cannot be kept by Spark as it is; the message says why and what to do."""
+    """A file was not landed as Spark needs it; the message says why and what to do."""
 
 
 def load_snapshot(load: Load, table: Table, shown_at: luigi.Task) -> None:
@@ -71,16 +70,13 @@ def load_snapshot(load: Load, table: Table, shown_at: luigi.Task) -> None:
         shown_at: the task at hand, which shows how far it is.
 
     Raises:
+        UnsupportedDeclarationError: another table refers to it, or it has a type or check that only PostgreSQL knows.
         NotOnSparkError: see there.
         SparkError: the application failed.
         CheckFailedError: an `error` check has findings; nothing is loaded.
     """
     cursor = load.cursor
-    if refer := children(table.name):
-        raise NotOnSparkError(
-            f"{refer[0].processed} refers to {table.processed}, whose rows Spark keeps where no foreign key reaches;"
-            " unset SPARK_MASTER, or leave the reference out"
-        )
+    require_no_children(table)
     landed = _landed(cursor, table)
     checks = read_checks(table.name)
     day = fetch_value(cursor, "SELECT current_setting('pipeline.run_day')::date")

@@ -17,8 +17,11 @@ from pipeline.spark.folder import write_json
 
 
 def make(spark: SparkSession, spec: dict[str, Any]) -> list[dict[str, Any]]:
-    """Land `files`, each told as `pipeline.records.landing.land` wants it; return what came of each, in their order."""
-    files = spec["files"]
+    """Land `files`, each told with what is the `same` of all as `pipeline.records.landing.land` wants it.
+
+    Return what came of each, in their order.
+    """
+    same, files = spec["same"], spec["files"]
     if not files:
         return []
 
@@ -27,7 +30,8 @@ def make(spark: SparkSession, spec: dict[str, Any]) -> list[dict[str, Any]]:
 
         for batch in batches:
             for number in batch.column(0).to_pylist():
-                outcome = json.dumps(land(files[number]))
+                told: Any = {**same, **files[number]}
+                outcome = json.dumps(land(told))
                 yield pa.RecordBatch.from_pydict({"number": [number], "outcome": [outcome]})
 
     # A task a file, and no shuffle whose loss would have to be made good.

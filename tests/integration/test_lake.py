@@ -175,7 +175,8 @@ def test_where_a_table_refers_to_sessions_they_stay_in_postgresql(lake: Project)
         "COMMENT ON COLUMN processed.notes.session_id IS 'Session.';"
     )
     run = attempt(lake)
-    assert "processed.notes refers to processed.viewing_sessions" in run.output
+    told = "processed.notes refers to processed.viewing_sessions"
+    assert f"LoadCsvToPostgres viewing_sessions.csv failed: {told}" in run.output, "before it left PostgreSQL"
 
 
 def test_rows_that_one_engine_alone_has_are_not_lost_to_the_other(lake: Project) -> None:
