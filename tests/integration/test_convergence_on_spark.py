@@ -1,6 +1,6 @@
 """After any sequence of changes, the engine among them, a run leaves what a load from scratch would have left.
 
-`CONVERGENCE_ON_SPARK_EXAMPLES` and `CONVERGENCE_STEPS` set how many sequences of how many changes are tried.
+`CONVERGENCE_ON_SPARK_EXAMPLES` and `CONVERGENCE_ON_SPARK_STEPS` set how many sequences of how many changes are tried.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import pytest
 from hypothesis.stateful import initialize, rule
 
 from tests.in_process import settle
-from tests.integration.test_convergence import STEPS, Convergence, try_sequences
+from tests.integration.test_convergence import Convergence, try_sequences
 from tests.spark_cluster import needs_spark
 from tests.spark_in_process import ALL_DAYS, off_spark, on_spark, programs_in, spark_session
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 EXAMPLES = int(os.environ.get("CONVERGENCE_ON_SPARK_EXAMPLES", "1"))
+STEPS = int(os.environ.get("CONVERGENCE_ON_SPARK_STEPS", "5"))
 
 
 class ConvergenceOnSpark(Convergence):
