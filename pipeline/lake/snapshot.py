@@ -186,7 +186,8 @@ def _prepare(cursor: Cursor, table: Table, folder: Path, checks: Iterable[Check]
 def _previous(load: Load, table: Table) -> str | None:
     """Return the folder of the snapshot that is loaded, if it was made in the same way and is all there."""
     last = load.previous
-    if last is None or not last.intact or last.voided or ways(last.inputs) != ways(load.spec.inputs):
+    # That files landed or left since is what it is brought along for.
+    if last is None or last.missing or last.voided or ways(last.inputs) != ways(load.spec.inputs):
         return None
     snapshot = snapshot_of(load.cursor, table.name)
     return str(snapshot.folder) if snapshot else None

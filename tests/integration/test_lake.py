@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import traceback
@@ -127,6 +128,19 @@ def test_only_what_counts_is_kept(lake: Project) -> None:
     ask(lake, "gc", "--keep-days", "0", "--yes")
     assert {str(path) for path in files_of(lake)} == counted
     assert settle(lake) == []
+
+
+def test_a_day_is_added_to_the_snapshot_before(lake: Project) -> None:
+    lines = [f"S{n},U{n % 2 + 1},M1,2024-0{n % 6 + 1}-05,50,50.5,Mobile,HD" for n in range(100, 200)]
+    write_sessions(lake, *lines, name="viewing_sessions-0.csv")
+    settle(lake)
+    write_sessions(lake, session(4), name="viewing_sessions-3.csv")
+    settle(lake)
+    manifests = Path(lake.env["LAKE_PATH"]).glob("snapshots/*/manifest.json")
+    first, second = (json.loads(path.read_text()) for path in sorted(manifests, key=lambda path: path.stat().st_mtime))
+    changed = [month for month in second["months"] if second["months"][month] != first["months"][month]]
+    assert changed == ["2024-05"], "months that are as they were are taken over"
+    assert lake.value("SELECT sum(sessions) FROM trusted.country_engagement") == 104
 
 
 def test_a_redo_makes_everything_again(lake: Project, spark: SparkSession) -> None:
