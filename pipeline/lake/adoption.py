@@ -25,17 +25,13 @@ from pipeline.warehouse.row_checks import forget_checks
 from pipeline.warehouse.statements import lock_out_readers
 
 MANIFEST = "manifest.json"
-# What a table had while its rows were in PostgreSQL, or has of an earlier snapshot.
+# What the merge keeps of a table whose rows are in PostgreSQL.
 FORGET = """
     DELETE FROM etl.held_rows WHERE table_name = %(name)s;
     DELETE FROM etl.edited_rows WHERE batch_id IN (
         SELECT batch_id FROM etl.merged_batches WHERE target_table = %(processed)s
     );
     DELETE FROM etl.merged_batches WHERE target_table = %(processed)s;
-    DELETE FROM etl.row_counts WHERE place IN ('processed', 'held_rows') AND table_name = %(name)s;
-    DELETE FROM etl.lake_files WHERE table_name = %(name)s AND kind = 'snapshot';
-    DELETE FROM etl.snapshot_days;
-    DELETE FROM etl.snapshot_devices;
     UPDATE etl.rollup_state SET is_current = false
 """
 MERGED = "INSERT INTO etl.merged_batches (target_table, batch_id) VALUES %s"
@@ -101,6 +97,7 @@ def adopt(load: Load, table: Table, snapshot: Snapshot, landed: Sequence[Landed]
     with brought_along(cursor, table, is_changed=is_changed):
         window_rows = _fill_window(cursor, table, snapshot.files("window"), batches, anew=is_new)
     cursor.execute(FORGET, {"name": table.name, "processed": table.processed})
+    lake_files.forget_snapshot(cursor, table.name)
     execute_values(cursor, MERGED, [(table.processed, each.batch_id) for each in landed])
     outcomes = {each.batch_id: manifest["outcomes"][each.parquet] for each in landed}
     execute_values(cursor, COUNTED, list(_counts(table, outcomes)))

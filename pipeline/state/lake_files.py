@@ -25,7 +25,7 @@ STAYING = """
     SELECT min(source) FROM etl.lake_files INNER JOIN etl.batches USING (batch_id)
     WHERE table_name = %s AND kind = 'landed'
 """
-LEAVE = """
+FORGET_SNAPSHOT = """
     DELETE FROM etl.lake_files WHERE table_name = %(table)s AND kind = 'snapshot';
     DELETE FROM etl.row_counts WHERE place IN ('processed', 'held_rows') AND table_name = %(table)s;
     DELETE FROM etl.snapshot_days;
@@ -90,6 +90,11 @@ def forget(cursor: Cursor, batch_id: int) -> None:
     cursor.execute("DELETE FROM etl.lake_files WHERE batch_id = %s", (batch_id,))
 
 
+def forget_snapshot(cursor: Cursor, table: str) -> None:
+    """Have the snapshot of a table count no more, with the numbers of rows that it told."""
+    cursor.execute(FORGET_SNAPSHOT, {"table": table})
+
+
 def leave(cursor: Cursor, table: str) -> None:
     """Have a table no more in the lake, if it is there: its rows are about to be loaded into PostgreSQL.
 
@@ -102,7 +107,7 @@ def leave(cursor: Cursor, table: str) -> None:
             " (why: see above); let it be read or correct it, or set SPARK_MASTER"
         )
     if is_in_lake(cursor, table):
-        cursor.execute(LEAVE, {"table": table})
+        forget_snapshot(cursor, table)
         cursor.execute("SELECT etl.count_later('processed', %s)", (table,))
 
 
