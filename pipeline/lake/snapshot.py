@@ -27,7 +27,6 @@ from pipeline.settings import get_settings
 from pipeline.state import lake_files
 from pipeline.state.spec import Load
 from pipeline.warehouse.checks import Check, read_checks
-from pipeline.warehouse.merge import ways
 from pipeline.warehouse.row_checks import EXAMPLES
 from pipeline.warehouse.statements import execute_file, fetch_value, table_columns
 
@@ -184,10 +183,10 @@ def _prepare(cursor: Cursor, table: Table, folder: Path, checks: Iterable[Check]
 
 
 def _previous(load: Load, table: Table) -> str | None:
-    """Return the folder of the snapshot that is loaded, if it was made in the same way and is all there."""
+    """Return the folder of the snapshot that is loaded, if all is there; how it was made the program knows itself."""
     last = load.previous
     # That files landed or left since is what it is brought along for.
-    if last is None or last.missing or last.voided or ways(last.inputs) != ways(load.spec.inputs):
+    if last is None or last.missing or last.voided:
         return None
     snapshot = snapshot_of(load.cursor, table.name)
     return str(snapshot.folder) if snapshot else None
