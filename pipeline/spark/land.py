@@ -6,6 +6,7 @@ import json
 import sys
 import threading
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ from pyspark.sql import SparkSession
 
 from pipeline.spark.application import begin
 from pipeline.spark.folder import write_json
+
+SECONDS_BETWEEN_LOOKS = 1
 
 
 def make(spark: SparkSession, spec: dict[str, Any]) -> list[dict[str, Any]]:
@@ -41,33 +44,27 @@ def make(spark: SparkSession, spec: dict[str, Any]) -> list[dict[str, Any]]:
     return [json.loads(outcome) for _, outcome in sorted(found)]
 
 
-class telling:  # noqa: N801 (reads as a word)
-    """Says how many of the tasks are done, while they run."""
+@contextmanager
+def telling(spark: SparkSession, tasks: int) -> Iterator[None]:
+    """Say how many of the tasks of the only job are done, while the block waits for them."""
+    tracker, ended = spark.sparkContext.statusTracker(), threading.Event()
 
-    def __init__(self, spark: SparkSession, tasks: int) -> None:
-        """Take the number of tasks of the only job."""
-        self._tracker = spark.sparkContext.statusTracker()
-        self._tasks = tasks
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._tell, daemon=True)
-
-    def __enter__(self) -> None:
-        """Begin."""
-        self._thread.start()
-
-    def __exit__(self, *_: object) -> None:
-        """End."""
-        self._ended.set()
-        self._thread.join()
-
-    def _tell(self) -> None:
+    def tell() -> None:
         told = -1
-        while not self._ended.wait(1):
-            stages = [self._tracker.getStageInfo(number) for number in self._tracker.getActiveStageIds()]
+        while not ended.wait(SECONDS_BETWEEN_LOOKS):
+            stages = [tracker.getStageInfo(number) for number in tracker.getActiveStageIds()]
             done = max((stage.numCompletedTasks for stage in stages if stage), default=told)
             if done > told:
                 told = done
-                print(f"PROGRESS {done / self._tasks:.2f} {done} of {self._tasks} files", flush=True)
+                print(f"PROGRESS {done / tasks:.2f} {done} of {tasks} files", flush=True)
+
+    thread = threading.Thread(target=tell, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
 
 
 def main() -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import shutil
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -110,7 +109,6 @@ def _measure(
         found[f"{what}, MB of all processes"] = watch.memory
         for stage in ("land", "load sessions", "publish"):
             found[f"{what}, {stage}, s"] = measured.stages.get(stage, 0.0)
-        time.sleep(1)
 
     run("first run")
     inputs.day_file(source, project.raw, 1)
