@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 import traceback
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ from unittest.mock import patch
 import pytest
 
 from tests.in_process import ask, attempt, explain, settle
-from tests.project import DAY, Project
+from tests.project import DAY, REPOSITORY, Project
 from tests.small_input import SESSION_COLUMNS, session, write_all, write_sessions, write_users
 from tests.spark_cluster import needs_spark
 from tests.spark_in_process import ALL_DAYS, off_spark, on_spark, programs_in, spark_session
@@ -141,6 +142,13 @@ def test_a_day_is_added_to_the_snapshot_before(lake: Project) -> None:
     changed = [month for month in second["months"] if second["months"][month] != first["months"][month]]
     assert changed == ["2024-05"], "months that are as they were are taken over"
     assert lake.value("SELECT sum(sessions) FROM trusted.country_engagement") == 104
+
+
+def test_spark_makes_every_sum_that_a_view_reads() -> None:
+    from pipeline.lake.snapshot import SUMS
+
+    views = "".join(path.read_text() for path in (REPOSITORY / "sql/trusted").glob("*.sql"))
+    assert {*SUMS} == {*re.findall(r"etl\.(rollup_\w+)", views)} - {"rollup_state"}
 
 
 def test_a_redo_makes_everything_again(lake: Project, spark: SparkSession) -> None:
