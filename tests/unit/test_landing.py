@@ -341,6 +341,7 @@ USERS = Table("users", (Column("id", "text", required=True), Column("age", "text
             "visits.csv: changed while it was read; the next run loads it",
         ),
     ],
+    ids=["empty", "another format", "columns missing", "cut short", "too large", "gone", "changed"],
 )  # fmt: skip
 def test_a_file_that_cannot_be_landed_leaves_nothing(
     folder: Folder, content: bytes, facts: dict[str, Any], kind: str, message: str
