@@ -13,8 +13,8 @@ from pipeline.settings import get_settings
 from pipeline.tasks.engine import needing_arrow
 
 
-class SessionsInPostgresError(PipelineError):
-    """Sessions are in PostgreSQL, all of them."""
+class NoSessionsError(PipelineError):
+    """There are no files of sessions; the message says where the sessions are."""
 
 
 def sessions(
@@ -30,8 +30,10 @@ def sessions(
     with session() as cursor:
         text = view_of_sessions(cursor) if sql else None
         months = months_of(cursor)
+    if months is None:
+        raise NoSessionsError("all sessions are in PostgreSQL: trusted.session_details is the view of them")
     if not months:
-        raise SessionsInPostgresError("all sessions are in PostgreSQL: trusted.session_details is the view of them")
+        raise NoSessionsError("no sessions are loaded: there is no file of any")
     if text is not None:
         typer.echo(text)
         return

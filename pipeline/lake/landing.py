@@ -75,6 +75,8 @@ def land_all(files: Mapping[str, str], afresh: Set[str], table: str, shown_at: l
         SparkError: the application failed as a whole.
     """
     require_no_children(tables()[table])
+    with session() as cursor:
+        lake_files.require_lake(cursor)
     about, folder = declared(tables()[table]), lake_files.make_folder(lake_files.LANDED)
     found = dict(_left_over(folder, {path: files[path] for path in files if path not in afresh}))
     wanted = {path: fingerprint for path, fingerprint in files.items() if path not in found}
@@ -103,6 +105,8 @@ def land_all(files: Mapping[str, str], afresh: Set[str], table: str, shown_at: l
         spec.write_text(json.dumps({"same": same, "files": specs}))
         submit("land", [str(spec), str(result)], name=f"landing {table}", task=shown_at)
         outcomes: list[Outcome] = json.loads(result.read_text())
+        for path in (folder / outcome["parquet"] for outcome in outcomes if outcome["parquet"]):
+            path.touch()  # however long that took, nobody takes it for left behind
     finally:
         shutil.rmtree(work, ignore_errors=True)
     return {**found, **{outcome["path"]: outcome for outcome in outcomes}}

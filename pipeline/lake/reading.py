@@ -18,15 +18,15 @@ RELATION = re.compile(r"\bprocessed\.(\w+)")
 SELECT = re.compile(r"\bSELECT\b.*?;", re.DOTALL)
 
 
-def months_of(cursor: Cursor) -> dict[str, tuple[int, str]]:
-    """Return the months with sessions: how many, and the folder of their files; none where PostgreSQL has all.
+def months_of(cursor: Cursor) -> dict[str, tuple[int, str]] | None:
+    """Return the months with sessions: how many, and the folder of their files; None where PostgreSQL has all.
 
     Raises:
         LakeError: the files are not there.
     """
     snapshot = _snapshot(cursor)
     if snapshot is None:
-        return {}
+        return None
     months = snapshot.manifest["months"]
     return {name: (month["sessions"], month["folder"]) for name, month in months.items() if month["sessions"]}
 
@@ -50,8 +50,10 @@ def view_of_sessions(cursor: Cursor) -> str | None:
 
 
 def _snapshot(cursor: Cursor) -> Snapshot | None:
+    if not lake_files.is_in_lake(cursor, SESSIONS):
+        return None
     snapshot = snapshot_of(cursor, SESSIONS)
-    if snapshot is None and lake_files.is_in_lake(cursor, SESSIONS):
+    if snapshot is None:
         raise lake_files.LakeError(
             f"the sessions that Spark keeps are not all in {get_settings().lake_path}: correct LAKE_PATH, or run the"
             " pipeline, which makes them again"

@@ -76,6 +76,7 @@ def load_snapshot(load: Load, table: Table, shown_at: luigi.Task) -> None:
     """
     cursor = load.cursor
     require_no_children(table)
+    lake_files.require_lake(cursor)
     landed = _landed(cursor, table)
     checks = read_checks(table.name)
     day = fetch_value(cursor, "SELECT current_setting('pipeline.run_day')::date")

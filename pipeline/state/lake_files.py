@@ -5,6 +5,7 @@ It is kept in the transactions that commit markers: a file that no row names was
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -20,6 +21,7 @@ from pipeline.warehouse.statements import fetch_value
 LANDED, SNAPSHOTS, LANDINGS = "landed", "snapshots", "landings"
 """Folders below `LAKE_PATH`; the last one holds what landings in progress are told and tell."""
 SECONDS_OF_WORK = 86_400  # a file that young may be one that a run is about to commit
+OLDEST_WORK = "SELECT extract(epoch FROM min(started))::float FROM etl.batches WHERE status = 'running'"
 EXISTS = "SELECT to_regclass('etl.lake_files') IS NOT NULL"
 STAYING = """
     SELECT min(source) FROM etl.lake_files INNER JOIN etl.batches USING (batch_id)
@@ -35,6 +37,21 @@ FORGET_SNAPSHOT = """
 
 class LakeError(PipelineError):
     """The lake cannot be written to, or its files cannot be done without; the message says what to do."""
+
+
+def require_lake(cursor: Cursor) -> None:
+    """Have the lake be there, if files of it count: on an empty mount point all of them would be made again.
+
+    Raises:
+        LakeError: it is not.
+    """
+    lake = get_settings().lake_path
+    is_there = any((lake / name).is_dir() for name in (LANDED, SNAPSHOTS))
+    if not is_there and (count := fetch_value(cursor, "SELECT count(*) FROM etl.lake_files")):
+        raise LakeError(
+            f"{lake}: none of the {count:,} files that Spark keeps is there: mount the file system, or correct"
+            f" LAKE_PATH. To have all of them made again: mkdir -p {lake / LANDED}"
+        )
 
 
 def make_folder(*parts: str) -> Path:
@@ -112,26 +129,23 @@ def leave(cursor: Cursor, table: str) -> None:
 
 
 def left_behind(cursor: Cursor) -> Iterator[Path]:
-    """Yield files and folders of the lake that do not count and are older than a day."""
+    """Yield files and folders of the lake that do not count and are a day older than any load at work."""
     lake = get_settings().lake_path
     if not lake.is_dir() or not fetch_value(cursor, EXISTS):
         return
+    last = min(time.time(), fetch_value(cursor, OLDEST_WORK) or math.inf) - SECONDS_OF_WORK
     cursor.execute("SELECT path FROM etl.lake_files")
     counted = {lake / path for (path,) in cursor.fetchall()}
     kept = counted.union(*(path.parents for path in counted))
     for folder in (LANDED, SNAPSHOTS, LANDINGS):
         for path in sorted((lake / folder).glob("*")):
             below = [each for each in sorted(path.rglob("*")) if each.is_file()] if path in kept else [path]
-            yield from (each for each in below if _counted(each) not in kept and _age(each) > SECONDS_OF_WORK)
+            yield from (each for each in below if _counted(each) not in kept and each.stat().st_mtime < last)
 
 
 def _counted(path: Path) -> Path:
     """Return the file that a checksum of Hadoop's is for, or the file itself."""
     return path.with_name(path.name[1:].removesuffix(".crc")) if path.suffix == ".crc" else path
-
-
-def _age(path: Path) -> float:
-    return time.time() - path.stat().st_mtime
 
 
 def _size(path: Path) -> int | None:

@@ -26,6 +26,10 @@ if TYPE_CHECKING:
 
 DETAILS = "SELECT session_id, user_id, title, watch_date::text, country FROM {} ORDER BY 1"
 OLD = 100_000  # seconds: more than a day
+AT_WORK = """
+    INSERT INTO etl.batches (task, target_table, source, fingerprint, started)
+    VALUES ('t', 't', 's', 'f', now() - '2 days'::interval)
+"""
 ALL = [
     ("S1", "U1", "Metropolis", "2024-05-01", "Peru"),
     ("S2", "U2", "The Wire", "2024-05-02", "Chile"),
@@ -126,9 +130,36 @@ def test_only_what_counts_is_kept(lake: Project) -> None:
     assert str(folder) not in ask(lake, "gc", "--keep-days", "0", "--yes").output, "a run may be about to commit it"
     for path in left:
         os.utime(path, (path.stat().st_atime, path.stat().st_mtime - OLD))
+    lake.rows(AT_WORK)
+    assert str(folder) not in ask(lake, "gc", "--keep-days", "0", "--yes").output, "a load is at work since before"
+    lake.rows("DELETE FROM etl.batches WHERE status = 'running'")
     ask(lake, "gc", "--keep-days", "0", "--yes")
     assert {str(path) for path in files_of(lake)} == counted
     assert settle(lake) == []
+
+
+def test_an_empty_folder_is_not_taken_for_the_lake(lake: Project) -> None:
+    settle(lake)
+    mount = lake.folder / "mount"
+    mount.mkdir()
+    write_sessions(lake, session(4), name="viewing_sessions-3.csv")
+    count = lake.value("SELECT count(*) FROM etl.lake_files")
+    run = attempt(lake, LAKE_PATH=str(mount))
+    told = f"{mount}: none of the {count} files that Spark keeps is there: mount the file system, or correct LAKE_PATH."
+    assert f"LoadCsvToPostgres viewing_sessions-3.csv failed: {told}" in run.output
+    assert f"To have all of them made again: mkdir -p {mount}/landed" in run.output
+    assert list(mount.iterdir()) == []
+    (mount / "landed").mkdir()
+    settle(lake, LAKE_PATH=str(mount))
+    assert lake.value("SELECT sum(sessions) FROM trusted.country_engagement") == 4
+
+
+def test_where_no_session_is_loaded_that_is_told(lake: Project) -> None:
+    assert "all sessions are in PostgreSQL" in ask(lake, "sessions").output
+    write_sessions(lake, session(1, user="nobody"))
+    write_sessions(lake, session(2, user="nobody"), name="viewing_sessions-2.csv")
+    settle(lake)
+    assert ask(lake, "sessions", "--sql").output == "error: no sessions are loaded: there is no file of any\n"
 
 
 def test_a_day_is_added_to_the_snapshot_before(lake: Project) -> None:
