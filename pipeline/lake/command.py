@@ -65,6 +65,11 @@ class SparkCommand(SparkSubmitTask):
         return "client"
 
     @property
+    def conf(self) -> dict[str, str]:
+        """What `[spark]` says, and that the driver, which computes little, does without the slower compiler of Java."""
+        return {"spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1", **(super().conf or {})}
+
+    @property
     def py_files(self) -> list[str]:
         """The project's zip, after what `[spark]` names."""
         return [*(super().py_files or []), str(self.code)]

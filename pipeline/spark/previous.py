@@ -14,7 +14,7 @@ from typing import Any, Literal
 from pyspark.sql import DataFrame
 
 from pipeline.spark.shape import FILE
-from pipeline.spark.work import Work
+from pipeline.spark.work import Work, read
 
 ANEW_FROM_SHARE = 0.2
 """Of the rows: where more came or left, everything is made anew."""
@@ -82,7 +82,7 @@ class Previous:
 
     def parent(self, name: str) -> DataFrame:
         """Return a parent as it was."""
-        return self.work.spark.read.parquet(str(self.parent_path(name)))
+        return read(self.work.spark, self.parent_path(name))
 
     def has_same_parent(self, name: str, now: Path) -> bool:
         """Tell whether a parent is the same to the byte."""

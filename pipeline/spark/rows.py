@@ -37,8 +37,9 @@ class Rows:
     """Months that are not as they were."""
     changes: DataFrame | None
     """Loaded rows that came or left; None if everything was made anew."""
+    came: int = 0
     left: int = 0
-    """How many left."""
+    """How many of each."""
     held: dict[int, list[str]] = field(default_factory=dict)
     superseded: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     waiting: dict[str, dict[str, int]] = field(default_factory=lambda: defaultdict(dict))
@@ -108,7 +109,8 @@ def keep_up(work: Work, before: Previous) -> Rows:
             if place == CAME or was == LOADED:
                 made.changed.add(month_name(month))
                 sign = 1 if place == CAME else -1
-                made.left += count if sign < 0 else 0
+                made.came += count if place == CAME else 0
+                made.left += count if place != CAME else 0
                 _note(months, month_name(month), file, sign * count, fingerprint)
     with folder.step("sessions", 0.35):
         made.changes = _written(work).where((F.col(PLACE) == CAME) | (F.col(WAS) == LOADED))
@@ -141,22 +143,7 @@ def _concerned(work: Work, before: Previous) -> DataFrame:
     keys = keys.withColumn(TOUCHED, F.lit(True))
     count = sum(f["rows"] for f in work.spec["files"] if f["parquet"] in came)
     count += sum(before.manifest["outcomes"][file]["loaded"] for file in left)
-
-    loaded = before.loaded().where(stays)
-    marks = []
-    if came or left:
-        loaded, marks = loaded.join(sent(keys, count), shape.key, "left"), [TOUCHED]
-    else:
-        loaded = loaded.withColumn(TOUCHED, F.lit(False))
-    for number, reference in enumerate(shape.references):
-        lost = _lost(reference, work, before)
-        if lost is not None:
-            mark = f"_lost_{number}"
-            refers = [F.col(quoted(own)) == lost[place] for place, own in enumerate(reference.columns)]
-            loaded = loaded.join(F.broadcast(lost.withColumn(mark, F.lit(True))), refers, "left").drop(*lost.columns)
-            marks.append(mark)
-    concerned = reduce(lambda a, b: a | b, [F.col(mark).isNotNull() for mark in marks], F.lit(False))
-    loaded = loaded.where(concerned) if marks else loaded.limit(0)
+    loaded = _concerned_of_loaded(work, before, sent(keys, count) if came or left else None, left)
     again = held[SUPERSEDED].where(stays).join(sent(keys, count), shape.key, "left")
     parts = [
         (new.withColumn(TOUCHED, F.lit(True)), NEW),
@@ -171,6 +158,34 @@ def _concerned(work: Work, before: Previous) -> DataFrame:
         for rows, was in parts
     ]
     return reduce(DataFrame.unionByName, every).persist(StorageLevel.MEMORY_AND_DISK)
+
+
+def _concerned_of_loaded(work: Work, before: Previous, keys: DataFrame | None, left: list[str]) -> DataFrame:
+    """Return the loaded rows of files that stay which have one of some keys, or refer to a parent that left.
+
+    Of history only the columns that tell are read; all of them in the months that have such rows.
+    """
+    shape, marks = work.shape, []
+    stays = ~F.col(FILE).isin(left)
+    rows = before.loaded().where(stays)
+    if keys is not None:
+        rows, marks = rows.join(keys, shape.key, "left"), [TOUCHED]
+    else:
+        rows = rows.withColumn(TOUCHED, F.lit(False))
+    for number, reference in enumerate(shape.references):
+        lost = _lost(reference, work, before)
+        if lost is not None:
+            mark = f"_lost_{number}"
+            refers = [F.col(quoted(own)) == lost[place] for place, own in enumerate(reference.columns)]
+            rows = rows.join(F.broadcast(lost.withColumn(mark, F.lit(True))), refers, "left").drop(*lost.columns)
+            marks.append(mark)
+    if not marks:
+        return shape.read(work.spark, []).withColumn(TOUCHED, F.lit(False))
+    is_concerned = reduce(lambda a, b: a | b, [F.col(mark).isNotNull() for mark in marks])
+    found = rows.where(is_concerned).select(FILE, ROW, TOUCHED, shape.month.alias(_MONTH)).persist()
+    months = {month_name(month): rows for month, rows in found.groupBy(_MONTH).count().collect()}
+    whole = before.loaded(months)
+    return whole.join(sent(found.drop(_MONTH), sum(months.values())), [FILE, ROW])
 
 
 def _lost(reference: Reference, work: Work, before: Previous) -> DataFrame | None:

@@ -47,9 +47,14 @@ class Shape:
         return {column["name"]: _type(column) for column in self.declared["columns"]}
 
     @cached_property
+    def types(self) -> dict[str, str]:
+        """The Spark types of the columns of rows that are kept, by name."""
+        return {**self.columns, FILE: "string", ROW: "bigint", WAITS_FOR: "string"}
+
+    @cached_property
     def kept(self) -> list[str]:
         """The columns of rows that are kept."""
-        return [*self.columns, FILE, ROW, WAITS_FOR]
+        return list(self.types)
 
     @property
     def key(self) -> list[str]:
@@ -78,20 +83,20 @@ class Shape:
     @property
     def schema(self) -> str:
         """The columns of kept rows, for files whose types need not be looked up."""
-        own = [f"`{name}` {kind}" for name, kind in self.columns.items()]
-        return ", ".join([*own, f"{FILE} string", f"{ROW} bigint", f"{WAITS_FOR} string"])
+        return ", ".join(f"{quoted(name)} {kind}" for name, kind in self.types.items())
 
     def read(self, spark: SparkSession, paths: Sequence[str]) -> DataFrame:
         """Return kept rows."""
-        if not paths:
-            return spark.createDataFrame([], self.schema)
+        if not paths:  # told so that Spark leaves out all that would be done with them
+            nulls = [F.lit(None).cast(kind).alias(name) for name, kind in self.types.items()]
+            return spark.range(1).where(F.lit(False)).select(*nulls)
         return spark.read.schema(self.schema).parquet(*paths)
 
     def landed(self, spark: SparkSession, folder: str, files: Sequence[str]) -> DataFrame:
         """Return the valid rows of landed files."""
         if not files:
             return self.read(spark, [])
-        own = ", ".join(f"`{name}` {kind}" for name, kind in self.columns.items())
+        own = ", ".join(f"{quoted(name)} {kind}" for name, kind in self.columns.items())
         rows = spark.read.schema(f"{own}, {ROW} bigint, rejected string")
         return (
             rows.parquet(*(f"{folder}/{file}" for file in files))

@@ -31,7 +31,7 @@ SETTINGS = {
     "spark.sql.sources.parallelPartitionDiscovery.threshold": "100000",
 }
 PARTITIONS = "spark.sql.shuffle.partitions"
-ROWS_IN_A_PARTITION = 500_000  # Spark by itself makes 200 of a thousand rows as well as of a billion
+ROWS_IN_A_PARTITION = 1_000_000  # Spark by itself makes 200 of a thousand rows as well as of a billion
 
 
 def make(spark: SparkSession, spec: dict[str, Any]) -> dict[str, Any]:

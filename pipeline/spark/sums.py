@@ -25,7 +25,7 @@ from pipeline.spark.judging import CAME, PLACE
 from pipeline.spark.previous import Previous
 from pipeline.spark.rows import LOADED, WAS, Rows
 from pipeline.spark.shape import FILE, ROW, month_number, sent
-from pipeline.spark.work import Work
+from pipeline.spark.work import Work, read
 
 ANEW_FROM_USERS = 0.4
 """Of all users: where more are concerned, the sums are made anew."""
@@ -51,6 +51,8 @@ class Basis(NamedTuple):
     users: DataFrame
     number: int
     months: list[int]
+    moved: DataFrame
+    """Those among the users whose country or plan is not as it was."""
 
 
 @dataclass(frozen=True)
@@ -76,13 +78,17 @@ class Sums:
             basis = self._concerned()
         if basis and not basis.number:
             return self._as_before(basis.before)
+        # How much there is to be sent is known well enough, and to look at it again after each stage costs a quarter.
+        self.work.spark.conf.set("spark.sql.adaptive.enabled", "false")
         self.work.spark.sql(_sql("label"))
         with self.work.folder.step("sums of users", 0.55):
             signed = self._signed(basis)
             self._view("sessions_by_user", signed.repartition("user_id"))
-            by_user = self.work.spark.table("sessions_by_user")
-            if basis is not None:  # in other months, what is taken away is what is added
+            by_title = by_user = self.work.spark.table("sessions_by_user")
+            if basis is not None:  # in other months, and of other titles, what is taken away is what is added
+                by_title = self._of_titles(by_user, basis)
                 signed = by_user = by_user.where(self.work.shape.month.isin(basis.months))
+            by_title.createOrReplaceTempView("changed_by_title")
             # Where order by user is of no use, all of them are read once more rather than kept in it.
             by_user.createOrReplaceTempView("changed_by_user")
             signed.createOrReplaceTempView("changed_sessions")
@@ -100,11 +106,14 @@ class Sums:
         before, changes = self.before, self.rows.changes
         if before is None or changes is None or not self._is_told(before):
             return None
+        moved = changes.select("user_id").limit(0)
         parts = [changes.select("user_id")]
         concerned = set(self.rows.changed)
         if not before.has_same_parent("users", self.work.parents["users"].path):
             both = self._parent().withColumn("sign", F.lit(1)).union(before.parent("users").select(*USER, F.lit(-1)))
-            parts.append(both.groupBy(*USER).agg(F.sum("sign").alias("sign")).where("sign <> 0").select("user_id"))
+            differ = both.groupBy(*USER).agg(F.sum("sign").alias("sign")).where("sign <> 0")
+            moved = differ.select("user_id").distinct().persist()
+            parts.append(moved)
         if before.day != self.work.spec["day"]:
             first, last = sorted((before.day, self.work.spec["day"]))
             months = [name for name in before.months if first[:7] <= name <= last[:7]]
@@ -116,7 +125,7 @@ class Sums:
         if count > ANEW_FROM_USERS * self.work.parents["users"].rows:
             users.unpersist()
             return None
-        return Basis(before, changes, sent(users, count), count, sorted(map(month_number, concerned)))
+        return Basis(before, changes, sent(users, count), count, sorted(map(month_number, concerned)), moved)
 
     def _is_told(self, before: Previous) -> bool:
         """Tell whether the snapshot before has the same tables, all there."""
@@ -160,6 +169,14 @@ class Sums:
         is_due = F.col(str(self.work.shape.day)) <= day.cast("date")
         return signed.withColumn("is_due", is_due)
 
+    def _of_titles(self, signed: DataFrame, basis: Basis) -> DataFrame:
+        """Return the sessions of users and titles of which the number of sessions, or the country, is not as it was."""
+        changed = basis.changes.select("user_id", "content_id", F.lit(True).alias("_changed")).distinct()
+        moved = basis.moved.withColumn("_moved", F.lit(True))
+        found = signed.join(sent(changed, self.rows.came + self.rows.left), ["user_id", "content_id"], "left")
+        found = found.join(sent(moved, basis.number), "user_id", "left")
+        return found.where("_changed OR _moved").drop("_changed", "_moved")
+
     def _write(self, basis: Basis | None) -> dict[str, list[str]]:
         """Write the tables. What Spark does for them it does side by side: the last tasks leave cores to the next."""
         with ThreadPoolExecutor(AT_ONCE) as pool:
@@ -184,7 +201,7 @@ class Sums:
         columns, spark = self.names[OF_USERS], self.work.spark
         users = spark.table("user_viewing").where("sign = 1").select(*columns)
         if basis is not None:
-            before = spark.read.parquet(*(str(basis.before.folder / path) for path in basis.before.sums[OF_USERS]))
+            before = read(spark, *(basis.before.folder / path for path in basis.before.sums[OF_USERS]))
             users = users.union(before.select(*columns).join(basis.users, "user_id", "left_anti"))
         self.work.folder.write(f"sums/{OF_USERS}", users)
         return self.work.folder.files(f"sums/{OF_USERS}")

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import pyarrow.parquet as pq
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql.pandas.types import from_arrow_schema
 
 from pipeline.spark.folder import Folder
 from pipeline.spark.shape import Shape
@@ -56,7 +57,7 @@ class Work:
         found = {}
         for name in self.spec["parents"]:
             path = self.folder.path / "parents" / f"{name}.parquet"
-            frame = self.spark.read.parquet(str(path))
+            frame = read(self.spark, path)
             frame.createOrReplaceTempView(name)
             found[name] = Parent(path, frame, pq.read_metadata(path).num_rows)
             self.folder.written.append(f"parents/{name}.parquet")
@@ -65,3 +66,9 @@ class Work:
     def landed(self, files: list[str]) -> DataFrame:
         """Return the valid rows of landed files."""
         return self.shape.landed(self.spark, self.spec["landed"], files)
+
+
+def read(spark: SparkSession, *paths: Path) -> DataFrame:
+    """Return the rows of Parquet files of one schema, which Spark would have a task look up."""
+    schema = from_arrow_schema(pq.read_schema(paths[0]))
+    return spark.read.schema(schema).parquet(*map(str, paths))

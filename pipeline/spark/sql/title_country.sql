@@ -1,7 +1,7 @@
 -- Each user has one country: so viewers add up over countries.
 WITH user_title AS (
     SELECT sign, user_id, content_id, count(*) AS sessions, coalesce(sum(watch_duration_minutes), 0) AS minutes
-    FROM sessions_by_user
+    FROM changed_by_title
     GROUP BY 1, 2, 3
 )
 
