@@ -170,8 +170,11 @@ def main() -> None:
         }
 
     def engines() -> dict[str, Any]:
-        sizes = [int(size) for size in given.engines.split(",")]
-        return {f"{size:,}": spark.by_engine(bench, inputs.make(folder, size, given.files)) for size in sizes}
+        measured: dict[str, Any] = {}
+        for size in map(int, given.engines.split(",")):
+            measured[f"{size:,}"] = spark.by_engine(bench, inputs.make(folder, size, given.files))
+            keep({"spark": measured})
+        return measured
 
     try:
         source = inputs.make(folder, given.sessions, given.files)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,12 @@ import psutil
 
 from tests.benchmarks import inputs, ours
 from tests.benchmarks.servers import Bench
+from tests.engines import differing
 from tests.project import Project
-from tests.spark_cluster import Cluster, cluster
+from tests.spark_cluster import cluster
 
 POLL_SECONDS = 0.5
+POLLS_FOR_MEMORY = 10  # which is slow to ask for
 WORKER_MEMORY = "3g"
 CONFIG = """
 [spark]
@@ -26,7 +29,10 @@ driver-memory = 1g
 
 
 class Watch:
-    """What processes and all that they started take: CPU-seconds, and the most memory at once, in MB."""
+    """What processes and all that they started take: CPU-seconds, and the most memory at once, in MB.
+
+    Memory that processes share is counted once.
+    """
 
     def __init__(self, roots: list[psutil.Process]) -> None:
         self._roots = roots
@@ -50,16 +56,19 @@ class Watch:
         return sum(seconds - self._before.get(key, 0) for key, seconds in self._seconds.items())
 
     def _watch(self) -> None:
+        polls = 0
         while not self._ended.wait(POLL_SECONDS):
-            self._look()
+            self._look(with_memory=polls % POLLS_FOR_MEMORY == 0)
+            polls += 1
 
-    def _look(self) -> dict[tuple[int, float], float]:
+    def _look(self, *, with_memory: bool = False) -> dict[tuple[int, float], float]:
         memory = 0.0
         for each in self._processes():
             with contextlib.suppress(psutil.Error):
                 times = each.cpu_times()
                 self._seconds[each.pid, each.create_time()] = times.user + times.system
-                memory += each.memory_info().rss / 1e6
+                if with_memory and each.pid != os.getpid():
+                    memory += each.memory_full_info().pss / 1e6
         self.memory = max(self.memory, memory)
         return dict(self._seconds)
 
@@ -69,34 +78,26 @@ class Watch:
                 yield from (root, *root.children(recursive=True))
 
 
-def by_engine(bench: Bench, source: Path) -> dict[str, dict[str, float]]:
-    """Return what a first run, a day's file and a run with nothing to do cost on each engine."""
+def by_engine(bench: Bench, source: Path) -> dict[str, Any]:
+    """Return what a first run, a day's file and a run with nothing to do cost on each engine, and what differs then."""
     server = psutil.Process(int((bench.embedded / "postgres/data/postmaster.pid").read_text().split()[0]))
-    found = {"PostgreSQL": _measure(bench, source, "bench_ours", [server], lambda project: project)}
-    bench.drop("bench_ours")
+    plain = bench.project("bench_ours")
+    found: dict[str, Any] = {"PostgreSQL": _measure(bench, source, plain, [server])}
     with cluster(workers=2, memory=WORKER_MEMORY) as running:
-
-        def on_spark(project: Project) -> Project:
-            config = project.folder / "luigi.cfg"
-            config.write_text(CONFIG)
-            project.env |= {"SPARK_MASTER": running.master, "LAKE_PATH": str(project.folder / "lake")}
-            project.env |= {"LUIGI_CONFIG_PATH": str(config)}
-            return project
-
-        found["Spark"] = _measure(bench, source, "bench_spark", [server, *_of(running)], on_spark)
-    shutil.rmtree(bench.folder / "bench_spark")
-    bench.drop("bench_spark")
+        lake = bench.project("bench_spark")
+        config = lake.folder / "luigi.cfg"
+        config.write_text(CONFIG)
+        lake.env |= {"SPARK_MASTER": running.master, "LAKE_PATH": str(lake.folder / "lake")}
+        lake.env |= {"LUIGI_CONFIG_PATH": str(config)}
+        found["Spark"] = _measure(bench, source, lake, [server, *running.workers])
+        found["differs"] = differing(lake, plain, lake.folder)
+    for project in (lake, plain):
+        shutil.rmtree(project.folder)
+        bench.drop(project.env["POSTGRES_DB"])
     return found
 
 
-def _of(running: Cluster) -> list[psutil.Process]:
-    return running.workers
-
-
-def _measure(
-    bench: Bench, source: Path, name: str, roots: list[psutil.Process], prepare: Callable[[Project], Project]
-) -> dict[str, float]:
-    project = prepare(bench.project(name))
+def _measure(bench: Bench, source: Path, project: Project, roots: list[psutil.Process]) -> dict[str, float]:
     inputs.link(source, project.raw)
     bench.pipeline_ready(project)
     found: dict[str, Any] = {}
