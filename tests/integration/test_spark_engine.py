@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,12 +16,10 @@ from tests.in_process import ask, settle
 from tests.project import Project
 from tests.small_input import ANN, BOB, movie, series, session, write_sessions, write_users
 from tests.spark_cluster import needs_spark
-from tests.spark_in_process import on_spark, programs_in, spark_session
+from tests.spark_in_process import ALL_DAYS, on_spark, programs_in, spark_session
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
-
-ALL_DAYS = 36_500
 
 
 @pytest.fixture(scope="module")
@@ -119,3 +118,10 @@ def test_a_dirty_sample_leads_to_the_same_on_both_engines(twins: Twins) -> None:
     write_sample(twins.input.raw, sessions=5_000)
     twins.settle()
     assert twins.lake.rows(LOADS) == twins.plain.rows(LOADS)
+
+
+def test_the_real_input_leads_to_the_same_on_both_engines(twins: Twins, course: Project) -> None:
+    shutil.copytree(course.raw, twins.input.raw, dirs_exist_ok=True)
+    twins.settle()
+    assert twins.lake.rows(LOADS) == twins.plain.rows(LOADS)
+    assert twins.lake.value("SELECT sum(sessions) FROM trusted.country_engagement") == 8125
