@@ -108,10 +108,11 @@ def keep_up(work: Work, before: Previous) -> Rows:
             _note_held(made, place, file, waits_for, count)
             if place == CAME or was == LOADED:
                 made.changed.add(month_name(month))
-                sign = 1 if place == CAME else -1
-                made.came += count if place == CAME else 0
-                made.left += count if place != CAME else 0
-                _note(months, month_name(month), file, sign * count, fingerprint)
+                if place == CAME:
+                    made.came += count
+                else:
+                    made.left += count
+                _note(months, month_name(month), file, count if place == CAME else -count, fingerprint)
     with folder.step("sessions", 0.35):
         made.changes = _written(work).where((F.col(PLACE) == CAME) | (F.col(WAS) == LOADED))
         if made.changed:
@@ -183,9 +184,8 @@ def _concerned_of_loaded(work: Work, before: Previous, keys: DataFrame | None, l
         return shape.read(work.spark, []).withColumn(TOUCHED, F.lit(False))
     is_concerned = reduce(lambda a, b: a | b, [F.col(mark).isNotNull() for mark in marks])
     found = rows.where(is_concerned).select(FILE, ROW, TOUCHED, shape.month.alias(_MONTH)).persist()
-    months = {month_name(month): rows for month, rows in found.groupBy(_MONTH).count().collect()}
-    whole = before.loaded(months)
-    return whole.join(sent(found.drop(_MONTH), sum(months.values())), [FILE, ROW])
+    counts = {month_name(month): count for month, count in found.groupBy(_MONTH).count().collect()}
+    return before.loaded(counts).join(sent(found.drop(_MONTH), sum(counts.values())), [FILE, ROW])
 
 
 def _lost(reference: Reference, work: Work, before: Previous) -> DataFrame | None:

@@ -23,6 +23,8 @@ SETTINGS = {
     "spark.sql.parquet.compression.codec": "zstd",
     "spark.sql.parquet.datetimeRebaseModeInRead": "CORRECTED",
     "spark.sql.parquet.datetimeRebaseModeInWrite": "CORRECTED",
+    # Without it, rows would not be brought together as they are written; sums do without.
+    "spark.sql.adaptive.enabled": "true",
     # Months would be taken for something else.
     "spark.sql.sources.partitionColumnTypeInference.enabled": "false",
     # What is grouped by user is joined by user and sign where it is.
