@@ -256,7 +256,9 @@ def test_rights_are_the_same_while_a_load_and_a_publication_run(loaded: Project)
 
     def look() -> None:
         with loaded.connection("analyst") as connection, connection.cursor() as cursor:
-            while not over.is_set():
+            is_last = False
+            while not is_last:
+                is_last = over.is_set()  # whatever was read meanwhile, the end is looked at
                 cursor.execute(
                     "SELECT (SELECT count(*) FROM user_engagement), (SELECT sum(users) FROM country_engagement)"
                 )

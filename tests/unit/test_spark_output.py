@@ -123,7 +123,8 @@ def test_the_command_is_made_from_luigis_configuration(monkeypatch: pytest.Monke
     command = spark_command(PACKAGE_ROOT / "a.py", ["in.json"], name="landing of a", code=PACKAGE_ROOT / "code.zip")
     assert command == [
         *("/opt/spark/bin/spark-submit", "--master", "yarn", "--deploy-mode", "client", "--name", "landing of a"),
-        *("--py-files", f"more.zip,{PACKAGE_ROOT}/code.zip", "--conf", "spark.task.maxFailures=8"),
+        *("--py-files", f"more.zip,{PACKAGE_ROOT}/code.zip"),
+        *("--conf", "spark.driver.extraJavaOptions=-XX:TieredStopAtLevel=1", "--conf", "spark.task.maxFailures=8"),
         *("--executor-memory", "4g", f"{PACKAGE_ROOT}/a.py", "in.json"),
     ]
 
