@@ -85,8 +85,9 @@ def _copy(project: Project, query: str, path: Path) -> int:
     """Write what a query finds as CSV; return the number of columns."""
     with project.connection() as connection, connection.cursor() as cursor, path.open("wb") as file:
         cursor.execute(f"{query} LIMIT 0")
+        width = len(cursor.description)
         cursor.copy_expert(f"COPY ({query}) TO STDOUT (FORMAT csv)", file)
-        return len(cursor.description or ())
+    return width
 
 
 def _plain(rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:

@@ -22,6 +22,8 @@ QUICK = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 """Java that is of use for seconds only is not worth being compiled well."""
 SETTINGS = {
     "spark.ui.enabled": "false",
+    # Nor are plans worth being compiled, as they are on the cluster of other tests.
+    "spark.sql.codegen.wholeStage": "false",
     "spark.sql.shuffle.partitions": "2",
     "spark.default.parallelism": "2",
     "spark.driver.memory": "1g",

@@ -82,14 +82,14 @@ def by_engine(bench: Bench, source: Path) -> dict[str, Any]:
     """Return what a first run, a day's file and a run with nothing to do cost on each engine, and what differs then."""
     server = psutil.Process(int((bench.embedded / "postgres/data/postmaster.pid").read_text().split()[0]))
     plain = bench.project("bench_ours")
-    found: dict[str, Any] = {"PostgreSQL": _measure(bench, source, plain, [server])}
+    found: dict[str, Any] = {"PostgreSQL": _measure(bench, source, plain, "PostgreSQL", [server])}
     with cluster(workers=2, memory=WORKER_MEMORY) as running:
         lake = bench.project("bench_spark")
         config = lake.folder / "luigi.cfg"
         config.write_text(CONFIG)
         lake.env |= {"SPARK_MASTER": running.master, "LAKE_PATH": str(lake.folder / "lake")}
         lake.env |= {"LUIGI_CONFIG_PATH": str(config)}
-        found["Spark"] = _measure(bench, source, lake, [server, *running.workers])
+        found["Spark"] = _measure(bench, source, lake, "Spark", [server, *running.workers])
         found["differs"] = differing(lake, plain, lake.folder)
     for project in (lake, plain):
         shutil.rmtree(project.folder)
@@ -97,7 +97,7 @@ def by_engine(bench: Bench, source: Path) -> dict[str, Any]:
     return found
 
 
-def _measure(bench: Bench, source: Path, project: Project, roots: list[psutil.Process]) -> dict[str, float]:
+def _measure(bench: Bench, source: Path, project: Project, name: str, roots: list[psutil.Process]) -> dict[str, float]:
     inputs.link(source, project.raw)
     bench.pipeline_ready(project)
     found: dict[str, Any] = {}
@@ -105,6 +105,7 @@ def _measure(bench: Bench, source: Path, project: Project, roots: list[psutil.Pr
     def run(what: str) -> None:
         with Watch([*roots, psutil.Process()]) as watch:
             measured = ours.run(bench, project)
+        print(f"{name}, {what}: {measured.total:.1f} s, {watch.seconds:.0f} CPU-seconds", flush=True)
         found[f"{what}, s"] = measured.total
         found[f"{what}, CPU-seconds"] = watch.seconds
         found[f"{what}, MB of all processes"] = watch.memory

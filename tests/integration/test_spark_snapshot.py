@@ -13,6 +13,7 @@ from tests.in_process import settle
 from tests.project import Project
 from tests.small_input import SESSION_COLUMNS
 from tests.spark_cluster import needs_spark
+from tests.spark_in_process import spark_session
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -25,20 +26,10 @@ LONG = "é" * 600  # more than 1,000 bytes
 
 
 @pytest.fixture(scope="module")
-def spark() -> Iterator[SparkSession]:
+def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     needs_spark()
-    from pyspark.sql import SparkSession
-
-    session = (
-        SparkSession.builder.master("local[2]")
-        .config("spark.ui.enabled", "false")
-        .config("spark.sql.shuffle.partitions", "4")
-        .config("spark.driver.bindAddress", "127.0.0.1")
-        .config("spark.driver.host", "127.0.0.1")
-        .getOrCreate()
-    )
-    yield session
-    session.stop()
+    with spark_session(tmp_path_factory.mktemp("warehouse")) as session:
+        yield session
 
 
 def write(project: Project, name: str, *lines: str) -> None:
