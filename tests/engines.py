@@ -39,11 +39,11 @@ CHECKS = "SELECT check_name, severity, findings FROM etl.check_results"
 
 def assert_same_state(lake: Project, plain: Project) -> None:
     """Compare a project whose sessions Spark keeps with one where PostgreSQL has the same input."""
-    for name, query in queries(plain).items():
+    for name, query in _queries(plain).items():
         assert_same_rows(_plain(lake.rows(query)), _plain(plain.rows(query)), name)
 
 
-def queries(plain: Project) -> dict[str, str]:
+def _queries(plain: Project) -> dict[str, str]:
     """Return what is compared, by names."""
     views = {name: f"SELECT {columns} FROM trusted.{name}" for name, columns in plain.rows(VIEWS)}
     return {**views, "rejected": REJECTED, "landings": LANDINGS, "checks": CHECKS}
@@ -62,7 +62,7 @@ def differing(lake: Project, plain: Project, folder: Path) -> list[str]:
     found = []
     with duckdb.connect() as connection:
         connection.execute(lake.pipeline("sessions", "--sql").answer)
-        for name, query in queries(plain).items():
+        for name, query in _queries(plain).items():
             width = _copy(plain, query, folder / "plain.csv")
             if name == "session_details":
                 theirs = query.replace("trusted.session_details", "session_details")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import shutil
 import uuid
 from collections.abc import Iterator, Mapping, Set
@@ -106,7 +107,7 @@ def land_all(files: Mapping[str, str], afresh: Set[str], table: str, shown_at: l
         submit("land", [str(spec), str(result)], name=f"landing {table}", task=shown_at)
         outcomes: list[Outcome] = json.loads(result.read_text())
         for path in (folder / outcome["parquet"] for outcome in outcomes if outcome["parquet"]):
-            path.touch()  # however long that took, nobody takes it for left behind
+            os.utime(path)  # however long that took, nobody takes it for left behind
     finally:
         shutil.rmtree(work, ignore_errors=True)
     return {**found, **{outcome["path"]: outcome for outcome in outcomes}}

@@ -21,9 +21,10 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from pipeline.spark import tables
+from pipeline.spark.concerned import LOADED, WAS
 from pipeline.spark.judging import CAME, PLACE
 from pipeline.spark.previous import Previous
-from pipeline.spark.rows import LOADED, WAS, Rows
+from pipeline.spark.rows import Rows
 from pipeline.spark.shape import FILE, ROW, month_number, sent
 from pipeline.spark.work import Work, read
 
