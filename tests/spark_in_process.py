@@ -18,16 +18,11 @@ if TYPE_CHECKING:
 
 MASTER = "local[2]"
 ALL_DAYS = 36_500
-QUICK = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
-"""Java that is of use for seconds only is not worth being compiled well."""
 SETTINGS = {
     "spark.ui.enabled": "false",
-    # Nor are plans worth being compiled, as they are on the cluster of other tests.
-    "spark.sql.codegen.wholeStage": "false",
     "spark.sql.shuffle.partitions": "2",
     "spark.default.parallelism": "2",
     "spark.driver.memory": "1g",
-    "spark.driver.extraJavaOptions": QUICK,
     "spark.driver.bindAddress": "127.0.0.1",
     "spark.driver.host": "127.0.0.1",
 }

@@ -27,10 +27,11 @@ from tests.in_process import REFUSED, settle
 from tests.project import Project
 from tests.small_input import session, write_sessions
 from tests.spark_cluster import Cluster, cluster, needs_spark, wait_until
-from tests.spark_in_process import QUICK
 from tests.survival.mortal import kill_server, mortal_servers, settings_in
 
 SECONDS = 300  # a machine that has other things to do
+# A program that runs once is not worth being compiled well.
+QUICK = "-XX:TieredStopAtLevel=1"
 CONFIGURED = f"""
 [spark]
 executor-memory = 512m
